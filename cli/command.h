@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/options.h"
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/io.h"
+#include "nvmigrate/host/topology.h"
+#include "nvmigrate/ports/device.h"
+#include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/lock.h"
+#include "nvmigrate/store/registry.h"
+
+namespace nvmigrate::cli {
+
+using Json = nlohmann::ordered_json;
+
+enum class OutputFormat { normal, json };
+
+/// The options every command has, before or after the verb.
+struct Globals {
+  OutputFormat output = OutputFormat::normal;
+  int verbosity = 0;
+  bool quiet = false;
+  bool yes = false;                                   ///< -y
+  std::optional<std::chrono::milliseconds> timeout;   ///< --timeout SECONDS, of a suspend or reset
+  std::chrono::milliseconds wait{0};                  ///< --wait SECONDS, for another command's lock
+};
+
+/// The world a run of the tool lives in. main() makes the real one; tests put their own in its place,
+/// faults included.
+struct Environment {
+  Io& io;
+  Folders folders;
+  int input = 0, output = 1, error = 2;  ///< descriptors
+  std::function<const char*(const char*)> variable;
+  /// Applied to every device that is opened; tests wrap its seams here. May be empty.
+  std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap;
+};
+
+/// An opened controlling function with what is remembered of its subsystem. For a changing command it
+/// holds the subsystem's lock.
+struct Subject {
+  std::unique_ptr<Device> device;
+  std::string subsystem_nqn;
+  std::optional<SubsystemLock> lock;
+  Registry registry;
+  Journal journal;
+
+  [[nodiscard]] Topology topology() { return read_topology(*device, registry, journal); }
+};
+
+/// What a command is run with.
+class Context {
+ public:
+  Context(Environment& environment, Globals globals, std::string command)
+      : environment_(&environment), globals_(std::move(globals)), command_(std::move(command)) {}
+
+  [[nodiscard]] Environment& environment() const noexcept { return *environment_; }
+  [[nodiscard]] Io& io() const noexcept { return environment_->io; }
+  [[nodiscard]] const Folders& folders() const noexcept { return environment_->folders; }
+  [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
+  [[nodiscard]] const std::string& command() const noexcept { return command_; }
+
+  /// Opens a device for a command that reads. \throws not_found, permission, …, naming the device
+  [[nodiscard]] Subject open(const std::string& device);
+  /// Opens it and takes the lock of its subsystem; refuses what only root may (exit 11).
+  [[nodiscard]] Subject open_to_change(const std::string& device);
+
+  /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
+  void note(const std::string& line);
+  void warn(const std::string& line);
+
+ private:
+  Environment* environment_;
+  Globals globals_;
+  std::string command_;
+};
+
+/// What a command has to say: the JSON document (without "schema", which the dispatcher adds first),
+/// and the same for a reader.
+struct Outcome {
+  Json document = Json::object();
+  std::string text;  ///< ends with a newline unless empty
+  ExitStatus status = ExitStatus::ok;
+  bool on_stderr = false;  ///< stdout carried data (export -f -)
+  bool raw_text = false;   ///< `text` is the answer whatever the output format (handle --format env)
+};
+
+enum class Access { offline, read, change };
+
+/// Runs the command after parsing; the options it stored into are its own.
+using Runner = std::function<Outcome(Context&)>;
+
+/// One row of the table of commands.
+struct Command {
+  std::string_view name;
+  std::string_view group;    ///< heading in `nvmigrate --help`: See, Prepare, Migrate, State files, Help
+  std::string_view summary;
+  Access access;
+  Runner (*declare)(Options&);  ///< null for a command that only has subcommands
+  std::span<const Command> subcommands;
+};
+
+/// All commands in the order of the help.
+std::span<const Command> commands();
+
+/// Runs one command line (without the program's name) from parsing to rendering. \return the exit
+/// status; never throws.
+ExitStatus run(const std::vector<std::string>& arguments, Environment& environment);
+
+}  // namespace nvmigrate::cli

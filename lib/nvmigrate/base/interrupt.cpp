@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/base/interrupt.h"
+
+#include <array>
+#include <csignal>
+
+#include "nvmigrate/base/error.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+
+volatile std::sig_atomic_t stop_asked = 0;
+std::array<struct sigaction, signals.size()> before{};
+
+void note_stop(int) { stop_asked = 1; }
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  stop_asked = 0;
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    struct sigaction action {};
+    action.sa_handler = signals.at(i) == SIGPIPE ? SIG_IGN : note_stop;
+    sigaction(signals.at(i), &action, &before.at(i));
+  }
+}
+
+InterruptGuard::~InterruptGuard() {
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    sigaction(signals.at(i), &before.at(i), nullptr);
+  }
+}
+
+bool interrupted() noexcept { return stop_asked != 0; }
+
+void stop_if_interrupted(const char* what_is_left) {
+  if (interrupted()) throw Interrupted(what_is_left);
+}
+
+void set_interrupted(bool value) noexcept { stop_asked = value ? 1 : 0; }
+
+}  // namespace nvmigrate

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/base/numbers.h"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <limits>
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::string_view suffixes = "KMGT";
+
+std::optional<std::uint64_t> parse_digits(std::string_view digits, int base) noexcept {
+  std::uint64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, failure] = std::from_chars(digits.data(), end, value, base);
+  if (digits.empty() || failure != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> parse_number(std::string_view text) noexcept {
+  if (text.starts_with("0x") || text.starts_with("0X")) return parse_digits(text.substr(2), 16);
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  return parse_digits(text, 10);
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
+  if (text.empty()) return std::nullopt;
+  const auto power = suffixes.find(text.back());
+  if (power == std::string_view::npos) return parse_number(text);
+  const auto value = parse_number(text.substr(0, text.size() - 1));
+  const unsigned shift = 10U * static_cast<unsigned>(power + 1);
+  if (!value || *value > (std::numeric_limits<std::uint64_t>::max() >> shift)) return std::nullopt;
+  return *value << shift;
+}
+
+std::string to_hex(std::uint64_t value, int digits) {
+  std::array<char, 24> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "0x%0*llx", digits,
+                static_cast<unsigned long long>(value));
+  return buffer.data();
+}
+
+std::string format_size(std::uint64_t bytes) {
+  static constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  auto value = static_cast<double>(bytes);
+  while (value >= 1024 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  std::array<char, 32> buffer{};
+  const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
+  std::snprintf(buffer.data(), buffer.size(), whole ? "%.0f %s" : "%.1f %s", value, units.at(unit));
+  return buffer.data();
+}
+
+}  // namespace nvmigrate

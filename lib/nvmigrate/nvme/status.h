@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "nvmigrate/base/error.h"
+
+namespace nvmigrate {
+
+/// An NVMe status as Linux returns it: SC | SCT<<8 | CRD<<11 | More<<13 | DNR<<14 (completion
+/// entry bytes 15:14 without the phase bit).
+struct NvmeStatus {
+  std::uint16_t raw = 0;
+
+  [[nodiscard]] constexpr bool ok() const noexcept { return code() == 0; }
+  /// SCT and SC alone; what is to be compared.
+  [[nodiscard]] constexpr std::uint16_t code() const noexcept { return raw & 0x7FFU; }
+  [[nodiscard]] constexpr unsigned sct() const noexcept { return (raw >> 8U) & 7U; }
+  [[nodiscard]] constexpr unsigned sc() const noexcept { return raw & 0xFFU; }
+  [[nodiscard]] constexpr bool dnr() const noexcept { return (raw & 0x4000U) != 0; }
+};
+
+/// SCT<<8 | SC of the statuses the tool knows by meaning (Base 2.1 figures 102 and 103).
+namespace sc {
+inline constexpr std::uint16_t invalid_opcode = 0x001;
+inline constexpr std::uint16_t invalid_field = 0x002;
+inline constexpr std::uint16_t internal_error = 0x006;
+inline constexpr std::uint16_t command_sequence_error = 0x00C;
+inline constexpr std::uint16_t invalid_controller_identifier = 0x11F;
+inline constexpr std::uint16_t invalid_secondary_controller_state = 0x120;
+inline constexpr std::uint16_t invalid_number_of_resources = 0x121;
+inline constexpr std::uint16_t invalid_resource_identifier = 0x122;
+inline constexpr std::uint16_t invalid_controller_data_queue = 0x137;
+inline constexpr std::uint16_t not_enough_resources = 0x138;
+inline constexpr std::uint16_t controller_suspended = 0x139;
+inline constexpr std::uint16_t controller_not_suspended = 0x13A;
+}  // namespace sc
+
+/// The name of the specification; `Unknown Status` when it is not in the table.
+std::string_view name_of(NvmeStatus status) noexcept;
+/// `Name (SCT.SC, dnr)`, in hex: `Invalid Field in Command (0x0.0x02, dnr)`.
+std::string to_string(NvmeStatus status);
+
+/// The device answered a command with an error status. Ends with `device`.
+class NvmeError : public Error {
+ public:
+  /// \param operation what was being done, to what: "suspend controller 3"
+  NvmeError(NvmeStatus status, const std::string& operation, std::string hint = {});
+
+  [[nodiscard]] NvmeStatus nvme_status() const noexcept { return nvme_status_; }
+
+ private:
+  NvmeStatus nvme_status_;
+};
+
+}  // namespace nvmigrate

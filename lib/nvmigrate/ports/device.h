@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+
+#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/ports/pci_bus.h"
+
+namespace nvmigrate {
+
+/// An opened controlling function: its two seams and its names. What is behind them, Linux or a
+/// simulated subsystem, the commands do not know.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual AdminPort& admin() = 0;
+  virtual PciBus& pci() = 0;
+  /// As a user names it: /dev/nvme0, sim:demo.
+  [[nodiscard]] virtual const std::string& name() const = 0;
+  /// The PCI address of the controlling function; empty when it is no PCI function.
+  [[nodiscard]] virtual const std::string& address() const = 0;
+  /// Whether it only is a simulation; every listing says so.
+  [[nodiscard]] virtual bool simulated() const = 0;
+};
+
+}  // namespace nvmigrate

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "nvmigrate/base/io.h"
+
+namespace nvmigrate {
+
+/// A file that appears whole or not at all: written beside its place under a temporary name, synced,
+/// renamed, its folder synced. Dropped without publish() it leaves nothing.
+class AtomicFile {
+ public:
+  /// \param mode of the new file. \throws OsError naming the file; the target is untouched
+  AtomicFile(Io& io, std::string path, mode_t mode = 0600);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  [[nodiscard]] int fd() const noexcept { return file_.fd(); }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Syncs what was written; publish() then only renames and syncs the folder.
+  void sync();
+  /// Makes the file visible under its name. \throws OsError, and then nothing is visible
+  void publish();
+
+  /// Whether a file could be made at `path`, without making it: its folder is there and writable and
+  /// the place no folder. \throws OsError or refused as the constructor would
+  static void check(Io& io, const std::string& path);
+
+ private:
+  Io* io_;
+  std::string path_, temporary_;
+  OpenFile file_;
+  bool synced_ = false, done_ = false;
+};
+
+/// Replaces a small file at once. \throws OsError
+void write_file(Io& io, const std::string& path, std::string_view text, mode_t mode = 0600);
+
+}  // namespace nvmigrate

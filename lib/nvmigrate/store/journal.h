@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/base/io.h"
+#include "nvmigrate/store/folders.h"
+
+namespace nvmigrate {
+
+/// What was about to be done when an intent was recorded.
+enum class IntentKind {
+  suspended,     ///< the function is suspended by us, or about to be
+  loading,       ///< a state is being loaded into it; do not resume before a whole load
+  moved,         ///< its state runs elsewhere since a transfer's commit; never resume it
+  unbound,       ///< taken from its driver, the new one not yet verified
+  provisioning,  ///< numvfs and flexible resources of the whole subsystem are being changed
+};
+std::string_view to_string(IntentKind kind) noexcept;
+
+/// One line of the journal: an effect that is begun and not yet ended.
+struct Intent {
+  IntentKind kind{};
+  std::optional<std::uint16_t> cntlid;  ///< nothing: the controlling function as a whole
+  std::string command;                  ///< `export`, …
+  pid_t pid = 0;
+  std::string time;                            ///< RFC 3339, UTC
+  std::map<std::string, std::string> details;  ///< address, original_driver, was_vfs, destination …
+  bool at_work = false;  ///< its process still holds the subsystem's lock; set on reading
+};
+
+/// The intents of one subsystem, recorded before their effect and struck after it, so that whatever
+/// dies at whatever point, the next command knows. One file in the run folder, replaced whole and
+/// synced at every change. Change it under the subsystem's lock only.
+class Journal {
+ public:
+  /// \throws refused, Error(io) naming the file when it is damaged
+  Journal(Io& io, Folders folders, std::string subsystem_nqn, std::string command);
+
+  [[nodiscard]] const std::vector<Intent>& intents() const noexcept { return intents_; }
+  [[nodiscard]] const Intent* find(IntentKind kind, std::uint16_t cntlid) const noexcept;
+  [[nodiscard]] const Intent* find(IntentKind kind) const noexcept;  ///< of the whole subsystem
+
+  /// Records and syncs, replacing one of the same kind and function. \throws OsError
+  void record(IntentKind kind, std::optional<std::uint16_t> cntlid,
+              std::map<std::string, std::string> details = {});
+  /// Strikes these kinds of a function, in one write; those that are not there are no matter.
+  void strike(const std::vector<IntentKind>& kinds, std::optional<std::uint16_t> cntlid);
+  /// Strikes everything of these functions.
+  void forget(const std::vector<std::uint16_t>& cntlids);
+
+  /// A change that is on disk under another name already, so that it takes but a rename to hold.
+  class Prepared;
+  /// Writes and syncs what the journal would be after striking `strike` and recording `record` of one
+  /// function; commit() makes it so. For the blackout of a transfer.
+  [[nodiscard]] Prepared prepare(std::uint16_t cntlid, const std::vector<IntentKind>& strike,
+                                 IntentKind record, std::map<std::string, std::string> details);
+
+ private:
+  void replace(std::vector<Intent> intents);
+
+  Io* io_;
+  Folders folders_;
+  std::string nqn_, command_;
+  std::vector<Intent> intents_;
+};
+
+}  // namespace nvmigrate

@@ -3,7 +3,8 @@
 # double the time, and the macros of gtest make most of the noise.
 set -euo pipefail
 
+log=$2/tidy.log
 "$1" -p "$2" -quiet -j "$(nproc)" -extra-arg=-Wno-unknown-warning-option \
-  "^$PWD/(lib|plugins|cli)/" >tidy.log 2>&1 && exit 0
-grep -E -A4 '(warning|error):' tidy.log || tail -n 40 tidy.log
+  "^$PWD/(lib|plugins|cli)/" >"$log" 2>&1 && exit 0
+grep -E -A4 '(warning|error):' "$log" || tail -n 40 "$log"
 exit 1

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 /// Encoders of the admin commands the tool sends. Nothing else in the tool knows an opcode.
 namespace nvmigrate::command {

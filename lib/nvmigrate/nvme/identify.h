@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nvmigrate/base/uuid.h"
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 namespace nvmigrate {
 

@@ -1,52 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
-#include "nvmigrate/nvme/status.h"
-
-namespace nvmigrate {
-
-/// One NVMe admin command as passthrough takes it; the kernel makes the data pointers. The
-/// direction of data is that of opcode bits 1:0 (01b to the controller, 10b from it).
-struct AdminCommand {
-  std::uint8_t opcode = 0;
-  std::uint32_t nsid = 0;
-  std::uint32_t cdw10 = 0;
-  std::uint32_t cdw11 = 0;
-  std::uint32_t cdw12 = 0;
-  std::uint32_t cdw13 = 0;
-  std::uint32_t cdw14 = 0;
-  std::uint32_t cdw15 = 0;
-  std::span<const std::byte> to_device;  ///< for opcodes ending in 01b
-  std::span<std::byte> from_device;      ///< for opcodes ending in 10b
-  std::chrono::milliseconds timeout{0};  ///< 0: the driver's default
-};
-
-/// What a command completed with.
-struct AdminCompletion {
-  NvmeStatus status;
-  std::uint32_t dw0 = 0;
-  std::uint32_t dw1 = 0;
-};
-
-/// The seam to the controlling function: one admin command in, its completion out. Submitting is
-/// safe from several threads at once. Linux implements it over NVME_IOCTL_ADMIN64_CMD, the
-/// simulator below the backends, and tests wrap either.
-class AdminPort {
- public:
-  virtual ~AdminPort() = default;
-
-  /// \throws OsError when the kernel did not complete the command (EINTR is retried only before
-  /// the command was sent); an NVMe error status is no exception but the answer.
-  virtual AdminCompletion submit(const AdminCommand& command) = 0;
-};
-
-/// Submits and insists on success. \throws NvmeError naming `operation`, OsError
-AdminCompletion submit_or_throw(AdminPort& port, const AdminCommand& command,
-                                const std::string& operation);
-
-}  // namespace nvmigrate
+/// The seam to the controlling function stands with the other ports; it is declared in the nvme room,
+/// whose readers of Identify data use it and which knows no other room but base.
+#include "nvmigrate/nvme/admin_port.h"

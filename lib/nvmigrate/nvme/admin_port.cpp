@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 namespace nvmigrate {
 

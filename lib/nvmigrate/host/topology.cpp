@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/topology.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::string_view host_driver = "nvme";
+
+/// What the kernel and our records say about where the controllers of one subsystem are.
+class Places {
+ public:
+  Places(PciBus& bus, const std::string& subsystem_nqn, const Registry& registry,
+         const Journal& journal) {
+    for (auto& controller : bus.controllers()) {
+      if (controller.subsystem_nqn != subsystem_nqn) continue;
+      if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
+      if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
+    }
+    for (const auto& intent : journal.intents()) {
+      const auto address = intent.details.find("address");
+      if (intent.cntlid && address != intent.details.end()) {
+        recorded_.emplace(*intent.cntlid, address->second);
+      }
+    }
+    for (const auto& binding : registry.bindings()) {
+      recorded_.insert_or_assign(binding.cntlid, binding.address);
+    }
+  }
+
+  [[nodiscard]] bool has_peers(const std::string& own_address) const {
+    return !recorded_.empty() || by_address_.size() > by_address_.count(own_address);
+  }
+
+  [[nodiscard]] const KernelController* controller(std::uint16_t cntlid,
+                                                   const std::string& address) const {
+    if (const auto found = by_address_.find(address); found != by_address_.end()) {
+      return &found->second;
+    }
+    const auto found = by_id_.find(cntlid);
+    return found == by_id_.end() ? nullptr : &found->second;
+  }
+
+  /// Of a function whose address does not follow from a VF number; empty when nobody knows.
+  [[nodiscard]] std::string address(std::uint16_t cntlid) const {
+    if (const auto found = by_id_.find(cntlid); found != by_id_.end()) {
+      return found->second.address;
+    }
+    const auto record = recorded_.find(cntlid);
+    if (record == recorded_.end()) return {};
+    const auto taken = by_address_.find(record->second);
+    const bool by_another = taken != by_address_.end() && taken->second.cntlid.has_value();
+    return by_another ? std::string{} : record->second;
+  }
+
+ private:
+  std::map<std::string, KernelController> by_address_;
+  std::map<std::uint16_t, KernelController> by_id_;
+  std::map<std::uint16_t, std::string> recorded_;
+};
+
+std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
+  try {
+    return read_controllers(port);
+  } catch (const NvmeError& error) {
+    if (error.nvme_status().code() == sc::invalid_field) return {};
+    throw;
+  }
+}
+
+ControlledFunction of_secondary(const SecondaryController& secondary) {
+  ControlledFunction function;
+  function.cntlid = secondary.cntlid;
+  function.secondary = true;
+  function.online = secondary.online;
+  function.vfn = secondary.vfn;
+  function.queues = secondary.queues;
+  function.interrupts = secondary.interrupts;
+  return function;
+}
+
+std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own, bool manages,
+                                             bool has_others) {
+  std::map<std::uint16_t, ControlledFunction> functions;
+  if (manages) {
+    for (const auto& secondary : read_secondaries(port)) {
+      functions.emplace(secondary.cntlid, of_secondary(secondary));
+    }
+  }
+  if (has_others) {
+    for (const auto id : controllers_or_none(port))
+      functions[id].cntlid = id;
+  }
+  functions.erase(own);
+  std::vector<ControlledFunction> sorted;
+  for (auto& [id, function] : functions)
+    sorted.push_back(std::move(function));
+  return sorted;
+}
+
+std::string address_of(const ControlledFunction& function, const Topology& topology, PciBus& bus,
+                       const Places& places) {
+  if (function.vfn == 0) return places.address(function.cntlid);
+  if (function.vfn > topology.sriov.enabled) return {};
+  return bus.virtual_function(topology.address, function.vfn).value_or(std::string{});
+}
+
+void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
+           const Places& places) {
+  const auto address = address_of(function, topology, bus, places);
+  if (!address.empty()) function.pci = bus.find(address);
+  if (const auto* known = places.controller(function.cntlid, address)) {
+    function.kernel_name = known->name;
+  }
+  if (function.pci && function.pci->driver && *function.pci->driver != host_driver) {
+    function.vfio = bus.vfio_nodes(address);
+  }
+}
+
+void recall(ControlledFunction& function, const Registry& registry, const Journal& journal) {
+  function.marked = registry.is_marked(function.cntlid);
+  if (const auto* binding = registry.binding_of(function.cntlid)) function.binding = *binding;
+  for (const auto& intent : journal.intents()) {
+    if (intent.cntlid == function.cntlid) function.intents.push_back(intent);
+  }
+}
+
+}  // namespace
+
+bool ControlledFunction::has(IntentKind kind) const noexcept {
+  return std::any_of(intents.begin(), intents.end(),
+                     [kind](const Intent& intent) { return intent.kind == kind; });
+}
+
+const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {
+  const auto found = std::lower_bound(
+      functions.begin(), functions.end(), cntlid,
+      [](const ControlledFunction& function, std::uint16_t id) { return function.cntlid < id; });
+  return found != functions.end() && found->cntlid == cntlid ? &*found : nullptr;
+}
+
+Topology read_topology(Device& device, const Registry& registry, const Journal& journal) {
+  Topology topology;
+  topology.device = device.name();
+  topology.address = device.address();
+  topology.simulated = device.simulated();
+  topology.identity = read_identity(device.admin());
+  if (!topology.address.empty()) topology.sriov = device.pci().sriov(topology.address);
+
+  const auto& identity = topology.identity;
+  const Places places(device.pci(), identity.subsystem_nqn, registry, journal);
+  // A list that a controller does not know costs an entry in its error log, which monitoring
+  // counts: a plain drive is not asked.
+  const bool manages = identity.virtualization_management || topology.sriov.total > 0;
+  const bool others = manages || identity.live_migration || places.has_peers(topology.address);
+  if (manages) topology.resources = read_primary_resources(device.admin());
+  topology.functions = functions_of(device.admin(), identity.cntlid, manages, others);
+  for (auto& function : topology.functions) {
+    place(function, topology, device.pci(), places);
+    recall(function, registry, journal);
+  }
+  for (const auto& intent : journal.intents()) {
+    if (!intent.cntlid) topology.intents.push_back(intent);
+  }
+  return topology;
+}
+
+}  // namespace nvmigrate

@@ -21,8 +21,8 @@ struct AdminCommand {
   std::uint32_t cdw13 = 0;
   std::uint32_t cdw14 = 0;
   std::uint32_t cdw15 = 0;
-  std::span<const std::byte> to_device;  ///< for opcodes ending in 01b
-  std::span<std::byte> from_device;      ///< for opcodes ending in 10b
+  std::span<const std::byte> to_device{};  ///< for opcodes ending in 01b
+  std::span<std::byte> from_device{};      ///< for opcodes ending in 10b
   std::chrono::milliseconds timeout{0};  ///< 0: the driver's default
 };
 

@@ -49,19 +49,22 @@ OsError failure(int code, const nvme_passthru_cmd64& raw, const std::string& nam
   const auto operation = "send admin command " + to_hex(raw.opcode, 2) + " to";
   switch (code) {
     case EACCES:
-    case EPERM: return {code, operation, name, "admin passthrough needs root (CAP_SYS_ADMIN)"};
+    case EPERM:
+      return {code, operation, name, "admin passthrough needs root (CAP_SYS_ADMIN)"};
     // The kernel waits uninterruptibly, so this is no signal.
     case EINTR:
       return {code, operation, name + " (a controller reset cancelled it after it was sent)",
               "a reset takes every secondary controller offline: look at the functions with "
               "'nvmigrate list', and at the kernel log for the reason"};
-    case ETIME: return {ETIMEDOUT, operation, name};
+    case ETIME:
+      return {ETIMEDOUT, operation, name};
     case EINVAL:
       if (raw.data_len == 0) return {code, operation, name};
       return {code, operation, name,
               "the controller or the kernel may take less than " + format_size(raw.data_len) +
                   " in one command"};
-    default: return {code, operation, name};
+    default:
+      return {code, operation, name};
   }
 }
 

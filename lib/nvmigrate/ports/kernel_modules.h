@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "nvmigrate/ports/sysfs.h"
+
+namespace nvmigrate {
+
+/// Whether a word can name a module or a driver: letters, digits, '-' and '_', no '-' in front.
+bool is_module_name(std::string_view name);
+
+/// Loads a module with the kernel's own modprobe (no shell) and waits for it. Failing is silent:
+/// what counts is what /sys shows then.
+void modprobe(const std::string& module);
+
+/// The vfio variant module whose alias in modules.alias of the running kernel fits a function most
+/// specifically; vfio_pci itself, whose alias fits everything, is none.
+/// \param modalias of the function, `pci:v…d…sv…sd…bc…sc…i…`
+std::optional<std::string> variant_module(const Sysfs& sysfs, const std::string& modalias);
+
+/// The PCI driver that a loaded module registered, whose name may differ from the module's.
+std::optional<std::string> driver_of_module(const Sysfs& sysfs, const std::string& module);
+
+}  // namespace nvmigrate

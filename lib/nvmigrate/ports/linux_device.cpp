@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/linux_device.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <utility>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/ports/linux_admin_port.h"
+#include "nvmigrate/ports/nvme_class.h"
+#include "nvmigrate/ports/sysfs_pci_bus.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr auto accepted_forms =
+    "name it as /dev/nvme0, nvme0 or a PCI address such as 0000:01:00.0";
+constexpr auto needs_root = "run it as root";
+
+class LinuxDevice final : public Device {
+ public:
+  LinuxDevice(LinuxAdminPort admin, SysfsPciBus pci, std::string name, std::string address)
+      : admin_(std::move(admin)),
+        pci_(std::move(pci)),
+        name_(std::move(name)),
+        address_(std::move(address)) {}
+
+  AdminPort& admin() override { return admin_; }
+  PciBus& pci() override { return pci_; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& address() const override { return address_; }
+  [[nodiscard]] bool simulated() const override { return false; }
+
+ private:
+  LinuxAdminPort admin_;
+  SysfsPciBus pci_;
+  std::string name_, address_;
+};
+
+struct stat looked_at(const Sysfs& sysfs, const std::string& path) {
+  struct stat about {};
+  if (sysfs.io().stat(sysfs.root().path(path), about) == 0) return about;
+  if (errno == ENOENT || errno == ENOTDIR)
+    throw not_found(path + " does not exist", accepted_forms);
+  if (errno == EACCES) throw OsError(errno, "open", path, needs_root);
+  throw OsError(errno, "open", path);
+}
+
+std::string kind_of(const struct stat& about, const std::string& name) {
+  if (S_ISDIR(about.st_mode)) return "a directory";
+  if (S_ISBLK(about.st_mode)) return "a block device";
+  if (!S_ISCHR(about.st_mode)) return "no device";
+  return name.rfind("ng", 0) == 0 ? "a namespace's character device" : "another character device";
+}
+
+/// The controller's name behind a character device, by its number, without opening it.
+std::string controller_behind(const Sysfs& sysfs, const std::string& path,
+                              const struct stat& about) {
+  std::optional<std::string> name;
+  if (S_ISCHR(about.st_mode)) {
+    name = sysfs.link_name("/sys/dev/char/" + std::to_string(major(about.st_rdev)) + ":" +
+                           std::to_string(minor(about.st_rdev)));
+  }
+  if (name && controller_number(*name) && sysfs.exists("/sys/class/nvme/" + *name)) return *name;
+  throw not_found(path + " is no NVMe controller but " + kind_of(about, name.value_or("")),
+                  accepted_forms);
+}
+
+OpenFile opened(const Sysfs& sysfs, const std::string& path, const struct stat& expected) {
+  const int fd = sysfs.io().open(sysfs.root().path(path), O_RDONLY, 0);
+  if (fd < 0 && (errno == EACCES || errno == EPERM)) throw OsError(errno, "open", path, needs_root);
+  if (fd < 0 && (errno == ENODEV || errno == ENXIO)) {
+    throw OsError(errno, "open", path, "the controller is resetting, or gone");
+  }
+  if (fd < 0) throw OsError(errno, "open", path);
+  OpenFile file(sysfs.io(), fd);
+  struct stat about {};
+  if (sysfs.io().fstat(fd, about) != 0) throw OsError(errno, "look at", path);
+  if (about.st_rdev != expected.st_rdev || !S_ISCHR(about.st_mode)) {
+    throw Error(ExitStatus::io, path + " became another device while it was opened");
+  }
+  return file;
+}
+
+std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
+  const auto about = looked_at(sysfs, path);
+  const auto name = controller_behind(sysfs, path, about);
+  const auto controller = read_controller(sysfs, name);
+  if (!controller) throw not_found(path + " went away while it was opened");
+  return std::make_unique<LinuxDevice>(LinuxAdminPort(opened(sysfs, path, about), path),
+                                       SysfsPciBus(sysfs.io(), sysfs.root()), path,
+                                       controller->address);
+}
+
+std::string explained(const PciFunction& function) {
+  if (!function.driver) return "is bound to no driver";
+  if (*function.driver != "nvme") return "is bound to " + *function.driver + ", not to nvme";
+  return "has no controller yet";
+}
+
+std::unique_ptr<Device> open_address(const Sysfs& sysfs, std::string address) {
+  std::transform(address.begin(), address.end(), address.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const auto& controller : read_controllers(sysfs)) {
+    if (controller.address == address) return open_path(sysfs, "/dev/" + controller.name);
+  }
+  const auto function = SysfsPciBus(sysfs.io(), sysfs.root()).find(address);
+  if (!function) throw not_found("there is no PCI function " + address);
+  throw not_found("PCI function " + address + " " + explained(*function) +
+                      ", so that it cannot be a controlling function",
+                  "a controlling function stays with the kernel's nvme driver");
+}
+
+}  // namespace
+
+bool owns_linux(std::string_view device) {
+  const auto colon = device.find(':');
+  if (colon == std::string_view::npos || is_pci_address(device)) return true;
+  return device.substr(0, colon).find('/') != std::string_view::npos;
+}
+
+std::unique_ptr<Device> open_linux_device(Io& io, const Sysroot& root, const std::string& device) {
+  const Sysfs sysfs(io, root);
+  if (is_pci_address(device)) return open_address(sysfs, device);
+  if (device.find('/') != std::string::npos) return open_path(sysfs, device);
+  if (controller_number(device)) return open_path(sysfs, "/dev/" + device);
+  if (namespace_head(device)) {
+    throw not_found(device + " is a namespace, no NVMe controller", accepted_forms);
+  }
+  throw not_found("there is no device '" + device + "'", accepted_forms);
+}
+
+std::vector<std::string> all_linux_devices(Io& io, const Sysroot& root) {
+  const Sysfs sysfs(io, root);
+  std::vector<std::string> devices;
+  for (const auto& controller : read_controllers(sysfs)) {
+    if (controller.address.empty() || controller.state != "live") continue;
+    if (sysfs.exists("/sys/bus/pci/devices/" + controller.address + "/physfn")) continue;
+    devices.push_back("/dev/" + controller.name);
+  }
+  return devices;
+}
+
+std::unique_ptr<Device> open_linux(Io& io, const Folders&, const std::string& device) {
+  return open_linux_device(io, Sysroot{}, device);
+}
+
+std::vector<std::string> all_linux(Io& io, const Folders&) {
+  return all_linux_devices(io, Sysroot{});
+}
+
+}  // namespace nvmigrate

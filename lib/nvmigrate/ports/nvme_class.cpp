@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/nvme_class.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "nvmigrate/base/numbers.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::string_view prefix = "nvme";
+
+/// Takes a number off the front. Zeros in front are no number's.
+std::optional<unsigned> take_number(std::string_view& text) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = parse_number(text.substr(0, end));
+  if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
+  text.remove_prefix(end);
+  return static_cast<unsigned>(*number);
+}
+
+bool take(std::string_view& text, std::string_view word) {
+  if (text.substr(0, word.size()) != word) return false;
+  text.remove_prefix(word.size());
+  return true;
+}
+
+std::optional<std::uint16_t> controller_id(const Sysfs& sysfs, const std::string& folder) {
+  const auto value = sysfs.number(folder + "/cntlid");
+  if (!value || *value > std::numeric_limits<std::uint16_t>::max()) return std::nullopt;
+  return static_cast<std::uint16_t>(*value);
+}
+
+}  // namespace
+
+std::optional<unsigned> controller_number(std::string_view name) {
+  if (!take(name, prefix)) return std::nullopt;
+  const auto number = take_number(name);
+  return name.empty() ? number : std::nullopt;
+}
+
+std::optional<std::string> namespace_head(const std::string& name) {
+  std::string_view rest = name;
+  if (!take(rest, prefix)) return std::nullopt;
+  const auto instance = take_number(rest);
+  if (take(rest, "c") && !take_number(rest)) return std::nullopt;
+  if (!instance || !take(rest, "n")) return std::nullopt;
+  const auto number = take_number(rest);
+  if (!number || !rest.empty()) return std::nullopt;
+  return "nvme" + std::to_string(*instance) + "n" + std::to_string(*number);
+}
+
+std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name) {
+  const auto folder = "/sys/class/nvme/" + name;
+  const auto transport = sysfs.line(folder + "/transport");
+  const auto state = sysfs.line(folder + "/state");
+  if (!transport || !state) return std::nullopt;
+  KernelController controller;
+  controller.name = name;
+  controller.transport = *transport;
+  controller.state = *state;
+  if (*transport == "pcie") controller.address = sysfs.line(folder + "/address").value_or("");
+  controller.subsystem_nqn = sysfs.line(folder + "/subsysnqn").value_or("");
+  controller.cntlid = controller_id(sysfs, folder);
+  return controller;
+}
+
+std::vector<KernelController> read_controllers(const Sysfs& sysfs) {
+  auto names = sysfs.names("/sys/class/nvme");
+  std::erase_if(names, [](const auto& name) { return !controller_number(name); });
+  std::sort(names.begin(), names.end(), [](const auto& left, const auto& right) {
+    return controller_number(left) < controller_number(right);
+  });
+  std::vector<KernelController> found;
+  for (const auto& name : names) {
+    if (auto controller = read_controller(sysfs, name)) found.push_back(std::move(*controller));
+  }
+  return found;
+}
+
+}  // namespace nvmigrate

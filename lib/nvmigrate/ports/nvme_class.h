@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/ports/sysfs.h"
+
+namespace nvmigrate {
+
+/// The number in nvme7. \return nothing when the name is no controller's
+std::optional<unsigned> controller_number(std::string_view name);
+
+/// The block device of a namespace as /sys/block names it: nvme0n1 stays, the multipath path
+/// nvme0c1n1 becomes its head nvme0n1. \return nothing when the name is no namespace's
+std::optional<std::string> namespace_head(const std::string& name);
+
+/// A controller of the kernel's nvme driver, by name. \return nothing when there is none
+std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name);
+
+/// All of them (/sys/class/nvme), sorted by number.
+std::vector<KernelController> read_controllers(const Sysfs& sysfs);
+
+}  // namespace nvmigrate

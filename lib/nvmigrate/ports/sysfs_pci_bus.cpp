@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/sysfs_pci_bus.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
+#include "nvmigrate/ports/block_uses.h"
+#include "nvmigrate/ports/kernel_modules.h"
+#include "nvmigrate/ports/nvme_class.h"
+#include "nvmigrate/ports/process_files.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr auto functions = "/sys/bus/pci/devices/";
+constexpr auto drivers = "/sys/bus/pci/drivers/";
+constexpr auto groups = "/sys/kernel/iommu_groups";
+
+std::string folder_of(const std::string& address) { return functions + address; }
+
+Error gone(const std::string& address) {
+  return not_found("PCI function " + address + " is not there",
+                   "'nvmigrate list' shows the functions there are");
+}
+
+template <typename Number>
+Number number_or_zero(const Sysfs& sysfs, const std::string& path) {
+  return static_cast<Number>(sysfs.number(path).value_or(0));
+}
+
+std::optional<unsigned> group_of(const Sysfs& sysfs, const std::string& folder) {
+  const auto name = sysfs.link_name(folder + "/iommu_group");
+  const auto number = name ? parse_number(*name) : std::nullopt;
+  if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
+  return static_cast<unsigned>(*number);
+}
+
+std::optional<std::string> override_of(const Sysfs& sysfs, const std::string& folder) {
+  auto driver = sysfs.line(folder + "/driver_override");
+  if (driver && (driver->empty() || *driver == "(null)")) return std::nullopt;
+  return driver;
+}
+
+/// A group made up by vfio's unsafe mode without an IOMMU does not count.
+bool is_protected(const Sysfs& sysfs, const std::string& group) {
+  return sysfs.line(groups + ("/" + group) + "/name") != "vfio-noiommu";
+}
+
+bool is_vfio(const std::optional<std::string>& driver) {
+  return driver && driver->find("vfio") != std::string::npos;
+}
+
+}  // namespace
+
+SysfsPciBus::SysfsPciBus(Io& io, Sysroot root)
+    : SysfsPciBus(io, root, root.is_host() ? ModuleLoader(modprobe) : ModuleLoader()) {}
+
+SysfsPciBus::SysfsPciBus(Io& io, Sysroot root, ModuleLoader load_module)
+    : sysfs_(io, std::move(root)), load_module_(std::move(load_module)) {}
+
+std::optional<PciFunction> SysfsPciBus::find(const std::string& address) {
+  const auto folder = folder_of(address);
+  if (!is_pci_address(address) || !sysfs_.exists(folder)) return std::nullopt;
+  return PciFunction{.address = address,
+                     .vendor = number_or_zero<std::uint16_t>(sysfs_, folder + "/vendor"),
+                     .device = number_or_zero<std::uint16_t>(sysfs_, folder + "/device"),
+                     .class_code = number_or_zero<std::uint32_t>(sysfs_, folder + "/class"),
+                     .driver = sysfs_.link_name(folder + "/driver"),
+                     .override_to = override_of(sysfs_, folder),
+                     .iommu_group = group_of(sysfs_, folder),
+                     .physical = sysfs_.link_name(folder + "/physfn")};
+}
+
+std::vector<std::string> SysfsPciBus::group_members(unsigned group) {
+  return sysfs_.names(groups + ("/" + std::to_string(group)) + "/devices");
+}
+
+bool SysfsPciBus::has_iommu() {
+  if (!sysfs_.names("/sys/class/iommu").empty()) return true;
+  const auto known = sysfs_.names(groups);
+  return std::any_of(known.begin(), known.end(),
+                     [this](const auto& group) { return is_protected(sysfs_, group); });
+}
+
+std::vector<KernelController> SysfsPciBus::controllers() { return read_controllers(sysfs_); }
+
+SriovState SysfsPciBus::sriov(const std::string& physical) {
+  const auto folder = folder_of(physical);
+  if (!sysfs_.exists(folder)) throw gone(physical);
+  return {.total = number_or_zero<unsigned>(sysfs_, folder + "/sriov_totalvfs"),
+          .enabled = number_or_zero<unsigned>(sysfs_, folder + "/sriov_numvfs"),
+          .autoprobe = sysfs_.number(folder + "/sriov_drivers_autoprobe").value_or(1) != 0};
+}
+
+std::optional<std::string> SysfsPciBus::virtual_function(const std::string& physical,
+                                                         unsigned vfn) {
+  if (vfn == 0) return std::nullopt;
+  return sysfs_.link_name(folder_of(physical) + "/virtfn" + std::to_string(vfn - 1));
+}
+
+void SysfsPciBus::set_autoprobe(const std::string& physical, bool probe) {
+  write(physical, "sriov_drivers_autoprobe", probe ? "1" : "0");
+}
+
+void SysfsPciBus::set_enabled_vfs(const std::string& physical, unsigned count) {
+  write(physical, "sriov_numvfs", std::to_string(count));
+}
+
+void SysfsPciBus::set_override(const std::string& address, std::optional<std::string> driver) {
+  write(address, "driver_override", driver.value_or("") + "\n");
+}
+
+void SysfsPciBus::unbind(const std::string& address) {
+  const auto folder = folder_of(address);
+  if (!sysfs_.exists(folder)) throw gone(address);
+  const auto driver = sysfs_.link_name(folder + "/driver");
+  if (!driver) return;
+  try {
+    sysfs_.write(drivers + *driver + "/unbind", address);
+  } catch (const OsError&) {
+    // Somebody else may have unbound it since the link was read.
+    if (sysfs_.link_name(folder + "/driver")) throw;
+  }
+}
+
+void SysfsPciBus::probe(const std::string& address) {
+  if (!sysfs_.exists(folder_of(address))) throw gone(address);
+  sysfs_.write("/sys/bus/pci/drivers_probe", address);
+}
+
+void SysfsPciBus::reset(const std::string& address) { write(address, "reset", "1"); }
+
+bool SysfsPciBus::has_driver(const std::string& driver) {
+  if (!is_module_name(driver)) return false;
+  if (sysfs_.exists(drivers + driver)) return true;
+  if (!load_module_) return false;
+  load_module_(driver);
+  return sysfs_.exists(drivers + driver);
+}
+
+std::optional<std::string> SysfsPciBus::variant_driver(const std::string& address) {
+  const auto modalias = sysfs_.line(folder_of(address) + "/modalias");
+  if (!modalias) return std::nullopt;
+  const auto module = variant_module(sysfs_, *modalias);
+  if (!module) return std::nullopt;
+  if (!driver_of_module(sysfs_, *module) && load_module_) load_module_(*module);
+  return driver_of_module(sysfs_, *module);
+}
+
+VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {
+  const auto function = find(address);
+  if (!function || !is_vfio(function->driver)) return {};
+  VfioNodes nodes;
+  if (function->iommu_group) nodes.group = "/dev/vfio/" + std::to_string(*function->iommu_group);
+  if (nodes.group && !sysfs_.exists(*nodes.group)) nodes.group.reset();
+  const auto devices = sysfs_.names(folder_of(address) + "/vfio-dev");
+  if (!devices.empty()) nodes.device = "/dev/vfio/devices/" + devices.front();
+  if (nodes.device && !sysfs_.exists(*nodes.device)) nodes.device.reset();
+  return nodes;
+}
+
+void SysfsPciBus::set_owner(const std::string& node, uid_t owner, gid_t group) {
+  if (sysfs_.io().chown(sysfs_.root().path(node), owner, group) == 0) return;
+  throw OsError(errno, "change the owner of", node);
+}
+
+std::vector<Use> SysfsPciBus::host_uses(const std::string& address) {
+  std::vector<Use> uses;
+  for (const auto& controller : controllers()) {
+    if (controller.address != address) continue;
+    const auto found = block_uses(sysfs_, controller.name);
+    uses.insert(uses.end(), found.begin(), found.end());
+  }
+  return uses;
+}
+
+std::vector<Use> SysfsPciBus::vfio_holders(const std::string& address) {
+  const auto nodes = vfio_nodes(address);
+  std::vector<std::string> paths;
+  if (nodes.group) paths.push_back(*nodes.group);
+  if (nodes.device) paths.push_back(*nodes.device);
+  std::vector<Use> uses;
+  for (const auto& file : find_open_files(sysfs_, paths)) {
+    uses.push_back({.object = file.process, .how = "has " + file.path + " open"});
+  }
+  return uses;
+}
+
+void SysfsPciBus::write(const std::string& address, const std::string& attribute,
+                        const std::string& text) {
+  const auto folder = folder_of(address);
+  if (!sysfs_.exists(folder)) throw gone(address);
+  const auto path = folder + "/" + attribute;
+  if (!sysfs_.exists(path)) {
+    throw unsupported("PCI function " + address + " has no " + attribute + " in sysfs");
+  }
+  try {
+    sysfs_.write(path, text);
+  } catch (const OsError&) {
+    if (!sysfs_.exists(folder)) throw gone(address);
+    throw;
+  }
+}
+
+bool is_pci_address(std::string_view text) {
+  constexpr auto hex = "0123456789abcdefABCDEF";
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon < 4 || text.size() != colon + 8) return false;
+  const auto rest = text.substr(colon);
+  const auto digits = [&](std::string_view part) {
+    return part.find_first_not_of(hex) == std::string_view::npos;
+  };
+  return rest[3] == ':' && rest[6] == '.' && digits(text.substr(0, colon)) &&
+         digits(rest.substr(1, 2)) && digits(rest.substr(4, 2)) && rest[7] >= '0' && rest[7] <= '7';
+}
+
+}  // namespace nvmigrate

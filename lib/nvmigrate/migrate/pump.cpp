@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/pump.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/interrupt.h"
+
+namespace nvmigrate {
+namespace {
+
+/// Leaves stop signals to the other threads while it exists.
+class SignalsHeldBack {
+ public:
+  SignalsHeldBack() {
+    sigset_t stops;
+    sigemptyset(&stops);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stops, number);
+    pthread_sigmask(SIG_BLOCK, &stops, &before_);
+  }
+  SignalsHeldBack(const SignalsHeldBack&) = delete;
+  SignalsHeldBack& operator=(const SignalsHeldBack&) = delete;
+  ~SignalsHeldBack() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+constexpr std::size_t page = 4096;
+
+}  // namespace
+
+class StatePump::Sink final : public StateSink {
+ public:
+  explicit Sink(StatePump& pump) : pump_(&pump) {}
+  void begin(std::uint64_t size) override { pump_->start(size); }
+  std::span<std::byte> room(std::size_t wanted) override { return pump_->room(wanted); }
+  void commit(std::size_t count) override { pump_->commit(count); }
+
+ private:
+  StatePump* pump_;
+};
+
+class StatePump::Source final : public StateSource {
+ public:
+  explicit Source(StatePump& pump) : pump_(&pump) {}
+  [[nodiscard]] std::uint64_t size() const override { return pump_->size_; }
+  std::span<const std::byte> view(std::size_t wanted) override { return pump_->view(wanted); }
+  void take(std::size_t count) override { pump_->take(count); }
+  bool rewind() override { return pump_->rewind(); }
+
+ private:
+  StatePump* pump_;
+};
+
+StatePump::StatePump(std::size_t capacity)
+    : memory_((capacity + page - 1) / page * page), worker_([this] { serve(); }) {}
+
+StatePump::~StatePump() {
+  {
+    const std::lock_guard only(mutex_);
+    quit_ = true;
+  }
+  changed_.notify_all();
+  worker_.join();
+}
+
+void StatePump::run(const Produce& produce, const Consume& consume) {
+  size_ = produced_ = consumed_ = 0;
+  begun_ = threaded_ = false;
+  failure_ = nullptr;
+  consume_ = &consume;
+  produce_all(produce);
+  if (!threaded_ && !failure_) consume_all();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void StatePump::produce_all(const Produce& produce) {
+  const SignalsHeldBack held_back;
+  try {
+    Sink sink(*this);
+    produce(sink);
+    if (!begun_ || produced_ != size_) {
+      throw Error(ExitStatus::device, "the state ended after " + std::to_string(produced_) +
+                                          " of " + std::to_string(size_) + " bytes");
+    }
+  } catch (...) {
+    stop_with(std::current_exception());
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !consuming_; });
+}
+
+void StatePump::start(std::uint64_t size) {
+  const std::lock_guard only(mutex_);
+  size_ = size;
+  begun_ = true;
+  threaded_ = size > std::min<std::uint64_t>(inline_limit, memory_.size());
+  consuming_ = threaded_;
+  if (threaded_) changed_.notify_all();
+}
+
+std::span<std::byte> StatePump::room(std::size_t wanted) {
+  stop_if_interrupted("the transfer of the state was stopped");
+  std::unique_lock lock(mutex_);
+  const auto rest = static_cast<std::size_t>(
+      std::min<std::uint64_t>({wanted, size_ - produced_, memory_.size()}));
+  changed_.wait(lock, [&] { return failure_ || produced_ + rest - consumed_ <= memory_.size(); });
+  if (failure_) std::rethrow_exception(failure_);
+  return memory_.at(produced_, rest);
+}
+
+void StatePump::commit(std::size_t count) {
+  const std::lock_guard only(mutex_);
+  produced_ += count;
+  if (threaded_) changed_.notify_all();
+}
+
+std::span<const std::byte> StatePump::view(std::size_t wanted) {
+  std::unique_lock lock(mutex_);
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, size_ - consumed_));
+  if (count > memory_.size()) {
+    throw Error(ExitStatus::internal, "a chunk is larger than the memory it passes through");
+  }
+  changed_.wait(lock, [&] { return failure_ || produced_ - consumed_ >= count; });
+  if (failure_) std::rethrow_exception(failure_);
+  return memory_.at(consumed_, count);
+}
+
+void StatePump::take(std::size_t count) {
+  const std::lock_guard only(mutex_);
+  consumed_ += count;
+  if (threaded_) changed_.notify_all();
+}
+
+bool StatePump::rewind() {
+  const std::lock_guard only(mutex_);
+  if (produced_ > memory_.size() || threaded_) return false;
+  consumed_ = 0;
+  return true;
+}
+
+void StatePump::serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return consuming_ || quit_; });
+    if (quit_) return;
+    lock.unlock();
+    consume_all();
+    lock.lock();
+    consuming_ = false;
+    changed_.notify_all();
+  }
+}
+
+void StatePump::consume_all() {
+  try {
+    Source source(*this);
+    (*consume_)(source);
+    if (consumed_ != size_) {
+      throw Error(ExitStatus::internal, "the state was taken in part only");
+    }
+  } catch (...) {
+    stop_with(std::current_exception());
+  }
+}
+
+void StatePump::stop_with(std::exception_ptr cause) {
+  const std::lock_guard only(mutex_);
+  if (!failure_) failure_ = std::move(cause);
+  changed_.notify_all();
+}
+
+}  // namespace nvmigrate

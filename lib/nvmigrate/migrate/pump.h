@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "nvmigrate/migrate/mirrored_memory.h"
+#include "nvmigrate/state/stream.h"
+
+namespace nvmigrate {
+
+/// A bounded ring between the thread that reads a state (producer) and the one that passes it on
+/// (consumer), so that they overlap. States that fit (inline_limit) need no second thread. All
+/// memory and the thread are made with the object: make it before the function is suspended.
+class StatePump {
+ public:
+  static constexpr std::size_t default_capacity = std::size_t{4} << 20U;
+  static constexpr std::uint64_t inline_limit = std::uint64_t{1} << 20U;
+
+  /// \param capacity bytes, at least twice the largest chunk of either side
+  explicit StatePump(std::size_t capacity = default_capacity);
+  StatePump(const StatePump&) = delete;
+  StatePump& operator=(const StatePump&) = delete;
+  ~StatePump();
+
+  using Produce = std::function<void(StateSink&)>;
+  using Consume = std::function<void(StateSource&)>;
+
+  /// Passes one state through, and ends when both have. The producer runs in this thread, where stop
+  /// signals are held back meanwhile; the consumer runs in the other one, where they end a blocked
+  /// write. A stop signal ends the work at the next chunk.
+  /// \throws what the one threw that failed first; Interrupted; Error(device) when the producer
+  /// ended before the whole state was there
+  void run(const Produce& produce, const Consume& consume);
+
+ private:
+  class Sink;
+  class Source;
+
+  void start(std::uint64_t size);
+  std::span<std::byte> room(std::size_t wanted);
+  void commit(std::size_t count);
+  std::span<const std::byte> view(std::size_t wanted);
+  void take(std::size_t count);
+  bool rewind();
+
+  void produce_all(const Produce& produce);
+  void serve();
+  void consume_all();
+  void stop_with(std::exception_ptr cause);
+
+  MirroredMemory memory_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t size_ = 0, produced_ = 0, consumed_ = 0;
+  bool begun_ = false, threaded_ = false, consuming_ = false, quit_ = false;
+  std::exception_ptr failure_;
+  const Consume* consume_ = nullptr;
+  std::thread worker_;
+};
+
+}  // namespace nvmigrate

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/suspension.h"
+
+#include <utility>
+
+#include "nvmigrate/base/error.h"
+
+namespace nvmigrate {
+
+Suspension::Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats)
+    : side_(&side),
+      cntlid_(cntlid),
+      formats_(formats),
+      was_frozen_(side.backend.is_frozen(cntlid, formats)) {}
+
+Suspension::~Suspension() { undo(); }
+
+void Suspension::record(std::map<std::string, std::string> details) {
+  if (was_frozen_) return;
+  side_->journal.record(IntentKind::suspended, cntlid_, std::move(details));
+  recorded_ = true;
+}
+
+void Suspension::freeze() {
+  frozen_at_ = Clock::now();
+  if (was_frozen_) return;
+  sent_ = true;
+  side_->backend.freeze(cntlid_);
+}
+
+void Suspension::begin() {
+  record();
+  freeze();
+}
+
+void Suspension::wake() {
+  side_->backend.resume(cntlid_);
+  resumed_at_ = Clock::now();
+  open_ = false;
+}
+
+void Suspension::strike() { side_->journal.strike({IntentKind::suspended}, cntlid_); }
+
+void Suspension::resume() {
+  wake();
+  strike();
+}
+
+bool Suspension::runs_again() {
+  try {
+    side_->backend.resume(cntlid_);
+    return true;
+  } catch (const std::exception&) {
+    return !side_->backend.is_frozen(cntlid_, formats_);
+  }
+}
+
+std::string Suspension::undo() noexcept {
+  if (!std::exchange(open_, false) || !recorded_) return {};
+  try {
+    const auto name = side_->name_of(cntlid_);
+    const auto remedy = side_->command_line("resume", cntlid_);
+    try {
+      if (sent_ && !runs_again()) return name + " is still suspended: run " + remedy;
+    } catch (const std::exception& failure) {
+      return name + " may still be suspended (" + failure.what() + "): run " + remedy;
+    }
+    try {
+      strike();
+    } catch (const std::exception& failure) {
+      return name + " runs, but the journal still calls it suspended (" + failure.what() +
+             "): run " + remedy;
+    }
+  } catch (const std::exception&) {
+    return "out of memory";
+  }
+  return {};
+}
+
+std::chrono::nanoseconds Suspension::length() const {
+  if (!frozen_at_) return std::chrono::nanoseconds{0};
+  return resumed_at_.value_or(Clock::now()) - *frozen_at_;
+}
+
+}  // namespace nvmigrate

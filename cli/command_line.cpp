@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+namespace nvmigrate::cli {
+namespace {
+
+constexpr std::uint64_t longest = 7UL * 24 * 3600;  ///< seconds
+
+bool is_option(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
+
+std::chrono::milliseconds seconds(std::uint64_t count) {
+  return std::chrono::seconds{static_cast<std::int64_t>(count)};
+}
+
+/// CLI11 would take the next word for the value of `--file=`.
+void refuse_empty_values(const std::vector<std::string>& words) {
+  for (const auto& word : words) {
+    if (word == "--") return;
+    if (word.starts_with("--") && word.ends_with('=')) {
+      throw usage_error(word.substr(0, word.size() - 1) + " needs a value");
+    }
+  }
+}
+
+/// In the tool's own words; CLI11 says "--file: 1 required TEXT missing".
+Error in_our_words(const CLI::ParseError& failure) {
+  const std::string text = failure.what();
+  const std::string name = text.substr(0, text.find_first_of(": "));
+  if (text.find("flag override") != std::string::npos) {
+    return usage_error(name + " takes no value");
+  }
+  return usage_error(name + " needs a value");
+}
+
+void refuse_extras(const std::vector<std::string>& extras) {
+  if (extras.empty()) return;
+  const auto option = std::find_if(extras.begin(), extras.end(), is_option);
+  if (option != extras.end()) throw usage_error("unknown option '" + *option + "'");
+  throw usage_error("unexpected argument '" + extras.front() + "'");
+}
+
+std::string names_of(std::span<const Command> rows) {
+  std::string names;
+  for (const auto& row : rows)
+    names += (names.empty() ? "" : ", ") + std::string{row.name};
+  return names;
+}
+
+const Command& descend(const Located& so_far, const std::string& word) {
+  const auto among = so_far.command == nullptr ? commands() : so_far.command->subcommands;
+  if (const auto* row = find_command(among, word)) return *row;
+  if (so_far.command == nullptr) throw usage_error("unknown command '" + word + "'");
+  throw usage_error("unknown command '" + so_far.name + " " + word + "'; there are " +
+                    names_of(among));
+}
+
+}  // namespace
+
+CommandLine::CommandLine() : app_(std::make_unique<CLI::App>()) {
+  app_->set_help_flag();
+  app_->allow_extras();
+  declare_globals();
+}
+
+CommandLine::~CommandLine() = default;
+
+Options CommandLine::options() { return {*app_, declared_}; }
+
+void CommandLine::declare_globals() {
+  auto options = this->options();
+  options.choice("-o,--output-format", output_, {"normal", "json"},
+                 "What to print: text for a reader, or one JSON document");
+  options.count("-v,--verbose", globals_.verbosity,
+                "Say more; given twice, trace every admin command on standard error");
+  options.flag("-q,--quiet", globals_.quiet,
+               "Print no notes and no progress, only data and errors");
+  options.number("--timeout", timeout_,
+                 "Seconds that a suspend, a reset or a node may take (default: 300 for a suspend)",
+                 1, longest);
+  declared_.back().placeholder = "SECONDS";
+  options.number("--wait", wait_,
+                 "Seconds to wait for another command that is changing the subsystem (default: 0)",
+                 0, longest);
+  declared_.back().placeholder = "SECONDS";
+  options.flag("-y,--yes", globals_.yes, "Answer every question with yes");
+  options.flag("-h,--help", asked_.help, "Print help and exit");
+  options.flag("--version", asked_.version, "Print the version and exit");
+  for (auto& declared : declared_)
+    declared.global = true;
+}
+
+const Declared* CommandLine::find(std::string_view name) const noexcept {
+  const auto found = std::find_if(declared_.begin(), declared_.end(), [&](const Declared& one) {
+    return !one.positional &&
+           std::find(one.names.begin(), one.names.end(), name) != one.names.end();
+  });
+  return found == declared_.end() ? nullptr : &*found;
+}
+
+bool CommandLine::wants_next(std::string_view word) const {
+  const auto known = [&](std::string_view name) -> const Declared& {
+    if (const auto* declared = find(name)) return *declared;
+    throw usage_error("unknown option '" + std::string{word} + "'");
+  };
+  if (word.starts_with("--")) {
+    const auto equals = word.find('=');
+    return !known(word.substr(0, equals)).placeholder.empty() && equals == std::string_view::npos;
+  }
+  for (std::size_t place = 1; place < word.size(); ++place) {
+    const std::string name{'-', word[place]};
+    if (!known(name).placeholder.empty()) return place + 1 == word.size();
+  }
+  return false;
+}
+
+bool CommandLine::given(const Declared& declared) const { return declared.option->count() > 0; }
+
+void CommandLine::check(const Declared& declared) const {
+  if (declared.required && !given(declared)) throw usage_error(declared.name() + " is missing");
+  if (!declared.repeatable && declared.option->count() > 1) {
+    throw usage_error(declared.name() + " was given more than once");
+  }
+}
+
+Asked CommandLine::parse(const std::vector<std::string>& words) {
+  refuse_empty_values(words);
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  try {
+    app_->parse(reversed);
+  } catch (const CLI::ParseError& failure) {
+    throw in_our_words(failure);
+  }
+  for (const auto& name : {"--help", "--version"}) {
+    if (const auto* declared = find(name); given(*declared)) declared->assign({});
+  }
+  if (asked_.help || asked_.version) return asked_;
+  refuse_extras(app_->remaining());
+  for (const auto& declared : declared_)
+    check(declared);
+  for (const auto& declared : declared_) {
+    if (given(declared)) declared.assign(declared.option->results());
+  }
+  globals_.output = output_ == "json" ? OutputFormat::json : OutputFormat::normal;
+  if (timeout_) globals_.timeout = seconds(*timeout_);
+  if (wait_) globals_.wait = seconds(*wait_);
+  return asked_;
+}
+
+const Command* find_command(std::span<const Command> among, std::string_view name) noexcept {
+  const auto found = std::find_if(among.begin(), among.end(),
+                                  [&](const Command& row) { return row.name == name; });
+  return found == among.end() ? nullptr : &*found;
+}
+
+Located locate(const std::vector<std::string>& words) {
+  const CommandLine globals;
+  Located located;
+  const auto complete = [&] {
+    return located.command != nullptr && located.command->subcommands.empty();
+  };
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (complete() || *word == "--") {
+      located.rest.insert(located.rest.end(), word, words.end());
+      break;
+    }
+    if (is_option(*word)) {
+      located.rest.push_back(*word);
+      if (globals.wants_next(*word) && word + 1 != words.end()) located.rest.push_back(*++word);
+      continue;
+    }
+    located.command = &descend(located, *word);
+    located.name += (located.name.empty() ? "" : " ") + *word;
+  }
+  return located;
+}
+
+bool asks_json(const std::vector<std::string>& words) noexcept {
+  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
+    const bool next = (*word == "-o" || *word == "--output-format") && word + 1 != words.end();
+    if (next && *(word + 1) == "json") return true;
+    if (*word == "-ojson" || *word == "--output-format=json") return true;
+  }
+  return false;
+}
+
+}  // namespace nvmigrate::cli

@@ -32,24 +32,28 @@ struct Globals {
   OutputFormat output = OutputFormat::normal;
   int verbosity = 0;
   bool quiet = false;
-  bool yes = false;                                   ///< -y
-  std::optional<std::chrono::milliseconds> timeout;   ///< --timeout SECONDS, of a suspend or reset
-  std::chrono::milliseconds wait{0};                  ///< --wait SECONDS, for another command's lock
+  bool yes = false;                                  ///< -y
+  std::optional<std::chrono::milliseconds> timeout;  ///< --timeout SECONDS, of a suspend or reset
+  std::chrono::milliseconds wait{0};                 ///< --wait SECONDS, for another command's lock
 };
 
-/// The world a run of the tool lives in. main() makes the real one; tests put their own in its place,
-/// faults included.
+/// The world a run of the tool lives in. main() makes the real one; tests put their own in its
+/// place, faults included.
 struct Environment {
   Io& io;
   Folders folders;
   int input = 0, output = 1, error = 2;  ///< descriptors
-  std::function<const char*(const char*)> variable;
+  std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.
-  std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap;
+  std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
+  /// Told of every command that changed a real device, or failed at it. May be empty.
+  std::function<void(const std::string&)> log_change{};
 };
 
-/// An opened controlling function with what is remembered of its subsystem. For a changing command it
-/// holds the subsystem's lock.
+class Talk;
+
+/// An opened controlling function with what is remembered of its subsystem. For a changing command
+/// it holds the subsystem's lock.
 struct Subject {
   std::unique_ptr<Device> device;
   std::string subsystem_nqn;
@@ -63,8 +67,8 @@ struct Subject {
 /// What a command is run with.
 class Context {
  public:
-  Context(Environment& environment, Globals globals, std::string command)
-      : environment_(&environment), globals_(std::move(globals)), command_(std::move(command)) {}
+  /// \param command its name, `sim guest start`
+  Context(Environment& environment, Globals globals, std::string command);
 
   [[nodiscard]] Environment& environment() const noexcept { return *environment_; }
   [[nodiscard]] Io& io() const noexcept { return environment_->io; }
@@ -81,20 +85,31 @@ class Context {
   void note(const std::string& line);
   void warn(const std::string& line);
 
+  /// The devices that were opened, or were to be, in that order.
+  [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }
+  /// Whether a device that is no simulation was opened to be changed.
+  [[nodiscard]] bool changes_hardware() const noexcept { return changes_hardware_; }
+
  private:
+  [[nodiscard]] std::unique_ptr<Device> open_traced(const std::string& device);
+  [[nodiscard]] Subject subject_of(std::unique_ptr<Device> device, bool lock);
+
   Environment* environment_;
   Globals globals_;
   std::string command_;
+  std::shared_ptr<Talk> talk_;
+  std::vector<std::string> devices_;
+  bool changes_hardware_ = false;
 };
 
-/// What a command has to say: the JSON document (without "schema", which the dispatcher adds first),
-/// and the same for a reader.
+/// What a command has to say: the JSON document (without "schema", which the dispatcher adds
+/// first), and the same for a reader.
 struct Outcome {
   Json document = Json::object();
   std::string text;  ///< ends with a newline unless empty
   ExitStatus status = ExitStatus::ok;
   bool on_stderr = false;  ///< stdout carried data (export -f -)
-  bool raw_text = false;   ///< `text` is the answer whatever the output format (handle --format env)
+  bool raw_text = false;  ///< `text` is the answer whatever the output format (handle --format env)
 };
 
 enum class Access { offline, read, change };
@@ -105,7 +120,8 @@ using Runner = std::function<Outcome(Context&)>;
 /// One row of the table of commands.
 struct Command {
   std::string_view name;
-  std::string_view group;    ///< heading in `nvmigrate --help`: See, Prepare, Migrate, State files, Help
+  std::string_view
+      group;  ///< heading in `nvmigrate --help`: See, Prepare, Migrate, State files, Help
   std::string_view summary;
   Access access;
   Runner (*declare)(Options&);  ///< null for a command that only has subcommands

@@ -125,8 +125,6 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const Command> commands() {
-  return table;
-}
+std::span<const Command> commands() { return table; }
 
 }  // namespace nvmigrate::cli

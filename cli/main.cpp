@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "cli/render.h"
+#include "cli/talk.h"
+
+namespace {
+
+/// A descriptor closed by the caller would be given to the next file that is opened, and data would
+/// go there. What takes its place here can be neither read nor written.
+void occupy_standard_descriptors() {
+  for (const int descriptor : {0, 1, 2}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+  }
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  using nvmigrate::cli::Environment;
+  occupy_standard_descriptors();
+  const bool root = ::geteuid() == 0;
+  const std::function<const char*(const char*)> variable = [](const char* name) {
+    return std::getenv(name);
+  };
+  nvmigrate::SystemIo io;
+  Environment environment{
+      .io = io, .folders = {}, .variable = variable, .wrap = {}, .log_change = {}};
+  const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
+  try {
+    environment.folders = nvmigrate::default_folders(variable, root);
+  } catch (const nvmigrate::Error& error) {
+    nvmigrate::cli::print_error(environment, false, error);
+    return static_cast<int>(error.status());
+  }
+  if (root) environment.log_change = nvmigrate::cli::syslog_line();
+  return static_cast<int>(nvmigrate::cli::run(arguments, environment));
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/commands_table.h"
+#include "cli/help.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (const char letter : text) {
+    if (letter == '-')
+      result += "\\-";
+    else if (letter == '\\')
+      result += "\\e";
+    else
+      result += letter;
+  }
+  return result.starts_with('.') || result.starts_with('\'') ? "\\&" + result : result;
+}
+
+std::string bold(const std::string& text) { return "\\fB" + escaped(text) + "\\fR"; }
+std::string italic(const std::string& text) { return "\\fI" + escaped(text) + "\\fR"; }
+
+std::string tag_of(const Declared& declared) {
+  if (declared.positional) return italic(declared.name()) + (declared.repeatable ? " ..." : "");
+  std::string tag;
+  for (const auto& name : declared.names)
+    tag += (tag.empty() ? "" : ", ") + bold(name);
+  if (!declared.words.empty()) {
+    std::string words;
+    for (const auto& word : declared.words)
+      words += (words.empty() ? "" : "|") + bold(word);
+    return tag + ' ' + words;
+  }
+  return declared.placeholder.empty() ? tag : tag + ' ' + italic(declared.placeholder);
+}
+
+std::string entries(const CommandLine& line, bool global) {
+  std::string text;
+  for (const auto& declared : line.declared()) {
+    if (declared.global != global) continue;
+    text += ".TP\n" + tag_of(declared) + '\n' + escaped(declared.help) + ".\n";
+  }
+  return text;
+}
+
+std::string entries_of(const Command& row) {
+  CommandLine line;
+  auto options = line.options();
+  const auto runner = row.declare(options);
+  return entries(line, false);
+}
+
+std::string parts_of(const Command& row, const std::string& name) {
+  if (row.subcommands.empty()) return ".SS " + escaped(name) + '\n' + entries_of(row);
+  std::string text;
+  for (const auto& below : row.subcommands)
+    text += parts_of(below, name + ' ' + std::string{below.name});
+  return text;
+}
+
+}  // namespace
+
+std::string man_options(const std::string& name) {
+  if (name.empty()) return entries(CommandLine{}, true);
+  const auto* row = find_command(commands(), name);
+  if (row == nullptr) throw not_found("no command is named '" + name + "'");
+  return row->subcommands.empty() ? entries_of(*row) : parts_of(*row, name);
+}
+
+Runner declare_man_options(Options& options) {
+  const auto name = std::make_shared<std::optional<std::string>>();
+  options.optional_positional("COMMAND", *name, "The command");
+  return [name](Context&) {
+    return Outcome{.text = man_options(name->value_or("")), .raw_text = true};
+  };
+}
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <exception>
+
+#include "cli/command.h"
+
+namespace nvmigrate::cli {
+
+/// `nvmigrate.<command>/1`, blanks of the command's name as dashes.
+std::string schema_name(const std::string& command);
+
+/// Prints what a command has to say. \throws OsError when it cannot be written
+void print(Environment& environment, const Globals& globals, const std::string& command,
+           const Outcome& outcome);
+/// Prints text on standard output. \throws OsError
+void print_text(Environment& environment, const std::string& text);
+
+/// `{"class", "message", "hint", "device", "nvme_status"}` of an error; null for what it has not.
+Json error_json(const Error& error);
+/// Prints an error on standard error; failing to is no matter.
+void print_error(Environment& environment, bool json, const Error& error) noexcept;
+
+}  // namespace nvmigrate::cli

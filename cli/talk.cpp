@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/talk.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <unistd.h>
+
+#include <mutex>
+
+namespace nvmigrate::cli {
+namespace {
+
+class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  DescriptorSink(Io& io, int descriptor) : io_(&io), descriptor_(descriptor) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    try {
+      write_all(*io_, descriptor_, std::as_bytes(std::span{line.data(), line.size()}), "stderr");
+    } catch (const Error&) {
+      // Nobody is left to be told.
+    }
+  }
+  void flush_() override {}
+
+  Io* io_;
+  int descriptor_;
+};
+
+spdlog::level::level_enum level_of(const Globals& globals) {
+  const bool json = globals.output == OutputFormat::json;
+  if (globals.verbosity >= 2) return spdlog::level::trace;
+  if (globals.quiet || (json && globals.verbosity == 0)) return spdlog::level::warn;
+  return spdlog::level::info;
+}
+
+std::string object(const char* kind, const std::string& line) {
+  return Json{{kind, {{"message", line}}}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Talk::Talk(Environment& environment, const Globals& globals)
+    : logger_(std::make_shared<spdlog::logger>(
+          "nvmigrate", std::make_shared<DescriptorSink>(environment.io, environment.error))),
+      json_(globals.output == OutputFormat::json) {
+  logger_->set_level(level_of(globals));
+  logger_->set_pattern(json_ ? "%v" : "nvmigrate: %v");
+}
+
+Talk::~Talk() = default;
+
+void Talk::note(const std::string& line) {
+  logger_->info("{}", json_ ? object("note", line) : line);
+}
+
+void Talk::warn(const std::string& line) {
+  logger_->warn("{}", json_ ? object("warning", line) : "warning: " + line);
+}
+
+void Talk::trace(const std::string& line, const Json& trace) {
+  logger_->trace("{}", json_ ? Json{{"trace", trace}}.dump() : line);
+}
+
+bool may_colour(const Environment& environment, int descriptor) {
+  const char* refused = environment.variable ? environment.variable("NO_COLOR") : nullptr;
+  return (refused == nullptr || *refused == '\0') && ::isatty(descriptor) == 1;
+}
+
+std::function<void(const std::string&)> syslog_line() {
+  auto sink =
+      std::make_shared<spdlog::sinks::syslog_sink_mt>("nvmigrate", LOG_PID, LOG_USER, false);
+  auto logger = std::make_shared<spdlog::logger>("syslog", std::move(sink));
+  return [logger](const std::string& line) { logger->info("{}", line); };
+}
+
+}  // namespace nvmigrate::cli

@@ -8,11 +8,13 @@
 
 namespace nvmigrate {
 
-/// A file that appears whole or not at all: written beside its place under a temporary name, synced,
-/// renamed, its folder synced. Dropped without publish() it leaves nothing.
+/// A file that appears whole or not at all: written beside its place under a temporary name
+/// (.nvmigrate-PID-N), synced, renamed, its folder synced. Dropped without publish() it leaves
+/// nothing.
 class AtomicFile {
  public:
-  /// \param mode of the new file. \throws OsError naming the file; the target is untouched
+  /// \param mode of the new file. \throws OsError naming the file; the target is untouched; refused
+  /// when the target is there and no regular file
   AtomicFile(Io& io, std::string path, mode_t mode = 0600);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -22,19 +24,24 @@ class AtomicFile {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   /// Syncs what was written; publish() then only renames and syncs the folder.
   void sync();
-  /// Makes the file visible under its name. \throws OsError, and then nothing is visible
+  /// Makes the file visible under its name. \throws OsError, and then nothing is visible, or, where
+  /// a file is replaced and the folder cannot be synced, either the whole old or the whole new file
   void publish();
 
-  /// Whether a file could be made at `path`, without making it: its folder is there and writable and
-  /// the place no folder. \throws OsError or refused as the constructor would
+  /// Whether a file could be made at `path`, found by making the temporary one and removing it.
+  /// \throws OsError or refused as the constructor would
   static void check(Io& io, const std::string& path);
 
  private:
   Io* io_;
   std::string path_, temporary_;
+  bool replaces_;
   OpenFile file_;
   bool synced_ = false, done_ = false;
 };
+
+/// Syncs the folder that `path` is in, so that names made or removed there hold. \throws OsError
+void sync_folder_of(Io& io, const std::string& path);
 
 /// Replaces a small file at once. \throws OsError
 void write_file(Io& io, const std::string& path, std::string_view text, mode_t mode = 0600);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "nvmigrate/base/io.h"
@@ -28,6 +29,10 @@ void make_private_folder(Io& io, const std::string& path);
 /// Refuses a folder or file of ours that is a link, owned by another user or writable by others.
 /// \return false when it does not exist. \throws refused, OsError
 bool check_private(Io& io, const std::string& path);
+
+/// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
+/// \throws refused as check_private, or when it is no regular file; OsError
+std::optional<std::string> read_private(Io& io, const std::string& path);
 
 /// A subsystem NQN as a file name: letters, digits, '.', '-' and '_' stay, others become %XX; long
 /// names end in a digest.

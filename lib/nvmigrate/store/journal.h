@@ -5,12 +5,15 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "nvmigrate/base/io.h"
+#include "nvmigrate/store/atomic_file.h"
+#include "nvmigrate/store/document.h"
 #include "nvmigrate/store/folders.h"
 
 namespace nvmigrate {
@@ -24,6 +27,8 @@ enum class IntentKind {
   provisioning,  ///< numvfs and flexible resources of the whole subsystem are being changed
 };
 std::string_view to_string(IntentKind kind) noexcept;
+/// \return nothing when no kind has this name
+std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
 
 /// One line of the journal: an effect that is begun and not yet ended.
 struct Intent {
@@ -42,7 +47,7 @@ struct Intent {
 class Journal {
  public:
   /// \throws refused, Error(io) naming the file when it is damaged
-  Journal(Io& io, Folders folders, std::string subsystem_nqn, std::string command);
+  Journal(Io& io, const Folders& folders, std::string subsystem_nqn, std::string command);
 
   [[nodiscard]] const std::vector<Intent>& intents() const noexcept { return intents_; }
   [[nodiscard]] const Intent* find(IntentKind kind, std::uint16_t cntlid) const noexcept;
@@ -58,18 +63,46 @@ class Journal {
 
   /// A change that is on disk under another name already, so that it takes but a rename to hold.
   class Prepared;
-  /// Writes and syncs what the journal would be after striking `strike` and recording `record` of one
-  /// function; commit() makes it so. For the blackout of a transfer.
+  /// Writes and syncs what the journal would be after striking `strike` and recording `record` of
+  /// one function; commit() makes it so. For the blackout of a transfer.
   [[nodiscard]] Prepared prepare(std::uint16_t cntlid, const std::vector<IntentKind>& strike,
                                  IntentKind record, std::map<std::string, std::string> details);
 
  private:
+  [[nodiscard]] Intent make(IntentKind kind, std::optional<std::uint16_t> cntlid,
+                            std::map<std::string, std::string> details) const;
+  [[nodiscard]] std::string text_of(const std::vector<Intent>& intents) const;
   void replace(std::vector<Intent> intents);
 
-  Io* io_;
-  Folders folders_;
+  Document document_;
   std::string nqn_, command_;
   std::vector<Intent> intents_;
+  std::size_t revision_ = 0;  ///< counts the changes, so that a stale Prepared is known
+};
+
+/// Dropped without commit() it changes nothing and leaves no file. Its journal must outlive it and
+/// stay where it is.
+class Journal::Prepared {
+ public:
+  Prepared(Prepared&&) noexcept = default;
+  Prepared& operator=(Prepared&&) noexcept = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared() = default;
+
+  /// Makes it so. \throws OsError, and then the journal is as it was before; Error(internal) when
+  /// the journal was changed since, or it was committed already
+  void commit();
+
+ private:
+  friend class Journal;
+  Prepared(Journal& journal, std::vector<Intent> intents);
+
+  Journal* journal_;
+  std::vector<Intent> intents_;
+  std::string text_;
+  std::unique_ptr<AtomicFile> file_;
+  std::size_t revision_;
 };
 
 }  // namespace nvmigrate

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nvmigrate/base/io.h"
+#include "nvmigrate/store/document.h"
 #include "nvmigrate/store/folders.h"
 
 namespace nvmigrate {
@@ -20,9 +21,9 @@ struct Mark {
 /// A function that this tool took from its driver.
 struct Binding {
   std::uint16_t cntlid = 0;
-  std::string address;                           ///< PCI
-  std::string driver;                            ///< what it was bound to, vfio-pci
-  std::optional<std::string> original_driver;    ///< nothing: it had none
+  std::string address;                         ///< PCI
+  std::string driver;                          ///< what it was bound to, vfio-pci
+  std::optional<std::string> original_driver;  ///< nothing: it had none
   std::optional<std::string> original_override;
   std::string time;
 };
@@ -34,7 +35,7 @@ class Registry {
  public:
   /// Reads what is there. \throws refused (folder or file not ours), Error(io) naming the file when
   /// it is damaged, and how to move on
-  Registry(Io& io, Folders folders, std::string subsystem_nqn);
+  Registry(Io& io, const Folders& folders, std::string subsystem_nqn);
 
   [[nodiscard]] const std::vector<Mark>& marks() const noexcept { return marks_; }
   [[nodiscard]] const std::vector<Binding>& bindings() const noexcept { return bindings_; }
@@ -50,8 +51,9 @@ class Registry {
   void forget(const std::vector<std::uint16_t>& cntlids);
 
  private:
-  Io* io_;
-  Folders folders_;
+  void replace(std::vector<Mark> marks, std::vector<Binding> bindings);
+
+  Document document_;
   std::string nqn_;
   std::vector<Mark> marks_;
   std::vector<Binding> bindings_;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/store/folders.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <optional>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::size_t longest_file = std::size_t{16} << 20U;
+constexpr std::size_t longest_name = 160;
+
+using Environment = std::function<const char*(const char*)>;
+
+std::optional<std::string> value_of(const Environment& environment, const char* name) {
+  const char* value = environment(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+std::optional<std::string> own_variable(const Environment& environment, const char* name) {
+  auto value = value_of(environment, name);
+  if (value && value->front() != '/') {
+    throw usage_error(std::string{name} + ": " + *value + " is no absolute path");
+  }
+  return value;
+}
+
+/// A variable of the XDG base directory specification, which wants relative ones ignored.
+std::optional<std::string> xdg_variable(const Environment& environment, const char* name) {
+  auto value = value_of(environment, name);
+  if (value && value->front() != '/') return std::nullopt;
+  return value;
+}
+
+std::string default_state(const Environment& environment, bool root) {
+  if (root) return "/var/lib/nvmigrate";
+  if (const auto state = xdg_variable(environment, "XDG_STATE_HOME")) return *state + "/nvmigrate";
+  if (const auto home = xdg_variable(environment, "HOME")) {
+    return *home + "/.local/state/nvmigrate";
+  }
+  throw usage_error("find the folder for marks and bindings: no home folder is known",
+                    "set HOME, or NVMIGRATE_STATE_DIR to an absolute path");
+}
+
+std::string default_run(const Environment& environment, bool root, const std::string& state) {
+  if (root) return "/run/nvmigrate";
+  const auto runtime = xdg_variable(environment, "XDG_RUNTIME_DIR");
+  return runtime ? *runtime + "/nvmigrate" : state + "/run";
+}
+
+/// \return nothing when there is nothing at `path`
+std::optional<struct stat> look_at(Io& io, const std::string& path) {
+  struct stat about {};
+  if (io.lstat(path, about) == 0) return about;
+  if (errno == ENOENT) return std::nullopt;
+  throw OsError(errno, "look at", path);
+}
+
+void check_ours(const std::string& path, const struct stat& about) {
+  constexpr mode_t writable_by_others = 022;
+  if (S_ISLNK(about.st_mode)) {
+    throw refused("use " + path + ": it is a symbolic link", "put what it points to in its place");
+  }
+  if (about.st_uid != ::geteuid()) {
+    throw refused("use " + path + ": it belongs to user " + std::to_string(about.st_uid) +
+                      " and not to the caller, user " + std::to_string(::geteuid()),
+                  "run as that user, or name another folder in NVMIGRATE_STATE_DIR, "
+                  "NVMIGRATE_RUN_DIR or NVMIGRATE_SIM_DIR");
+  }
+  if ((about.st_mode & writable_by_others) != 0) {
+    throw refused("use " + path + ": others may write to it", "chmod go-w " + path);
+  }
+}
+
+void check_kind(const std::string& path, bool right, const char* kind) {
+  if (!right) throw refused("use " + path + ": it is no " + kind);
+}
+
+void make_folder(Io& io, const std::string& path) {
+  if (io.mkdir(path, 0700) != 0 && errno != EEXIST) throw OsError(errno, "make folder", path);
+}
+
+void make_parents(Io& io, const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return;
+  const auto parent = path.substr(0, slash);
+  if (exists(io, parent)) return;
+  make_parents(io, parent);
+  make_folder(io, parent);
+}
+
+std::string read_rest(Io& io, int fd, const std::string& path) {
+  std::string text;
+  std::array<std::byte, 4096> piece{};
+  while (const auto count = read_up_to(io, fd, piece, path)) {
+    text.append(reinterpret_cast<const char*>(piece.data()), count);
+    if (text.size() > longest_file) {
+      throw Error(ExitStatus::io, "read " + path + ": longer than 16 MiB");
+    }
+  }
+  return text;
+}
+
+std::uint64_t digest_of(const std::string& text) {
+  std::uint64_t digest = 0xCBF29CE484222325U;
+  for (const char c : text) {
+    digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  }
+  return digest;
+}
+
+bool stays(char c, bool first) {
+  const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
+  return plain || (c == '.' && !first);
+}
+
+std::string escaped(char c) { return "%" + to_hex(static_cast<unsigned char>(c), 2).substr(2); }
+
+}  // namespace
+
+Folders default_folders(const Environment& environment, bool root) {
+  Folders folders;
+  const auto state = own_variable(environment, "NVMIGRATE_STATE_DIR");
+  const auto run = own_variable(environment, "NVMIGRATE_RUN_DIR");
+  const auto sim = own_variable(environment, "NVMIGRATE_SIM_DIR");
+  folders.state = state ? *state : default_state(environment, root);
+  folders.run = run ? *run : default_run(environment, root, folders.state);
+  folders.sim = sim ? *sim : folders.state + "/sim";
+  return folders;
+}
+
+bool check_private(Io& io, const std::string& path) {
+  const auto about = look_at(io, path);
+  if (about) check_ours(path, *about);
+  return about.has_value();
+}
+
+void make_private_folder(Io& io, const std::string& path) {
+  auto about = look_at(io, path);
+  if (!about) {
+    make_parents(io, path);
+    make_folder(io, path);
+    about = look_at(io, path);
+    if (!about) throw OsError(ENOENT, "make folder", path);
+  }
+  check_ours(path, *about);
+  check_kind(path, S_ISDIR(about->st_mode), "folder");
+}
+
+std::optional<std::string> read_private(Io& io, const std::string& path) {
+  const auto about = look_at(io, path);
+  if (!about) return std::nullopt;
+  check_ours(path, *about);
+  check_kind(path, S_ISREG(about->st_mode), "regular file");
+  try {
+    const auto file = OpenFile::open(io, path, O_RDONLY | O_NOFOLLOW);
+    return read_rest(io, file.fd(), path);
+  } catch (const OsError& error) {
+    if (error.code() != ENOENT) throw;
+    return std::nullopt;
+  }
+}
+
+std::string file_name_of(const std::string& subsystem_nqn) {
+  std::string name;
+  for (const char c : subsystem_nqn)
+    name += stays(c, name.empty()) ? std::string{c} : escaped(c);
+  if (name.empty()) return "%";
+  if (name.size() <= longest_name) return name;
+  return name.substr(0, longest_name) + "-" + to_hex(digest_of(subsystem_nqn), 16).substr(2);
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/store/registry.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "nvmigrate/base/time.h"
+#include "nvmigrate/store/document_json.h"
+
+namespace nvmigrate {
+namespace {
+
+using store::Json;
+
+constexpr store::DocumentKind kind{
+    "nvmigrate.registry/1", "registry",
+    "note the marks and the original drivers that it still shows, to set them again"};
+
+Mark mark_of(const Json& json) {
+  return {store::controller_of(json.at("controller")), json.at("time").get<std::string>()};
+}
+
+Json to_json(const Mark& mark) { return {{"controller", mark.cntlid}, {"time", mark.time}}; }
+
+Binding binding_of_json(const Json& json) {
+  return {store::controller_of(json.at("controller")),
+          json.at("address").get<std::string>(),
+          json.at("driver").get<std::string>(),
+          store::text_or_null(json.at("original_driver")),
+          store::text_or_null(json.at("original_override")),
+          json.at("time").get<std::string>()};
+}
+
+Json to_json(const Binding& binding) {
+  return {{"controller", binding.cntlid},
+          {"address", binding.address},
+          {"driver", binding.driver},
+          {"original_driver", store::to_json(binding.original_driver)},
+          {"original_override", store::to_json(binding.original_override)},
+          {"time", binding.time}};
+}
+
+template <typename Entry>
+Json to_array(const std::vector<Entry>& entries) {
+  auto array = Json::array();
+  for (const auto& entry : entries)
+    array.push_back(to_json(entry));
+  return array;
+}
+
+template <typename Entry>
+auto find_in(const std::vector<Entry>& entries, std::uint16_t cntlid) {
+  return std::find_if(entries.begin(), entries.end(),
+                      [&](const Entry& entry) { return entry.cntlid == cntlid; });
+}
+
+template <typename Entry>
+std::vector<Entry> without(std::vector<Entry> entries, const std::vector<std::uint16_t>& cntlids) {
+  std::erase_if(entries, [&](const Entry& entry) {
+    return std::find(cntlids.begin(), cntlids.end(), entry.cntlid) != cntlids.end();
+  });
+  return entries;
+}
+
+template <typename Entry>
+std::vector<Entry> with(std::vector<Entry> entries, Entry entry) {
+  entries = without(std::move(entries), {entry.cntlid});
+  const auto place = std::find_if(entries.begin(), entries.end(),
+                                  [&](const Entry& other) { return other.cntlid > entry.cntlid; });
+  entries.insert(place, std::move(entry));
+  return entries;
+}
+
+}  // namespace
+
+Registry::Registry(Io& io, const Folders& folders, std::string subsystem_nqn)
+    : document_(io, folders.state, file_name_of(subsystem_nqn) + ".json"),
+      nqn_(std::move(subsystem_nqn)) {
+  const auto json = store::read_json(document_, kind, nqn_);
+  if (!json) return;
+  try {
+    for (const auto& mark : json->at("marks"))
+      marks_.push_back(mark_of(mark));
+    for (const auto& binding : json->at("bindings"))
+      bindings_.push_back(binding_of_json(binding));
+  } catch (const std::exception& error) {
+    throw store::damaged(document_, kind, error.what());
+  }
+}
+
+bool Registry::is_marked(std::uint16_t cntlid) const noexcept {
+  return find_in(marks_, cntlid) != marks_.end();
+}
+
+const Binding* Registry::binding_of(std::uint16_t cntlid) const noexcept {
+  const auto found = find_in(bindings_, cntlid);
+  return found == bindings_.end() ? nullptr : &*found;
+}
+
+void Registry::replace(std::vector<Mark> marks, std::vector<Binding> bindings) {
+  std::string text;
+  if (!marks.empty() || !bindings.empty()) {
+    auto json = store::new_json(kind, nqn_);
+    json["marks"] = to_array(marks);
+    json["bindings"] = to_array(bindings);
+    text = store::dump(json);
+  }
+  document_.replace(text);
+  marks_ = std::move(marks);
+  bindings_ = std::move(bindings);
+}
+
+void Registry::mark(std::uint16_t cntlid) {
+  if (!is_marked(cntlid)) replace(with(marks_, Mark{cntlid, utc_now()}), bindings_);
+}
+
+void Registry::unmark(std::uint16_t cntlid) {
+  if (is_marked(cntlid)) replace(without(marks_, {cntlid}), bindings_);
+}
+
+void Registry::remember(const Binding& binding) { replace(marks_, with(bindings_, binding)); }
+
+void Registry::forget_binding(std::uint16_t cntlid) {
+  if (binding_of(cntlid) != nullptr) replace(marks_, without(bindings_, {cntlid}));
+}
+
+void Registry::forget(const std::vector<std::uint16_t>& cntlids) {
+  auto marks = without(marks_, cntlids);
+  auto bindings = without(bindings_, cntlids);
+  if (marks.size() == marks_.size() && bindings.size() == bindings_.size()) return;
+  replace(std::move(marks), std::move(bindings));
+}
+
+}  // namespace nvmigrate

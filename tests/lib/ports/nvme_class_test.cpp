@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/nvme_class.h"
+
+#include <gmock/gmock.h>
+
+#include "nvmigrate/base/error.h"
+#include "tests/support/fake_sysfs.h"
+
+namespace nvmigrate {
+namespace {
+
+TEST(ControllerNumber, TakesControllersOnly) {
+  EXPECT_EQ(controller_number("nvme0"), 0U);
+  EXPECT_EQ(controller_number("nvme12"), 12U);
+  for (const auto* name : {"", "nvme", "nvme0n1", "nvme01", "nvm0", "nvme-1", "nvme99999999999"}) {
+    EXPECT_EQ(controller_number(name), std::nullopt) << name;
+  }
+}
+
+TEST(NamespaceHead, LeavesOutThePath) {
+  EXPECT_EQ(namespace_head("nvme0n1"), "nvme0n1");
+  EXPECT_EQ(namespace_head("nvme0c13n2"), "nvme0n2");
+  for (const auto* name : {"", "nvme0", "nvme0n", "nvme0cn1", "nvme0c1", "nvme0n1p1", "ng0n1"}) {
+    EXPECT_EQ(namespace_head(name), std::nullopt) << name;
+  }
+}
+
+class NvmeClassTest : public ::testing::Test {
+ protected:
+  NvmeClassTest() {
+    for (const unsigned number : {0U, 2U, 10U}) {
+      const auto address = "0000:0" + std::to_string(number % 9) + ":00.0";
+      sysfs_.function(address);
+      sysfs_.controller(number, address, number + 100);
+    }
+  }
+
+  test::FakeSysfs sysfs_;
+  SystemIo system_;
+  test::FakeKernelIo io_{system_, sysfs_};
+};
+
+TEST_F(NvmeClassTest, ReadsAllSortedByNumber) {
+  const auto found = read_controllers(Sysfs(io_, sysfs_.root()));
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].name, "nvme0");
+  EXPECT_EQ(found[0].address, "0000:00:00.0");
+  EXPECT_EQ(found[0].transport, "pcie");
+  EXPECT_EQ(found[0].state, "live");
+  EXPECT_EQ(found[0].subsystem_nqn, "nqn.2019-08.org.qemu:ss0");
+  EXPECT_EQ(found[0].cntlid, 100);
+  EXPECT_EQ(found[1].name, "nvme2");
+  EXPECT_EQ(found[2].name, "nvme10");
+}
+
+TEST_F(NvmeClassTest, OneThatVanishesIsLeftOut) {
+  io_.refuse("read", "/sys/class/nvme/nvme2/state", ENODEV);
+  EXPECT_EQ(read_controllers(Sysfs(io_, sysfs_.root())).size(), 2U);
+}
+
+TEST_F(NvmeClassTest, OneWithoutIdentityStillCounts) {
+  sysfs_.remove("/sys/class/nvme/nvme0/cntlid");
+  sysfs_.file("/sys/class/nvme/nvme2/cntlid", "70000\n");
+  const auto found = read_controllers(Sysfs(io_, sysfs_.root()));
+  EXPECT_EQ(found.at(0).cntlid, std::nullopt);
+  EXPECT_EQ(found.at(1).cntlid, std::nullopt);
+}
+
+TEST_F(NvmeClassTest, OtherFailuresAreErrors) {
+  io_.refuse("read", "/sys/class/nvme/nvme2/state", EIO);
+  EXPECT_THROW(read_controllers(Sysfs(io_, sysfs_.root())), OsError);
+  io_.refuse("list", "/sys/class/nvme", EACCES);
+  EXPECT_THROW(read_controllers(Sysfs(io_, sysfs_.root())), OsError);
+}
+
+}  // namespace
+}  // namespace nvmigrate

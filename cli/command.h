@@ -106,7 +106,7 @@ class Context {
 /// first), and the same for a reader.
 struct Outcome {
   Json document = Json::object();
-  std::string text;  ///< ends with a newline unless empty
+  std::string text{};  ///< ends with a newline unless empty
   ExitStatus status = ExitStatus::ok;
   bool on_stderr = false;  ///< stdout carried data (export -f -)
   bool raw_text = false;  ///< `text` is the answer whatever the output format (handle --format env)

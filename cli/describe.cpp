@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/describe.h"
+
+#include <array>
+#include <utility>
+
+#include "nvmigrate/base/numbers.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+constexpr std::array status_words{
+    std::pair{FunctionStatus::running, "running"},
+    std::pair{FunctionStatus::offline, "offline"},
+    std::pair{FunctionStatus::suspended, "suspended"},
+    std::pair{FunctionStatus::loading, "loading"},
+    std::pair{FunctionStatus::moved, "moved"},
+    std::pair{FunctionStatus::unbound, "unbound"},
+};
+
+/// What an intent came to when its command is at work no more.
+std::string outcome_of(const Intent& intent) {
+  switch (intent.kind) {
+    case IntentKind::suspended:
+      return "is suspended";
+    case IntentKind::loading:
+      return "holds a state that was not loaded to its end";
+    case IntentKind::moved:
+      return "must not run: its state runs elsewhere";
+    case IntentKind::unbound:
+      return "was taken from its driver and not yet given to another";
+    case IntentKind::provisioning:
+      return "is provisioned in part";
+  }
+  return {};
+}
+
+std::string work_of(const Intent& intent) {
+  switch (intent.kind) {
+    case IntentKind::suspended:
+      return "is being suspended";
+    case IntentKind::loading:
+      return "is being loaded";
+    case IntentKind::moved:
+      return "is being moved";
+    case IntentKind::unbound:
+      return "is changing its driver";
+    case IntentKind::provisioning:
+      return "is being provisioned";
+  }
+  return {};
+}
+
+Json json_of(const FlexibleResources& resources) {
+  return {{"supported", resources.supported},
+          {"total", resources.total},
+          {"assigned", resources.assigned},
+          {"free", resources.free()},
+          {"primary", resources.primary},
+          {"private", resources.private_},
+          {"per_secondary", resources.per_secondary},
+          {"granularity", resources.granularity}};
+}
+
+Json json_of(const Binding& binding) {
+  return {{"driver", binding.driver},
+          {"original_driver", or_null(binding.original_driver)},
+          {"original_override", or_null(binding.original_override)},
+          {"time", binding.time}};
+}
+
+Json intents_json(const std::vector<Intent>& intents, const std::string& device) {
+  Json list = Json::array();
+  for (const auto& intent : intents)
+    list.push_back(cli::json_of(intent, device));
+  return list;
+}
+
+std::string online_word(const ControlledFunction& function) {
+  if (!function.online) return {};
+  return *function.online ? "online" : "offline";
+}
+
+std::string count_of(const ControlledFunction& function, std::uint16_t count) {
+  return function.secondary ? std::to_string(count) : std::string{};
+}
+
+/// Nothing for what is as one would expect: running, or offline as the column of states says.
+std::string remarkable_status(const ControlledFunction& function) {
+  const auto status = status_of(function);
+  const bool plain = status == FunctionStatus::running || status == FunctionStatus::offline;
+  return plain ? std::string{} : std::string{to_string(status)};
+}
+
+std::string version_text(std::uint32_t version) {
+  return std::to_string(version >> 16U) + '.' + std::to_string((version >> 8U) & 0xFFU) +
+         ((version & 0xFFU) == 0 ? "" : '.' + std::to_string(version & 0xFFU));
+}
+
+}  // namespace
+
+std::string_view to_string(FunctionStatus status) noexcept {
+  for (const auto& [known, word] : status_words) {
+    if (known == status) return word;
+  }
+  return "running";
+}
+
+FunctionStatus status_of(const ControlledFunction& function) noexcept {
+  static constexpr std::array by_weight{
+      std::pair{IntentKind::moved, FunctionStatus::moved},
+      std::pair{IntentKind::loading, FunctionStatus::loading},
+      std::pair{IntentKind::suspended, FunctionStatus::suspended},
+      std::pair{IntentKind::unbound, FunctionStatus::unbound},
+  };
+  for (const auto& [kind, status] : by_weight) {
+    if (function.has(kind)) return status;
+  }
+  return function.online == false ? FunctionStatus::offline : FunctionStatus::running;
+}
+
+std::string label_of(const ControlledFunction& function) {
+  const auto id = std::to_string(function.cntlid);
+  return function.vfn == 0 ? id : id + " (vf " + std::to_string(function.vfn) + ")";
+}
+
+std::string vfio_node(const ControlledFunction& function) {
+  if (function.vfio.device) return *function.vfio.device;
+  return function.vfio.group.value_or(std::string{});
+}
+
+std::string remedy_of(const Intent& intent, const std::string& device) {
+  const auto id = intent.cntlid ? ' ' + std::to_string(*intent.cntlid) : std::string{};
+  switch (intent.kind) {
+    case IntentKind::suspended:
+      return "nvmigrate resume " + device + id;
+    case IntentKind::loading:
+      return "nvmigrate import " + device + id + " -f FILE";
+    case IntentKind::unbound:
+      return "nvmigrate unbind " + device + id;
+    case IntentKind::provisioning:
+      return "nvmigrate doctor " + device + " --repair";
+    case IntentKind::moved:
+      return {};
+  }
+  return {};
+}
+
+std::string account_of(const Intent& intent, const Topology& topology) {
+  const auto who = intent.cntlid ? "controlled function " + std::to_string(*intent.cntlid)
+                                 : "controlling function " + topology.device;
+  const auto by = " (" + intent.command + ", pid " + std::to_string(intent.pid);
+  if (intent.at_work) return who + ' ' + work_of(intent) + by + " at work)";
+  const auto remedy = remedy_of(intent, topology.device);
+  return who + ' ' + outcome_of(intent) + by + ", " + intent.time + ")" +
+         (remedy.empty() ? "" : ": " + remedy);
+}
+
+Json json_of(const Intent& intent, const std::string& device) {
+  Json details = Json::object();
+  for (const auto& [name, value] : intent.details)
+    details[name] = value;
+  return {{"kind", to_string(intent.kind)},
+          {"controller_id", or_null(intent.cntlid)},
+          {"command", intent.command},
+          {"pid", intent.pid},
+          {"time", intent.time},
+          {"at_work", intent.at_work},
+          {"details", details},
+          {"remedy", text_or_null(intent.at_work ? std::string{} : remedy_of(intent, device))}};
+}
+
+Json json_of(const ControlledFunction& function, const std::string& device) {
+  const auto& pci = function.pci;
+  const bool vf = function.vfn != 0;
+  return {{"controller_id", function.cntlid},
+          {"virtual_function", vf ? Json(function.vfn) : Json(nullptr)},
+          {"address", pci ? Json(pci->address) : Json(nullptr)},
+          {"secondary", function.secondary},
+          {"online", or_null(function.online)},
+          {"status", to_string(status_of(function))},
+          {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},
+          {"interrupts", function.secondary ? Json(function.interrupts) : Json(nullptr)},
+          {"driver", pci ? or_null(pci->driver) : Json(nullptr)},
+          {"driver_override", pci ? or_null(pci->override_to) : Json(nullptr)},
+          {"kernel_name", or_null(function.kernel_name)},
+          {"iommu_group", pci ? or_null(pci->iommu_group) : Json(nullptr)},
+          {"vfio_group", or_null(function.vfio.group)},
+          {"vfio_device", or_null(function.vfio.device)},
+          {"marked", function.marked},
+          {"suspended", function.has(IntentKind::suspended)},
+          {"binding", function.binding ? json_of(*function.binding) : Json(nullptr)},
+          {"intents", intents_json(function.intents, device)}};
+}
+
+Json json_of(const ControllerIdentity& identity) {
+  return {{"controller_id", identity.cntlid},
+          {"subsystem_nqn", identity.subsystem_nqn},
+          {"model", identity.model},
+          {"serial", identity.serial},
+          {"firmware", identity.firmware},
+          {"pci_vendor", identity.vendor},
+          {"nvme_version", version_text(identity.version)},
+          {"max_transfer", identity.max_transfer},
+          {"virtualization_management", identity.virtualization_management},
+          {"live_migration", identity.live_migration}};
+}
+
+Json json_of(const PrimaryResources& resources) {
+  return {{"queues", json_of(resources.queues)}, {"interrupts", json_of(resources.interrupts)}};
+}
+
+Json json_of(const Topology& topology) {
+  Json document{{"device", topology.device},
+                {"address", text_or_null(topology.address)},
+                {"simulated", topology.simulated}};
+  document.update(json_of(topology.identity));
+  document["vfs"] = {{"total", topology.sriov.total},
+                     {"enabled", topology.sriov.enabled},
+                     {"autoprobe", topology.sriov.autoprobe}};
+  document["resources"] = topology.resources ? json_of(*topology.resources) : Json(nullptr);
+  document["intents"] = intents_json(topology.intents, topology.device);
+  return document;
+}
+
+Json functions_json(const Topology& topology) {
+  Json list = Json::array();
+  for (const auto& function : topology.functions) {
+    list.push_back(json_of(function, topology.device));
+  }
+  return list;
+}
+
+Table table_of(const Topology& topology) {
+  Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI", "DRIVER", "NAME", "GROUP", "VFIO",
+               "MARK", "STATUS"}};
+  for (const std::size_t numbers : {0U, 1U, 4U, 5U})
+    table.align_right(numbers);
+  for (const auto& one : topology.functions) {
+    const auto& pci = one.pci;
+    const bool grouped = pci && pci->iommu_group;
+    table.add({std::to_string(one.cntlid), one.vfn == 0 ? "" : std::to_string(one.vfn),
+               pci ? pci->address : "", online_word(one), count_of(one, one.queues),
+               count_of(one, one.interrupts), pci ? pci->driver.value_or("") : "",
+               one.kernel_name.value_or(""), grouped ? std::to_string(*pci->iommu_group) : "",
+               vfio_node(one), one.marked ? "yes" : "", remarkable_status(one)});
+  }
+  return table;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/served.h"
+
+namespace nvmigrate::cli {
+
+std::vector<Served> ask_backends(AdminPort& port) {
+  std::vector<Served> asked;
+  for (const auto& row : backends()) {
+    auto& served = asked.emplace_back();
+    served.row = &row;
+    try {
+      served.query = row.make(port, BackendOptions{})->query();
+    } catch (const Error& error) {
+      if (error.status() != ExitStatus::unsupported) throw;
+      served.reason = error.what();
+    }
+  }
+  return asked;
+}
+
+const Served* chosen(const std::vector<Served>& asked) noexcept {
+  for (const auto& served : asked) {
+    if (served.query) return &served;
+  }
+  return nullptr;
+}
+
+Json json_of(const StateFormats& formats) {
+  Json vendors = Json::array();
+  for (const auto& uuid : formats.vendors)
+    vendors.push_back(to_string(uuid));
+  return {{"versions", formats.versions}, {"vendors", vendors}};
+}
+
+}  // namespace nvmigrate::cli

@@ -29,6 +29,11 @@ std::string sentence(int code, std::string_view operation, std::string_view obje
 Error::Error(ExitStatus status, const std::string& message, std::string hint)
     : std::runtime_error(message), status_(status), hint_(std::move(hint)) {}
 
+void Error::add_hint(const std::string& next) {
+  if (!hint_.empty() && !next.empty()) hint_ += "; ";
+  hint_ += next;
+}
+
 OsError::OsError(int code, std::string_view operation, std::string_view object, std::string hint)
     : Error(status_of_errno(code), sentence(code, operation, object), std::move(hint)),
       code_(code) {}

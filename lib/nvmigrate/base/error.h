@@ -18,6 +18,8 @@ class Error : public std::runtime_error {
   [[nodiscard]] ExitStatus status() const noexcept { return status_; }
   /// The next step for the reader; empty when there is none.
   [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+  /// One more thing to know or to do; empty adds nothing.
+  void add_hint(const std::string& next);
   /// The controlling function concerned; empty when none is.
   [[nodiscard]] const std::string& device() const noexcept { return device_; }
   void set_device(std::string device) { device_ = std::move(device); }

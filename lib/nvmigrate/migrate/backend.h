@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "nvmigrate/state/state_file.h"
 #include "nvmigrate/state/stream.h"
 
 namespace nvmigrate {
@@ -25,6 +26,8 @@ class MigrationBackend {
 
   /// `nvme`, …
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// What the bytes are that save() gives and load() takes.
+  [[nodiscard]] virtual StateLayout layout() const { return StateLayout::nvme; }
   /// \throws unsupported, naming what was looked at, when the device cannot migrate
   virtual BackendQuery query() = 0;
   /// Gives notice that a freeze will follow; changes nothing.

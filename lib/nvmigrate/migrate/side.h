@@ -41,7 +41,8 @@ struct MigrationSide {
   const Topology& topology;
   SharedJournal& journal;
   /// Commands sent so far by this thread; may be empty.
-  std::function<std::uint64_t()> commands;
+  std::function<std::uint64_t()> commands{};
+  PciBus* pci = nullptr;  ///< to look for who holds a function open; may be missing
 
   [[nodiscard]] const ControlledFunction& function(std::uint16_t cntlid) const;
   /// `controlled function 3 of sim:demo`

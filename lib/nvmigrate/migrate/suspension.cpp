@@ -36,10 +36,13 @@ void Suspension::begin() {
 void Suspension::wake() {
   side_->backend.resume(cntlid_);
   resumed_at_ = Clock::now();
-  open_ = false;
+  sent_ = false;
 }
 
-void Suspension::strike() { side_->journal.strike({IntentKind::suspended}, cntlid_); }
+void Suspension::strike() {
+  side_->journal.strike({IntentKind::suspended}, cntlid_);
+  recorded_ = false;
+}
 
 void Suspension::resume() {
   wake();
@@ -55,26 +58,33 @@ bool Suspension::runs_again() {
   }
 }
 
-std::string Suspension::undo() noexcept {
-  if (!std::exchange(open_, false) || !recorded_) return {};
+std::string Suspension::take_back() {
+  const auto name = side_->name_of(cntlid_);
+  const auto remedy = side_->command_line("resume", cntlid_);
   try {
-    const auto name = side_->name_of(cntlid_);
-    const auto remedy = side_->command_line("resume", cntlid_);
-    try {
-      if (sent_ && !runs_again()) return name + " is still suspended: run " + remedy;
-    } catch (const std::exception& failure) {
-      return name + " may still be suspended (" + failure.what() + "): run " + remedy;
-    }
-    try {
-      strike();
-    } catch (const std::exception& failure) {
-      return name + " runs, but the journal still calls it suspended (" + failure.what() +
-             "): run " + remedy;
-    }
-  } catch (const std::exception&) {
-    return "out of memory";
+    if (sent_ && !runs_again()) return name + " is still suspended: run " + remedy;
+  } catch (const std::exception& failure) {
+    return name + " may still be suspended (" + failure.what() + "): run " + remedy;
   }
-  return {};
+  try {
+    strike();
+    return {};
+  } catch (const std::exception& failure) {
+    return name + " runs, but the journal still calls it suspended (" + failure.what() +
+           "): run " + remedy;
+  }
+}
+
+std::string Suspension::undo() noexcept {
+  if (!recorded_) return {};
+  try {
+    auto left = take_back();
+    recorded_ = false;
+    return left;
+  } catch (const std::exception&) {
+    recorded_ = false;
+    return {};
+  }
 }
 
 std::chrono::nanoseconds Suspension::length() const {

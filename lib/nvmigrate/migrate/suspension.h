@@ -33,14 +33,14 @@ class Suspension {
   void begin();
 
   /// It stays suspended, on purpose.
-  void keep() noexcept { open_ = false; }
-  /// Sends Resume; the intent remains until strike().
+  void keep() noexcept { recorded_ = false; }
+  /// Sends Resume, even to a function that was suspended before; the intent remains until strike().
   void wake();
   /// Strikes the intent. \throws OsError
   void strike();
   /// wake() and strike().
   void resume();
-  /// Takes back what this object did. Harmless when there is nothing to take back.
+  /// Takes back what this object did and has not ended yet. Harmless when there is nothing.
   /// \return empty when the function is as it was before; else what is left, and what to run
   std::string undo() noexcept;
 
@@ -50,12 +50,13 @@ class Suspension {
 
  private:
   [[nodiscard]] bool runs_again();
+  [[nodiscard]] std::string take_back();
 
   MigrationSide* side_;
   std::uint16_t cntlid_;
   FormatChoice formats_;
   bool was_frozen_;
-  bool recorded_ = false, sent_ = false, open_ = true;
+  bool recorded_ = false, sent_ = false;
   std::optional<Clock::time_point> frozen_at_, resumed_at_;
 };
 

@@ -20,7 +20,6 @@ class Le {
     }
     return value;
   }
-  constexpr bool operator==(const Le&) const = default;
 
  private:
   constexpr void set(T value) noexcept {

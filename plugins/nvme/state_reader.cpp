@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/nvme/state_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "plugins/nvme/explain.h"
+
+namespace nvmigrate::nvme {
+namespace {
+
+constexpr std::uint32_t dw0_suspended = 1U;
+constexpr std::uint64_t smallest_nvme_state = 2;
+
+Error impossible(std::uint16_t function, const std::string& what) {
+  return {ExitStatus::device, operation(Step::read, function) + ": its header " + what};
+}
+
+bool says_suspended(const wire::StateHeader& header) {
+  return (header.csattr & wire::csattr_suspended) != 0;
+}
+
+wire::StateHeader header_of(std::span<const std::byte> bytes) {
+  wire::StateHeader header{};
+  std::memcpy(&header, bytes.data(), std::min(bytes.size(), sizeof header));
+  return header;
+}
+
+}  // namespace
+
+std::uint64_t state_size(const wire::StateHeader& header, std::uint16_t function) {
+  constexpr std::uint64_t most_dwords =
+      (std::numeric_limits<std::uint64_t>::max() - sizeof header) / 4;
+  const std::uint64_t nvme = header.nvmecss;
+  const std::uint64_t vendor = header.vss;
+  if (header.ver != 0) {
+    throw impossible(function,
+                     "is of version " + std::to_string(header.ver) + ", and only 0 is known");
+  }
+  if (header.nvmecss_high != 0 || header.vss_high != 0 || nvme > most_dwords ||
+      vendor > most_dwords - nvme) {
+    throw impossible(function, "gives a size beyond 64 bits");
+  }
+  if (nvme != 0 && nvme < smallest_nvme_state) {
+    throw impossible(function, "gives 4 bytes of NVMe state, where 8 are the least");
+  }
+  return sizeof header + 4 * (nvme + vendor);
+}
+
+void StateReader::not_suspended() const {
+  throw Error(
+      ExitStatus::device,
+      "controller " + std::to_string(function_) + " was not suspended while its state was read",
+      "what was read is of no use; suspend the controller, and let nobody reset it");
+}
+
+bool StateReader::read_header() {
+  alignas(wire::identify_size) std::array<std::byte, sizeof(wire::StateHeader)> bytes{};
+  const auto dw0 =
+      send(*port_, command::get_state(function_, formats_, 0, bytes), Step::read, function_).dw0;
+  header_ = header_of(bytes);
+  tells_in_dw0_ = (dw0 & dw0_suspended) != 0;
+  return tells_in_dw0_ || says_suspended(header_);
+}
+
+void StateReader::read_all(StateSink& into) {
+  if (!read_header()) not_suspended();
+  const auto size = state_size(header_, function_);
+  into.begin(size);
+  for (std::uint64_t offset = 0; offset < size;)
+    offset += read_chunk(offset, size - offset, into);
+  if (doubtful_ && !read_header()) not_suspended();
+}
+
+std::size_t StateReader::read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into) {
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_, left));
+  const auto room = into.room(wanted);
+  const auto chunk = room.first(std::min(room.size(), wanted) / 4 * 4);
+  const auto needed = offset == 0 ? sizeof header_ : 4;
+  if (chunk.size() < needed) {
+    throw Error(ExitStatus::internal, operation(Step::read, function_) + ": no room for it");
+  }
+  if (offset == 0) std::memset(chunk.data(), 0, sizeof header_);
+  const auto completion =
+      send(*port_, command::get_state(function_, formats_, offset, chunk), Step::read, function_);
+  check_chunk(offset, chunk, completion.dw0);
+  into.commit(chunk.size());
+  return chunk.size();
+}
+
+void StateReader::check_chunk(std::uint64_t offset, std::span<const std::byte> chunk,
+                              std::uint32_t dw0) {
+  bool suspended = (dw0 & dw0_suspended) != 0;
+  if (offset == 0) {
+    const auto again = header_of(chunk);
+    check_same_header(again);
+    suspended = suspended || says_suspended(again);
+    if (!suspended) not_suspended();
+  }
+  if (suspended) return;
+  if (tells_in_dw0_) not_suspended();
+  doubtful_ = true;
+}
+
+void StateReader::check_same_header(const wire::StateHeader& again) const {
+  if (again.ver == header_.ver && again.nvmecss == header_.nvmecss &&
+      again.nvmecss_high == header_.nvmecss_high && again.vss == header_.vss &&
+      again.vss_high == header_.vss_high) {
+    return;
+  }
+  throw Error(ExitStatus::device,
+              operation(Step::read, function_) + ": its size changed while it was read",
+              "suspend the controller, and let nobody reset it or change its queues");
+}
+
+}  // namespace nvmigrate::nvme

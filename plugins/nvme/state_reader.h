@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+
+#include "nvmigrate/nvme/admin_port.h"
+#include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/wire.h"
+#include "nvmigrate/state/stream.h"
+
+namespace nvmigrate::nvme {
+
+/// The bytes a state of this header has: 48 + 4 (NVMECSS + VSS), Base 2.1 figure 358.
+/// \throws Error(device) naming the controller when the counts cannot be
+std::uint64_t state_size(const wire::StateHeader& header, std::uint16_t function);
+
+/// Reads the state of one controlled function with Migration Receive. Whether the function was
+/// suspended the device tells in DW0 of each command, or only in the header of the state (CSATTR).
+class StateReader {
+ public:
+  StateReader(AdminPort& port, std::uint16_t function, command::FormatIndexes formats,
+              std::size_t chunk) noexcept
+      : port_(&port), function_(function), formats_(formats), chunk_(chunk) {}
+
+  /// Reads a header alone. \return whether the function was suspended meanwhile
+  bool read_header();
+  /// Reads the whole state. \throws Error(device) when the function was not suspended throughout,
+  /// or when the size changed; NvmeError, OsError
+  void read_all(StateSink& into);
+
+ private:
+  std::size_t read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into);
+  void check_chunk(std::uint64_t offset, std::span<const std::byte> chunk, std::uint32_t dw0);
+  void check_same_header(const wire::StateHeader& again) const;
+  [[noreturn]] void not_suspended() const;
+
+  AdminPort* port_;
+  std::uint16_t function_;
+  command::FormatIndexes formats_;
+  std::size_t chunk_;
+  wire::StateHeader header_{};
+  bool tells_in_dw0_ = false;  ///< the device sets DW0 bit 0, so that its absence means something
+  bool doubtful_ = false;      ///< of some chunk nothing said that the function was suspended
+};
+
+}  // namespace nvmigrate::nvme

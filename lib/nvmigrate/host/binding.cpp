@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/binding.h"
+
+#include <algorithm>
+
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/host/driver_change.h"
+#include "nvmigrate/host/guards.h"
+
+namespace nvmigrate {
+namespace {
+
+const std::vector<IntentKind> unbound_only{IntentKind::unbound};
+
+/// Adds to an error that is being handled what became of the function.
+Error with(const Error& error, const std::string& more, std::string hint) {
+  return {error.status(), error.what() + more, std::move(hint)};
+}
+
+/// The change of one function after the other.
+class Changes {
+ public:
+  Changes(const HostAccess& access, const Topology& topology)
+      : access_(access), topology_(&topology) {}
+
+  template <typename Change>
+  void each(BindingResult& plan, Change change) {
+    for (auto& planned : plan.functions) {
+      if (interrupted()) {
+        planned.skipped = true;
+        planned.changed = false;
+        continue;
+      }
+      try {
+        change(*topology_->find(planned.cntlid), planned);
+      } catch (const Error& error) {
+        planned.failure = error;
+        planned.changed = false;
+        planned.to = planned.from;
+      }
+    }
+  }
+
+  void bind(const ControlledFunction& function, BindingChange& change, const BindWish& wish) {
+    const auto original = original_driver_of(function);
+    if (change.changed) {
+      record(change, original);
+      take(change, original, wish);
+    } else {
+      change.nodes = function.vfio;
+      give_nodes(change.nodes, wish);
+    }
+    if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
+  }
+
+  void unbind(const ControlledFunction& function, BindingChange& change, const UnbindWish& wish) {
+    if (!change.changed) return;
+    const auto original = original_driver_of(function);
+    if (function.pci) {
+      record(change, original);
+      release(change, original, wish);
+    }
+    access_.registry.forget_binding(change.cntlid);
+    access_.journal.strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
+  }
+
+ private:
+  PciBus& bus() { return access_.device.pci(); }
+
+  void record(const BindingChange& change, const OriginalDriver& original) {
+    access_.journal.record(IntentKind::unbound, change.cntlid,
+                           details_of(change.address, original));
+  }
+
+  void strike(std::uint16_t cntlid) { access_.journal.strike(unbound_only, cntlid); }
+
+  void give_nodes(const VfioNodes& nodes, const BindWish& wish) {
+    if (!wish.owner) return;
+    for (const auto& node : {nodes.group, nodes.device}) {
+      if (node) bus().set_owner(*node, wish.owner->user, wish.owner->group);
+    }
+  }
+
+  void take(BindingChange& change, const OriginalDriver& original, const BindWish& wish) {
+    try {
+      change.nodes = give_to_vfio(bus(), change.address, *change.to, wish.timeout);
+      give_nodes(change.nodes, wish);
+      access_.registry.remember(
+          {change.cntlid, change.address, *change.to, original.driver, original.override_to, {}});
+    } catch (const Error& error) {
+      change.nodes = {};
+      throw put_back(error, change, original, wish.timeout);
+    }
+  }
+
+  /// \return the error to throw, which says whether the function is back where it was
+  Error put_back(const Error& error, const BindingChange& change, const OriginalDriver& original,
+                 std::chrono::milliseconds timeout) {
+    try {
+      give_back(bus(), change.address, original, timeout);
+      access_.registry.forget_binding(change.cntlid);
+      strike(change.cntlid);
+    } catch (const Error& second) {
+      return with(error, std::string{"; putting it back failed: "} + second.what(),
+                  "nvmigrate unbind " + topology_->device + " " + std::to_string(change.cntlid) +
+                      " gives it back to its own driver");
+    }
+    return with(error, "; it is back at " + original.driver.value_or("no driver"), error.hint());
+  }
+
+  void release(BindingChange& change, const OriginalDriver& original, const UnbindWish& wish) {
+    try {
+      if (original.driver) {
+        give_back(bus(), change.address, original, wish.timeout);
+        change.to = original.driver;
+      } else {
+        change.to = give_to_any(bus(), change.address);
+      }
+    } catch (const Error& error) {
+      throw with(error, "; the journal keeps its original driver",
+                 "nvmigrate unbind " + topology_->device + " " + std::to_string(change.cntlid) +
+                     " tries again");
+    }
+  }
+
+  HostAccess access_;
+  const Topology* topology_;
+};
+
+void insist_on_drivers(PciBus& bus, const BindingResult& plan) {
+  for (const auto& change : plan.functions) {
+    if (!change.changed || bus.has_driver(*change.to)) continue;
+    throw unsupported("this kernel has no driver " + *change.to + ", and no module of that name",
+                      "install it, or name another with --driver");
+  }
+}
+
+}  // namespace
+
+bool BindingResult::changed() const noexcept {
+  return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.changed; });
+}
+
+bool BindingResult::failed() const noexcept {
+  return std::any_of(functions.begin(), functions.end(),
+                     [](const auto& f) { return f.failure.has_value(); });
+}
+
+bool BindingResult::skipped() const noexcept {
+  return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.skipped; });
+}
+
+BindingResult bind(const HostAccess& access, const Topology& topology,
+                   const FunctionList& functions, const BindWish& wish) {
+  auto plan = plan_bind(topology, access.device.pci(), functions, wish);
+  insist_on_drivers(access.device.pci(), plan);
+  Changes changes(access, topology);
+  changes.each(plan, [&](const ControlledFunction& function, BindingChange& change) {
+    changes.bind(function, change, wish);
+  });
+  return plan;
+}
+
+BindingResult unbind(const HostAccess& access, const Topology& topology,
+                     const FunctionList& functions, const UnbindWish& wish) {
+  auto plan = plan_unbind(topology, access.device.pci(), functions, wish);
+  Changes changes(access, topology);
+  changes.each(plan, [&](const ControlledFunction& function, BindingChange& change) {
+    changes.unbind(function, change, wish);
+  });
+  return plan;
+}
+
+}  // namespace nvmigrate

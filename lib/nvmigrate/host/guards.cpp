@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/guards.h"
+
+namespace nvmigrate {
+namespace {
+
+std::string cannot(const Deed& deed, const ControlledFunction& function) {
+  return "cannot " + deed.what + " " + describe(function) + ": ";
+}
+
+}  // namespace
+
+std::string describe(const ControlledFunction& function) {
+  auto text = "controller " + std::to_string(function.cntlid);
+  if (function.pci) text += " (" + function.pci->address + ")";
+  return text;
+}
+
+std::string describe(const std::vector<Use>& uses) {
+  std::string text;
+  for (const auto& use : uses) {
+    if (!text.empty()) text += ", ";
+    text += use.object + " " + use.how;
+  }
+  return text;
+}
+
+bool on_vfio(const ControlledFunction& function) noexcept {
+  return function.vfio.group.has_value() || function.vfio.device.has_value();
+}
+
+void refuse_open_node(PciBus& bus, const ControlledFunction& function, const Deed& deed) {
+  if (!function.pci) return;
+  const auto holders = bus.vfio_holders(function.pci->address);
+  if (holders.empty()) return;
+  throw refused(cannot(deed, function) + "its vfio node is open: " + describe(holders),
+                "end the virtual machine that has it");
+}
+
+void refuse_host_uses(PciBus& bus, const ControlledFunction& function, const Deed& deed) {
+  if (!function.pci) return;
+  const auto uses = bus.host_uses(function.pci->address);
+  if (uses.empty()) return;
+  throw refused(cannot(deed, function) + "this host uses it: " + describe(uses),
+                "unmount or release it first");
+}
+
+void refuse_suspended(const Topology& topology, const ControlledFunction& function,
+                      const Deed& deed) {
+  const auto verb = [&](const std::string& name) {
+    return "nvmigrate " + name + " " + topology.device + " " + std::to_string(function.cntlid);
+  };
+  if (function.has(IntentKind::loading)) {
+    throw refused(cannot(deed, function) + "a state is loaded into it only in part",
+                  verb("import") + " -f FILE loads a whole one");
+  }
+  if (function.has(IntentKind::moved) && !deed.allow_moved) {
+    throw refused(cannot(deed, function) + "its state was moved and runs elsewhere",
+                  "--allow moved says that the copy left here is not needed any more");
+  }
+  if (function.has(IntentKind::suspended) && !function.has(IntentKind::moved)) {
+    throw refused(cannot(deed, function) + "it is suspended",
+                  verb("resume") + " lets it run again");
+  }
+}
+
+void refuse_in_use(const Topology& topology, PciBus& bus, const ControlledFunction& function,
+                   const Deed& deed) {
+  refuse_open_node(bus, function, deed);
+  refuse_host_uses(bus, function, deed);
+  refuse_suspended(topology, function, deed);
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/handle.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "nvmigrate/host/guards.h"
+
+namespace nvmigrate {
+namespace {
+
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+    text.replace(at, what.size(), by);
+  }
+  return text;
+}
+
+std::string shell_quoted(const std::string& text) {
+  return "'" + replaced(text, "'", R"('\'')") + "'";
+}
+
+std::string xml_quoted(std::string text) {
+  text = replaced(std::move(text), "&", "&amp;");
+  text = replaced(std::move(text), "<", "&lt;");
+  return replaced(std::move(text), "'", "&apos;");
+}
+
+/// Two hyphens in a row would end or break a comment.
+std::string xml_comment(const std::string& text) {
+  return "<!-- " + replaced(text, "--", "- -") + " -->";
+}
+
+/// Letters, digits, '.', '-' and '_' are all that QEMU takes in an id.
+std::string qemu_id(const Handle& handle) {
+  auto place = handle.controlling.address;
+  std::replace(place.begin(), place.end(), ':', '.');
+  return "nvmigrate-" + std::to_string(handle.cntlid) + "-of-" + place;
+}
+
+struct AddressParts {
+  std::string domain, bus, slot, function;
+};
+
+AddressParts parts_of(const std::string& address) {
+  const auto first = address.find(':');
+  const auto second = address.find(':', first + 1);
+  const auto dot = address.find('.', second + 1);
+  return {"0x" + address.substr(0, first), "0x" + address.substr(first + 1, second - first - 1),
+          "0x" + address.substr(second + 1, dot - second - 1), "0x" + address.substr(dot + 1)};
+}
+
+std::string controlled_by(const Handle& handle) {
+  const auto& by = handle.controlling;
+  return "controller " + std::to_string(handle.cntlid) + ", controlled by " + by.device + " (" +
+         by.address + ", controller " + std::to_string(by.cntlid) + " of " + by.subsystem_nqn + ")";
+}
+
+}  // namespace
+
+Handle make_handle(const Topology& topology, const ControlledFunction& function) {
+  if (!function.pci || !on_vfio(function)) {
+    throw refused("there is no handle for " + describe(function) + ": it is not bound to vfio",
+                  "nvmigrate bind " + topology.device + " " + std::to_string(function.cntlid));
+  }
+  Handle handle;
+  handle.cntlid = function.cntlid;
+  handle.vfn = function.vfn;
+  handle.address = function.pci->address;
+  handle.driver = function.pci->driver.value_or("");
+  handle.variant_driver = handle.driver != "vfio-pci";
+  handle.iommu_group = function.pci->iommu_group;
+  handle.nodes = function.vfio;
+  handle.marked = function.marked;
+  handle.suspended = function.has(IntentKind::suspended);
+  handle.controlling = {topology.device, topology.address, topology.identity.cntlid,
+                        topology.identity.subsystem_nqn};
+  handle.simulated = topology.simulated;
+  return handle;
+}
+
+std::string as_environment(const Handle& handle) {
+  const auto number = [](const std::optional<unsigned>& value) {
+    return value ? std::to_string(*value) : std::string{};
+  };
+  const std::vector<std::pair<std::string, std::string>> variables{
+      {"FUNCTION", handle.address},
+      {"FUNCTION_ID", std::to_string(handle.cntlid)},
+      {"FUNCTION_VF", handle.vfn == 0 ? std::string{} : std::to_string(handle.vfn)},
+      {"FUNCTION_MARKED", handle.marked ? "1" : "0"},
+      {"DRIVER", handle.driver},
+      {"IOMMU_GROUP", number(handle.iommu_group)},
+      {"VFIO_GROUP", handle.nodes.group.value_or("")},
+      {"VFIO_DEVICE", handle.nodes.device.value_or("")},
+      {"CONTROLLING_FUNCTION", handle.controlling.device},
+      {"CONTROLLING_ADDRESS", handle.controlling.address},
+      {"CONTROLLING_ID", std::to_string(handle.controlling.cntlid)},
+      {"SUBSYSTEM_NQN", handle.controlling.subsystem_nqn},
+      {"SIMULATED", handle.simulated ? "1" : "0"}};
+  std::string text;
+  for (const auto& [name, value] : variables) {
+    text += "NVMIGRATE_" + name + "=" + shell_quoted(value) + "\n";
+  }
+  return text;
+}
+
+std::string as_qemu(const Handle& handle) {
+  const auto device = "-device vfio-pci,host=" + handle.address + ",id=" + qemu_id(handle);
+  if (!handle.nodes.device) return device + "\n";
+  return "-object iommufd,id=iommufd0 " + device + ",iommufd=iommufd0\n";
+}
+
+std::string as_libvirt(const Handle& handle) {
+  const auto at = parts_of(handle.address);
+  const auto model = handle.variant_driver ? " model='" + xml_quoted(handle.driver) + "'" : "";
+  const auto node = handle.nodes.group.value_or(handle.nodes.device.value_or(""));
+  return "<hostdev mode='subsystem' type='pci' managed='no'>\n  " +
+         xml_comment(controlled_by(handle) + "; vfio node " + node) + "\n  <driver name='vfio'" +
+         model + "/>\n  <source>\n    <address domain='" + at.domain + "' bus='" + at.bus +
+         "' slot='" + at.slot + "' function='" + at.function +
+         "'/>\n  </source>\n  <alias name='ua-nvmigrate-" + std::to_string(handle.cntlid) +
+         "'/>\n</hostdev>\n";
+}
+
+}  // namespace nvmigrate

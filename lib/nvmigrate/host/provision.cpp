@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/provision.h"
+
+#include <algorithm>
+#include <span>
+
+#include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/host/provision_steps.h"
+
+namespace nvmigrate {
+namespace {
+
+std::string in_words(bool online, unsigned queues, unsigned interrupts) {
+  return std::string{online ? "online" : "offline"} + " with " + std::to_string(queues) +
+         " queues and " + std::to_string(interrupts) + " interrupts";
+}
+
+bool is_as_planned(const ProvisionedFunction& wanted, const SecondaryController& is) {
+  return is.online && is.queues == wanted.queues && is.interrupts == wanted.interrupts;
+}
+
+void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryController>& all) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const SecondaryController& is) {
+    return is.cntlid == wanted.cntlid;
+  });
+  if (found != all.end() && is_as_planned(wanted, *found)) return;
+  const auto is = found == all.end() ? std::string{"gone"}
+                                     : in_words(found->online, found->queues, found->interrupts);
+  throw Error(ExitStatus::device, "controller " + std::to_string(*wanted.cntlid) + " should be " +
+                                      in_words(true, wanted.queues, wanted.interrupts) +
+                                      ", but the device says that it is " + is);
+}
+
+/// Reads back, compares and completes what was planned.
+void confirm(Device& device, ProvisionResult& result) {
+  const auto all = read_secondaries(device.admin());
+  for (auto& function : result.functions) {
+    if (function.cntlid) compare(function, all);
+    function.address =
+        device.pci().virtual_function(device.address(), function.vfn).value_or(std::string{});
+  }
+}
+
+std::string sentence_of(const std::vector<std::string>& failures) {
+  std::string text;
+  for (const auto& failure : failures)
+    text += (text.empty() ? "" : "; ") + failure;
+  return text;
+}
+
+/// One run over a plan, with the way back.
+class Provisioning {
+ public:
+  Provisioning(const HostAccess& access, const ProvisionLimits& limits, Topology before,
+               ProvisionResult plan)
+      : access_(access),
+        before_(std::move(before)),
+        plan_(std::move(plan)),
+        runner_(access, limits) {}
+
+  ProvisionResult run(const ProvisionWish& wish) {
+    record_provisioning(access_, before_, plan_, wish);
+    try {
+      runner_.run(plan_.steps, "what had been changed was put back");
+      confirm(access_.device, plan_);
+    } catch (...) {
+      go_back();
+      throw;
+    }
+    strike();
+    return std::move(plan_);
+  }
+
+  /// Without a way back: VFs that are half gone are to go.
+  ProvisionResult run_down() {
+    record_provisioning(access_, before_, plan_, {});
+    runner_.run(plan_.steps, "some VFs are gone already; deprovision again to finish");
+    strike();
+    return std::move(plan_);
+  }
+
+ private:
+  void strike() { access_.journal.strike({IntentKind::provisioning}, std::nullopt); }
+
+  /// Rethrows what is being handled as it is when everything is back; else says what is not.
+  void go_back() {
+    const std::span done{plan_.steps.data(), runner_.begun()};
+    const bool autoprobe = autoprobe_before(before_, plan_.wreck);
+    auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
+    if (failures.empty()) failures = strike_or_say();
+    if (failures.empty()) return;
+    rethrow_with("; putting things back failed: " + sentence_of(failures));
+  }
+
+  std::vector<std::string> strike_or_say() {
+    try {
+      strike();
+      return {};
+    } catch (const Error& error) {
+      return {error.what()};
+    }
+  }
+
+  unsigned vfs_now() {
+    try {
+      return access_.device.pci().sriov(before_.address).enabled;
+    } catch (const Error&) {
+      return plan_.vfs;
+    }
+  }
+
+  [[noreturn]] void rethrow_with(const std::string& more) const {
+    try {
+      throw;
+    } catch (const Error& error) {
+      throw Error(error.status(), error.what() + more,
+                  "the journal names what is left: nvmigrate doctor " + before_.device +
+                      " --repair finishes it");
+    }
+  }
+
+  HostAccess access_;
+  Topology before_;
+  ProvisionResult plan_;
+  StepRunner runner_;
+};
+
+}  // namespace
+
+ProvisionResult provision(const HostAccess& access, const ProvisionWish& wish,
+                          const ProvisionLimits& limits) {
+  auto before = access.topology();
+  auto plan = plan_provision(before, access.device.pci(), wish);
+  if (!plan.changed() && !plan.wreck) return plan;
+  return Provisioning(access, limits, std::move(before), std::move(plan)).run(wish);
+}
+
+ProvisionResult deprovision(const HostAccess& access, bool allow_moved,
+                            const ProvisionLimits& limits) {
+  auto before = access.topology();
+  auto plan = plan_deprovision(before, access.device.pci(), allow_moved);
+  if (!plan.changed() && !plan.wreck) return plan;
+  return Provisioning(access, limits, std::move(before), std::move(plan)).run_down();
+}
+
+std::optional<ProvisionResult> finish_provisioning(const HostAccess& access,
+                                                   const ProvisionLimits& limits) {
+  const auto wreck = provisioning_wreck(access.topology());
+  if (!wreck) return std::nullopt;
+  const auto wish = wish_of(*wreck);
+  return wish.vfs == 0 ? deprovision(access, false, limits) : provision(access, wish, limits);
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/provision_steps.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <set>
+#include <thread>
+
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/host/wait.h"
+#include "nvmigrate/nvme/commands.h"
+
+namespace nvmigrate {
+namespace {
+
+using enum ProvisionAction;
+
+constexpr std::uint32_t granted_mask = 0xFFFF;
+
+std::string controller(const ProvisionStep& step) {
+  return "controller " + std::to_string(step.cntlid.value_or(0));
+}
+
+std::string what(const ProvisionStep& step) {
+  switch (step.action) {
+    case unbind:
+      return "unbind VF " + std::to_string(step.vfn);
+    case set_autoprobe:
+      return "set sriov_drivers_autoprobe";
+    case set_vfs:
+      return "set the number of VFs to " + std::to_string(step.value);
+    case forget:
+      return "forget what is remembered of " + controller(step);
+    case offline:
+      return "take " + controller(step) + " offline";
+    case assign_queues:
+      return "assign " + std::to_string(step.value) + " queues to " + controller(step);
+    case assign_interrupts:
+      return "assign " + std::to_string(step.value) + " interrupts to " + controller(step);
+    case reset:
+      return "reset " + controller(step);
+    case online:
+      return "bring " + controller(step) + " online";
+  }
+  return {};
+}
+
+/// The neighbours of the step at `from` that do the same, itself included.
+std::span<const ProvisionStep> alike(std::span<const ProvisionStep> steps, std::size_t from) {
+  auto end = from;
+  while (end < steps.size() && steps[end].action == steps[from].action)
+    ++end;
+  return steps.subspan(from, end - from);
+}
+
+}  // namespace
+
+std::string_view to_string(ProvisionAction action) noexcept {
+  switch (action) {
+    case unbind:
+      return "unbind";
+    case set_autoprobe:
+      return "set_autoprobe";
+    case set_vfs:
+      return "set_vfs";
+    case forget:
+      return "forget";
+    case offline:
+      return "offline";
+    case assign_queues:
+      return "assign_queues";
+    case assign_interrupts:
+      return "assign_interrupts";
+    case reset:
+      return "reset";
+    case online:
+      return "online";
+  }
+  return "unknown";
+}
+
+void StepRunner::run(std::span<const ProvisionStep> steps, const char* if_interrupted) {
+  begun_ = 0;
+  while (begun_ < steps.size()) {
+    stop_if_interrupted(if_interrupted);
+    const auto group = alike(steps, begun_);
+    if (group.front().action == reset) {
+      begun_ += group.size();
+      reset_all(group);
+    } else if (group.front().action == forget) {
+      begun_ += group.size();
+      forget_all(group);
+    } else {
+      carry_out(steps[begun_++]);
+    }
+  }
+}
+
+std::vector<std::string> StepRunner::run_all(std::span<const ProvisionStep> steps) {
+  std::vector<std::string> failures;
+  for (const auto& step : steps) {
+    try {
+      carry_out(step);
+    } catch (const std::exception& error) {
+      failures.push_back(what(step) + ": " + error.what());
+    }
+  }
+  return failures;
+}
+
+void StepRunner::carry_out(const ProvisionStep& step) {
+  auto& bus = access_->device.pci();
+  switch (step.action) {
+    case unbind:
+      return bus.unbind(address_of(step));
+    case set_autoprobe:
+      return bus.set_autoprobe(access_->device.address(), step.value != 0);
+    case set_vfs:
+      return change_vfs(step.value);
+    case forget:
+      return forget_all({&step, 1});
+    case assign_queues:
+    case assign_interrupts:
+      return assign(step);
+    case offline:
+    case online:
+      return manage(step);
+    case reset:
+      return reset_function(step);
+  }
+}
+
+void StepRunner::change_vfs(unsigned count) {
+  auto& bus = access_->device.pci();
+  const auto& physical = access_->device.address();
+  bus.set_enabled_vfs(physical, count);
+  unsigned there = 0;
+  const bool all = wait_until(limits_.appear, [&] {
+    while (there < count && bus.virtual_function(physical, there + 1))
+      ++there;
+    return there == count && bus.sriov(physical).enabled == count;
+  });
+  if (all) return;
+  throw Error(ExitStatus::timed_out, "set the number of VFs of " + physical + " to " +
+                                         std::to_string(count) + ": only " + std::to_string(there) +
+                                         " are on the bus after " +
+                                         std::to_string(limits_.appear.count()) + " ms");
+}
+
+void StepRunner::forget_all(std::span<const ProvisionStep> steps) {
+  std::vector<std::uint16_t> gone;
+  for (const auto& step : steps)
+    gone.push_back(*step.cntlid);
+  access_->registry.forget(gone);
+  access_->journal.forget(gone);
+}
+
+void StepRunner::assign(const ProvisionStep& step) {
+  const auto kind =
+      step.action == assign_queues ? command::Resource::queues : command::Resource::interrupts;
+  const auto asked = command::virtualization(*step.cntlid, command::VirtualizationAction::assign,
+                                             kind, static_cast<std::uint16_t>(step.value));
+  const auto granted =
+      submit_or_throw(access_->device.admin(), asked, what(step)).dw0 & granted_mask;
+  if (granted == step.value) return;
+  throw Error(ExitStatus::device,
+              what(step) + ": the device granted " + std::to_string(granted) + " instead");
+}
+
+void StepRunner::manage(const ProvisionStep& step) {
+  const auto action = step.action == online ? command::VirtualizationAction::online
+                                            : command::VirtualizationAction::offline;
+  submit_or_throw(access_->device.admin(), command::virtualization(*step.cntlid, action),
+                  what(step));
+}
+
+void StepRunner::reset_all(std::span<const ProvisionStep> steps) {
+  std::vector<std::exception_ptr> failures(steps.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < steps.size(); i = next++) {
+      try {
+        reset_function(steps[i]);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  const auto wanted = std::min<std::size_t>(limits_.parallel_resets, steps.size());
+  for (std::size_t i = 1; i < wanted; ++i)
+    others.emplace_back(work);
+  work();
+  for (auto& other : others)
+    other.join();
+  for (const auto& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+void StepRunner::reset_function(const ProvisionStep& step) {
+  access_->device.pci().reset(address_of(step));
+}
+
+std::string StepRunner::address_of(const ProvisionStep& step) {
+  auto address = access_->device.pci().virtual_function(access_->device.address(), step.vfn);
+  if (!address) {
+    throw not_found(what(step) + ": " + access_->device.address() + " has no VF " +
+                    std::to_string(step.vfn));
+  }
+  // A reset of the controlling function would take every function of the subsystem offline.
+  if (*address == access_->device.address()) {
+    throw Error(ExitStatus::internal, what(step) + ": this is the controlling function itself");
+  }
+  return *address;
+}
+
+void add_steps_of(std::vector<ProvisionStep>& steps, const ControlledFunction& function,
+                  unsigned queues, unsigned interrupts, bool bring_online) {
+  const auto add = [&](ProvisionAction action, unsigned value = 0) {
+    steps.push_back({action, function.cntlid, function.vfn, value});
+  };
+  add(offline);
+  if (queues != 0) add(assign_queues, queues);
+  if (interrupts != 0) add(assign_interrupts, interrupts);
+  if (!bring_online) return;
+  add(reset);
+  add(online);
+}
+
+std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
+                                      std::span<const ProvisionStep> done) {
+  std::set<std::uint16_t> touched;
+  bool recounted = vfs_now != before.sriov.enabled;
+  for (const auto& step : done) {
+    if (step.cntlid) touched.insert(*step.cntlid);
+    recounted = recounted || step.action == set_vfs;
+  }
+  std::vector<ProvisionStep> back;
+  if (recounted) {
+    for (const auto id : touched)
+      back.push_back({offline, id, 0, 0});
+    if (vfs_now != 0) back.push_back({set_vfs, {}, 0, 0});
+    if (before.sriov.enabled != 0) back.push_back({set_vfs, {}, 0, before.sriov.enabled});
+  }
+  for (const auto& function : before.functions) {
+    const bool destroyed = recounted && function.vfn != 0 && function.vfn <= before.sriov.enabled;
+    const bool had_any = function.queues != 0 || function.interrupts != 0;
+    if (!destroyed && !touched.contains(function.cntlid)) continue;
+    if (!had_any && recounted) continue;
+    add_steps_of(back, function, function.queues, function.interrupts,
+                 function.online.value_or(false));
+  }
+  back.push_back({set_autoprobe, {}, 0, autoprobe ? 1U : 0U});
+  return back;
+}
+
+}  // namespace nvmigrate

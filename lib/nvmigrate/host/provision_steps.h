@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/host/provision.h"
+
+namespace nvmigrate {
+
+/// Carries out the steps of a plan, one after the other, neighbouring resets at once.
+class StepRunner {
+ public:
+  StepRunner(const HostAccess& access, const ProvisionLimits& limits)
+      : access_(&access), limits_(limits) {}
+
+  /// Stops at the first that fails, or between two when a stop signal came.
+  /// \param if_interrupted what the user is told then
+  /// \throws NvmeError, OsError, Error(device), Interrupted
+  void run(std::span<const ProvisionStep> steps, const char* if_interrupted);
+  /// How many of the steps of run() were begun, the failed one included.
+  [[nodiscard]] std::size_t begun() const noexcept { return begun_; }
+
+  /// Carries out all of them, whatever fails. \return what failed, a sentence each
+  std::vector<std::string> run_all(std::span<const ProvisionStep> steps);
+
+ private:
+  void carry_out(const ProvisionStep& step);
+  void change_vfs(unsigned count);
+  void forget_all(std::span<const ProvisionStep> steps);
+  void assign(const ProvisionStep& step);
+  void manage(const ProvisionStep& step);
+  void reset_all(std::span<const ProvisionStep> steps);
+  void reset_function(const ProvisionStep& step);
+  [[nodiscard]] std::string address_of(const ProvisionStep& step);
+
+  const HostAccess* access_;
+  ProvisionLimits limits_;
+  std::size_t begun_ = 0;
+};
+
+/// The steps back to how things were, after `done` had been begun.
+std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
+                                      std::span<const ProvisionStep> done);
+
+/// Offline, resources, reset and online of one function, the second half only as far as it is asked
+/// for: 0 resources are not assigned.
+void add_steps_of(std::vector<ProvisionStep>& steps, const ControlledFunction& function,
+                  unsigned queues, unsigned interrupts, bool online);
+
+}  // namespace nvmigrate

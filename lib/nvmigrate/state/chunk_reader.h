@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "nvmigrate/state/byte_source.h"
+#include "nvmigrate/state/chunk_buffer.h"
+#include "nvmigrate/state/raw_state.h"
+
+namespace nvmigrate {
+
+/// Reads a state chunk by chunk, whatever it lies in. All methods throw StateFileError and OsError.
+class ChunkReader {
+ public:
+  virtual ~ChunkReader() = default;
+  /// The next chunk, verified, in the payload of `buffer`; empty when there is no more, and then
+  /// the end has been checked too (but for the digest).
+  virtual std::span<std::byte> next(ChunkBuffer& buffer) = 0;
+  /// Bytes of the file read.
+  [[nodiscard]] virtual std::uint64_t offset() const noexcept = 0;
+  /// A sum over all that was read; two readings of the same file have the same.
+  [[nodiscard]] virtual std::uint64_t sum() const noexcept = 0;
+  /// Of the state, as far as it is known before its end; 0: not known.
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+};
+
+/// Of a state file; the identity is read at once.
+class FileChunkReader final : public ChunkReader {
+ public:
+  /// \param object names the file in errors
+  FileChunkReader(std::unique_ptr<ByteSource> source, std::string object);
+
+  std::span<std::byte> next(ChunkBuffer& buffer) override;
+  [[nodiscard]] std::uint64_t offset() const noexcept override { return offset_; }
+  [[nodiscard]] std::uint64_t sum() const noexcept override { return sum_; }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return identity_.size; }
+
+  [[nodiscard]] const StateIdentity& identity() const noexcept { return identity_; }
+  /// Known when next() has answered nothing.
+  [[nodiscard]] const StateEnd& end() const noexcept { return end_; }
+  /// Where the record of the end begins.
+  [[nodiscard]] std::uint64_t end_offset() const noexcept { return body_offset_; }
+  [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
+
+ private:
+  void read_preamble();
+  void read_identity();
+  void accept_header(std::span<const std::byte> bytes);
+  void check_kind();
+  void read_body(ChunkBuffer& buffer, std::size_t more);
+  void take_end(ChunkBuffer& buffer);
+  [[nodiscard]] bool is(std::array<char, 4> tag) const noexcept { return header_.tag == tag; }
+  [[nodiscard]] std::string record() const;
+  [[noreturn]] void truncated() const;
+  [[noreturn]] void fail(std::uint64_t offset, const std::string& why, std::string hint = {}) const;
+
+  std::unique_ptr<ByteSource> source_;
+  std::string object_;
+  StateIdentity identity_;
+  StateEnd end_;
+  state_file::RecordHeader header_{};  ///< of the record whose body comes next
+  std::uint64_t offset_ = 0, body_offset_ = 0, sum_ = 0;
+  std::uint64_t number_ = 0, chunks_ = 0, bytes_ = 0, skipped_ = 0;
+  bool ended_ = false;
+};
+
+/// Of a raw state. What lies behind the size of its header is read and left out.
+class RawChunkReader final : public ChunkReader {
+ public:
+  /// Bytes behind the end of the state that are put up with.
+  static constexpr std::uint64_t max_surplus = std::uint64_t{16} << 20;
+
+  RawChunkReader(std::unique_ptr<ByteSource> source, std::string object)
+      : source_(std::move(source)), object_(std::move(object)) {}
+
+  std::span<std::byte> next(ChunkBuffer& buffer) override;
+  [[nodiscard]] std::uint64_t offset() const noexcept override { return offset_; }
+  [[nodiscard]] std::uint64_t sum() const noexcept override { return sum_; }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return total_; }
+
+ private:
+  void read_header(std::span<const std::byte> bytes);
+  void drain(ChunkBuffer& buffer);
+
+  std::unique_ptr<ByteSource> source_;
+  std::string object_;
+  std::uint64_t offset_ = 0, bytes_ = 0, total_ = 0, sum_ = 0;
+};
+
+}  // namespace nvmigrate

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/state/raw_state.h"
+
+namespace nvmigrate {
+
+/// Turns queue records into queues and notes what is wrong with them.
+class QueueChecks {
+ public:
+  /// Adds to `findings`, at most `limit`; a first blocker always finds its place.
+  QueueChecks(std::vector<StateFinding>& findings, std::size_t limit)
+      : findings_(&findings), limit_(limit) {}
+
+  void add(std::string name, std::string message, bool blocker, std::uint64_t offset);
+  /// A reserved field that is not 0; noted once.
+  void add_reserved(std::uint64_t offset);
+
+  SubmissionQueue take(const wire::SubmissionQueueState& record, std::uint64_t offset);
+  CompletionQueue take(const wire::CompletionQueueState& record, std::uint64_t offset);
+  /// What only shows when all queues are known.
+  void finish(const DecodedState& state);
+
+ private:
+  template <typename Queue>
+  void check(const Queue& queue, const std::string& what, std::uint16_t& last,
+             std::uint64_t offset);
+
+  std::vector<StateFinding>* findings_;
+  std::size_t limit_;
+  std::uint16_t last_submission_ = 0, last_completion_ = 0;
+  bool reserved_ = false;
+};
+
+}  // namespace nvmigrate

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/state/stored_state.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/state/chunk_source.h"
+
+namespace nvmigrate {
+
+struct StoredState::Impl {
+  Io* io = nullptr;
+  std::string object;
+  bool raw = false;
+  std::optional<OpenFile> file;  ///< of open()
+  std::optional<Spool> spool;    ///< of read()
+  std::optional<StateIdentity> identity;
+  StateEnd end;
+  std::optional<DecodedState> decoded;
+  std::uint64_t skipped = 0;
+  VerifiedFacts facts;
+
+  [[nodiscard]] std::unique_ptr<ByteSource> bytes() const;
+  [[nodiscard]] std::unique_ptr<ChunkReader> reader(std::unique_ptr<ByteSource> source) const;
+  void verify(std::unique_ptr<ByteSource> source, const ReadStateOptions& options);
+  void take_file_facts(const FileChunkReader& reader, const Sha256Digest& digest);
+  void take_findings();
+};
+
+namespace {
+
+/// Reads all chunks, decoding beside the caller's thread and hashing in another.
+class VerifyPass {
+ public:
+  VerifyPass(ChunkReader& reader, bool decode, const ReadStateOptions& options)
+      : reader_(&reader), options_(&options) {
+    if (decode) decoder_.emplace(options.vendor_digest);
+  }
+
+  void run() {
+    for (std::uint64_t i = 0;; ++i) {
+      stop_if_interrupted("nothing was done with the state");
+      auto& buffer = acquire(i);
+      const auto chunk = reader_->next(buffer);
+      if (chunk.empty()) break;
+      size_ += chunk.size();
+      if (decoder_) decoder_->feed(chunk);
+      hash(chunk);
+      if (options_->progress) options_->progress(size_, reader_->size());
+    }
+    if (worker_) worker_->wait();
+  }
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  Sha256& digest() noexcept { return digest_; }
+  std::optional<StateDecoder>& decoder() noexcept { return decoder_; }
+
+ private:
+  ChunkBuffer& acquire(std::uint64_t index) {
+    if (worker_ && posted_ >= chunk_slots) worker_->wait_for(posted_ - chunk_slots + 1);
+    auto& slot = slots_.at(index % chunk_slots);
+    if (!slot) slot.emplace();
+    return *slot;
+  }
+
+  void hash(std::span<const std::byte> chunk) {
+    if (reader_->size() <= state_file::max_chunk) {
+      digest_.update(chunk);
+      return;
+    }
+    if (!worker_) worker_.emplace();
+    ++posted_;
+    worker_->post([this, chunk] { digest_.update(chunk); });
+  }
+
+  ChunkReader* reader_;
+  const ReadStateOptions* options_;
+  std::optional<StateDecoder> decoder_;
+  Sha256 digest_;
+  std::array<std::optional<ChunkBuffer>, chunk_slots> slots_;
+  std::uint64_t size_ = 0, posted_ = 0;
+  std::optional<Worker> worker_;
+};
+
+StateFinding* find(DecodedState& state, std::string_view name) {
+  const auto found = std::find_if(state.findings.begin(), state.findings.end(),
+                                  [name](const auto& finding) { return finding.name == name; });
+  return found == state.findings.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> StoredState::Impl::bytes() const {
+  if (spool) return spool->source();
+  if (!file) {
+    throw Error(ExitStatus::internal, object + " was not kept and cannot be read a second time");
+  }
+  return make_file_source(*io, file->fd(), object);
+}
+
+std::unique_ptr<ChunkReader> StoredState::Impl::reader(std::unique_ptr<ByteSource> source) const {
+  if (raw) return std::make_unique<RawChunkReader>(std::move(source), object);
+  return std::make_unique<FileChunkReader>(std::move(source), object);
+}
+
+void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
+                               const ReadStateOptions& options) {
+  raw = options.kind == StateKind::raw;
+  const auto chunks = reader(std::move(source));
+  const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
+  const bool decode = raw || file_reader->identity().layout == StateLayout::nvme;
+  VerifyPass pass{*chunks, decode, options};
+  pass.run();
+  facts = {.size = pass.size(), .sum = chunks->sum(), .offset = chunks->offset()};
+  if (pass.decoder()) decoded = pass.decoder()->finish();
+  if (raw) {
+    const auto* missing = find(*decoded, "one_dword_short");
+    facts.add_dword = missing != nullptr && !missing->blocker;
+    if (facts.add_dword) pass.digest().update(std::array<std::byte, 4>{});
+    facts.size += facts.add_dword ? 4 : 0;
+    end.size = facts.size;
+    end.sha256 = pass.digest().finish();
+  } else {
+    take_file_facts(*file_reader, pass.digest().finish());
+  }
+  take_findings();
+}
+
+void StoredState::Impl::take_file_facts(const FileChunkReader& reader, const Sha256Digest& digest) {
+  identity = reader.identity();
+  end = reader.end();
+  skipped = reader.skipped();
+  if (digest == end.sha256) return;
+  throw StateFileError(reader.end_offset(), object + ": the SHA-256 of the state is " +
+                                                to_string(digest) + ", the end says " +
+                                                to_string(end.sha256));
+}
+
+/// What only the file knows: bytes behind the end of a raw state, and that a state file, whose
+/// chunks are whole, holds more or less than a state.
+void StoredState::Impl::take_findings() {
+  if (!decoded) return;
+  const auto total = decoded->header.total();
+  if (raw && facts.offset > total && decoded->findings.size() < StateDecoder::max_findings) {
+    decoded->findings.push_back({"too_long",
+                                 "there are " + std::to_string(facts.offset - total) +
+                                     " bytes behind the end of the state; they are left out",
+                                 false, total});
+  }
+  if (raw) return;
+  for (const auto* name : {"too_long", "one_dword_short"}) {
+    if (auto* finding = find(*decoded, name)) finding->blocker = true;
+  }
+}
+
+StoredState::StoredState(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoredState::~StoredState() = default;
+StoredState::StoredState(StoredState&&) noexcept = default;
+StoredState& StoredState::operator=(StoredState&&) noexcept = default;
+
+StoredState StoredState::open(Io& io, const std::string& path, const ReadStateOptions& options) {
+  auto file = OpenFile::open(io, path, O_RDONLY);
+  struct stat about {};
+  if (io.fstat(file.fd(), about) < 0) throw OsError(errno, "look at", path);
+  if (S_ISDIR(about.st_mode)) throw OsError(EISDIR, "read", path);
+  if (!S_ISREG(about.st_mode)) return read(io, file.fd(), path, options);
+  auto impl = std::make_unique<Impl>();
+  impl->io = &io;
+  impl->object = path;
+  impl->file.emplace(std::move(file));
+  impl->verify(impl->bytes(), options);
+  return StoredState{std::move(impl)};
+}
+
+StoredState StoredState::read(Io& io, int fd, const std::string& object,
+                              const ReadStateOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->io = &io;
+  impl->object = object;
+  auto source = make_stream_source(io, fd, object);
+  if (options.spool_folder) {
+    impl->spool.emplace(io, *options.spool_folder);
+    source = make_spooling_source(std::move(source), *impl->spool);
+  }
+  impl->verify(std::move(source), options);
+  return StoredState{std::move(impl)};
+}
+
+const std::string& StoredState::object() const noexcept { return impl_->object; }
+bool StoredState::raw() const noexcept { return impl_->raw; }
+const std::optional<StateIdentity>& StoredState::identity() const noexcept {
+  return impl_->identity;
+}
+const StateEnd& StoredState::end() const noexcept { return impl_->end; }
+const std::optional<DecodedState>& StoredState::decoded() const noexcept { return impl_->decoded; }
+std::uint64_t StoredState::file_size() const noexcept { return impl_->facts.offset; }
+std::uint64_t StoredState::skipped_records() const noexcept { return impl_->skipped; }
+
+std::unique_ptr<StateSource> StoredState::source() const {
+  const auto* impl = impl_.get();
+  if (impl->decoded && impl->facts.size != impl->decoded->header.total()) {
+    throw bad_state(impl->object + ": the controller state is not whole");
+  }
+  return std::make_unique<ChunkSource>([impl] { return impl->reader(impl->bytes()); }, impl->facts,
+                                       impl->object);
+}
+
+}  // namespace nvmigrate

@@ -6,27 +6,41 @@
 #include <string>
 #include <vector>
 
-#include "nvmigrate/nvme/wire.h"
-
 namespace nvmigrate::sim {
 
-/// The records of one I/O submission and completion queue pair, as in the controller state.
-struct QueuePair {
-  std::uint64_t sq_prp1 = 0, cq_prp1 = 0;
-  std::uint16_t sq_size = 0, cq_size = 0;  ///< 0's based
-  std::uint16_t sq_id = 0, cq_id = 0;
-  std::uint16_t sq_attributes = 0;
-  std::uint32_t cq_attributes = 0;  ///< S0PT holds the phase the controller writes
-  std::uint16_t sq_head = 0, sq_tail = 0, cq_head = 0, cq_tail = 0;
-  bool operator==(const QueuePair&) const = default;
+/// Most entries of an I/O queue, 0's based (CAP.MQES).
+inline constexpr std::uint16_t max_queue_size = 1023;
 
-  [[nodiscard]] bool phase() const noexcept { return (cq_attributes & 4U) != 0; }
+/// An I/O submission queue as in the controller state; size is 0's based.
+struct SubmissionQueue {
+  std::uint64_t prp1 = 0;
+  std::uint16_t size = 0, id = 0, cq_id = 0, attributes = 0, head = 0, tail = 0;
+  bool operator==(const SubmissionQueue&) const = default;
+};
+
+/// An I/O completion queue as in the controller state; size is 0's based.
+struct CompletionQueue {
+  std::uint64_t prp1 = 0;
+  std::uint16_t size = 0, id = 0, head = 0, tail = 0;
+  std::uint32_t attributes = 0;  ///< S0PT holds the phase the controller writes
+  bool operator==(const CompletionQueue&) const = default;
+
+  [[nodiscard]] bool phase() const noexcept { return (attributes & 4U) != 0; }
+};
+
+/// The I/O queues of a controller, ascending by id.
+struct Queues {
+  std::vector<SubmissionQueue> submission;
+  std::vector<CompletionQueue> completion;
+  bool operator==(const Queues&) const = default;
+
+  [[nodiscard]] bool empty() const noexcept { return submission.empty() && completion.empty(); }
 };
 
 /// A position of a guest, kept at its suspension and at its continuation.
 struct Snapshot {
   std::uint64_t progress = 0;
-  std::vector<QueuePair> queues;
+  Queues queues;
   std::string vendor_digest;  ///< of the vendor part's content; empty without one
   bool operator==(const Snapshot&) const = default;
 };
@@ -38,9 +52,9 @@ struct GuestReport {
   std::uint16_t cntlid = 0;
   std::string state;  ///< none, running, suspended
   std::uint64_t progress = 0;
-  std::vector<QueuePair> queues;
+  Queues queues;
   std::optional<Snapshot> stopped;    ///< at the last suspension
-  std::optional<Snapshot> continued;  ///< at the resume that followed the last committed state
+  std::optional<Snapshot> continued;  ///< where it went on after the last committed state
 };
 
 /// The software that drives a controller: its queues are a pure function of where it began and of
@@ -48,27 +62,26 @@ struct GuestReport {
 class Guest {
  public:
   Guest() = default;
-  /// A new one with `queues` I/O queue pairs.
-  Guest(std::uint64_t seed, unsigned queues);
-  /// One that goes on where another stood.
-  Guest(std::uint64_t seed, std::uint64_t progress, std::vector<QueuePair> queues);
+  /// A new one with `pairs` I/O queue pairs on a controller with `vectors` interrupts.
+  Guest(std::uint64_t seed, unsigned pairs, unsigned vectors);
+  /// One that goes on where another stood: at `progress` its queues were these.
+  Guest(std::uint64_t seed, std::uint64_t progress, Queues queues);
+  /// As it was kept: the queues are those of `began_at`.
+  Guest(std::uint64_t seed, std::uint64_t began_at, std::uint64_t progress, Queues began_with);
 
   /// Some I/Os more; how many depends on seed and progress alone.
   void advance();
-  [[nodiscard]] std::vector<QueuePair> queues() const;
+  [[nodiscard]] Queues queues() const;
+  [[nodiscard]] bool has_queues() const noexcept { return !began_with_.empty(); }
   [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
   [[nodiscard]] std::uint64_t progress() const noexcept { return progress_; }
   [[nodiscard]] std::uint64_t began_at() const noexcept { return began_at_; }
-  [[nodiscard]] const std::vector<QueuePair>& began_with() const noexcept { return began_with_; }
-
-  /// As it was kept. `began_at` is the progress at which the queues were `began_with`.
-  static Guest restored(std::uint64_t seed, std::uint64_t began_at, std::uint64_t progress,
-                        std::vector<QueuePair> began_with);
+  [[nodiscard]] const Queues& began_with() const noexcept { return began_with_; }
   bool operator==(const Guest&) const = default;
 
  private:
   std::uint64_t seed_ = 0, began_at_ = 0, progress_ = 0;
-  std::vector<QueuePair> began_with_;
+  Queues began_with_;
 };
 
 }  // namespace nvmigrate::sim

@@ -14,9 +14,8 @@ class Findings {
   explicit Findings(const std::vector<std::string>& allowed) : allowed_(&allowed) {}
 
   Finding& blocker(std::string name, std::string message) {
-    Finding found{.name = std::move(name), .message = std::move(message)};
-    found.allowed = std::find(allowed_->begin(), allowed_->end(), found.name) != allowed_->end();
-    return list_.emplace_back(std::move(found));
+    return list_.emplace_back(
+        judged({.name = std::move(name), .message = std::move(message)}, *allowed_));
   }
   Finding& final_blocker(std::string name, std::string message) {
     auto& found = blocker(std::move(name), std::move(message));
@@ -38,8 +37,8 @@ class Findings {
 };
 
 std::string differ(const char* what, const std::string& theirs, const std::string& ours) {
-  return std::string("the ") + what + " of the source was '" + theirs + "', that of the destination is '" +
-         ours + "'";
+  return std::string("the ") + what + " of the source was '" + theirs +
+         "', that of the destination is '" + ours + "'";
 }
 
 void look_at_function(Findings& findings, const MigrationSide& side, std::uint16_t cntlid) {
@@ -56,8 +55,8 @@ void look_at_function(Findings& findings, const MigrationSide& side, std::uint16
     found.remedy = "provision brings it online";
   }
   if (function.kernel_name) {
-    auto& found = findings.blocker("host_driver", name + " is in use by this host as " +
-                                                      *function.kernel_name);
+    auto& found = findings.blocker("host_driver",
+                                   name + " is in use by this host as " + *function.kernel_name);
     found.status = ExitStatus::refused;
     found.remedy = side.command_line("bind", cntlid) + " takes it from the host";
   }
@@ -65,7 +64,8 @@ void look_at_function(Findings& findings, const MigrationSide& side, std::uint16
 
 void look_for_a_vm(Findings& findings, const MigrationSide& side, std::uint16_t cntlid) {
   const auto& function = side.function(cntlid);
-  if (side.pci == nullptr || !function.pci || !(function.vfio.group || function.vfio.device)) return;
+  if (side.pci == nullptr || !function.pci || !(function.vfio.group || function.vfio.device))
+    return;
   if (!side.pci->vfio_holders(function.pci->address).empty()) return;
   findings.warning("not_open", "no process holds " + function.pci->address +
                                    " open; a VM that opens it later resets it and loses the state");
@@ -82,9 +82,8 @@ void look_at_formats(Findings& findings, const FormatChoice& wanted, const Migra
                                           " of the NVMe controller state");
   }
   if (wanted.vendor && !has(there.vendors, *wanted.vendor)) {
-    findings.final_blocker("vendor_format",
-                           side.device + " does not know the vendor format " +
-                               to_string(*wanted.vendor));
+    findings.final_blocker("vendor_format", side.device + " does not know the vendor format " +
+                                                to_string(*wanted.vendor));
   }
 }
 
@@ -115,9 +114,10 @@ void look_at_source(Findings& findings, const StateIdentity& identity, const Mig
                                           std::string(side.backend.name()) + "'");
   }
   if (identity.simulated != side.topology.simulated) {
-    findings.blocker("simulated", identity.simulated
-                                      ? "the state is of a simulated function, the destination is real"
-                                      : "the state is of a real function, the destination is simulated");
+    findings.blocker("simulated",
+                     identity.simulated
+                         ? "the state is of a simulated function, the destination is real"
+                         : "the state is of a real function, the destination is simulated");
   }
   if (identity.model != ours.model || identity.vendor_id != ours.vendor) {
     findings.blocker("model", differ("model", identity.model, ours.model));
@@ -131,9 +131,9 @@ void look_at_source(Findings& findings, const StateIdentity& identity, const Mig
     }
   }
   if (source_may_run(identity, side, cntlid)) {
-    auto& found = findings.blocker(
-        "source_runs", "the source, " + side.name_of(identity.controller) +
-                           ", is not suspended; two copies of one state must not run");
+    auto& found = findings.blocker("source_runs",
+                                   "the source, " + side.name_of(identity.controller) +
+                                       ", is not suspended; two copies of one state must not run");
     found.status = ExitStatus::refused;
     found.remedy = side.command_line("suspend", identity.controller);
   }
@@ -155,7 +155,8 @@ void look_at_state(Findings& findings, const DecodedState& decoded, const Migrat
   if (!function.secondary || !side.topology.resources) return;
   std::size_t highest = 0;
   std::size_t vectors = 0;
-  for (const auto& queue : decoded.submission_queues) highest = std::max<std::size_t>(highest, queue.id);
+  for (const auto& queue : decoded.submission_queues)
+    highest = std::max<std::size_t>(highest, queue.id);
   for (const auto& queue : decoded.completion_queues) {
     highest = std::max<std::size_t>(highest, queue.id);
     if (queue.interrupts) vectors = std::max<std::size_t>(vectors, queue.vector + 1U);
@@ -177,9 +178,14 @@ void look_at_state(Findings& findings, const DecodedState& decoded, const Migrat
 
 }  // namespace
 
+Finding judged(Finding found, const std::vector<std::string>& allowed) {
+  found.allowed = found.blocker && found.overridable &&
+                  std::find(allowed.begin(), allowed.end(), found.name) != allowed.end();
+  return found;
+}
+
 std::vector<Finding> find_obstacles(const Candidate& candidate, const MigrationSide& side,
-                                    std::uint16_t cntlid,
-                                    const std::vector<std::string>& allowed) {
+                                    std::uint16_t cntlid, const std::vector<std::string>& allowed) {
   Findings findings(allowed);
   look_at_function(findings, side, cntlid);
   if (candidate.identity != nullptr) {
@@ -194,8 +200,7 @@ std::vector<Finding> find_obstacles(const Candidate& candidate, const MigrationS
 }
 
 std::vector<Finding> find_misfits(const DecodedState& decoded, const MigrationSide& side,
-                                  std::uint16_t cntlid,
-                                  const std::vector<std::string>& allowed) {
+                                  std::uint16_t cntlid, const std::vector<std::string>& allowed) {
   Findings findings(allowed);
   look_at_state(findings, decoded, side, cntlid);
   return findings.take();

@@ -26,6 +26,9 @@ struct Finding {
   [[nodiscard]] bool stands() const noexcept { return blocker && !allowed; }
 };
 
+/// The finding, allowed when it is a blocker that may be overridden and is named.
+Finding judged(Finding found, const std::vector<std::string>& allowed);
+
 /// What is known of a state before it is loaded.
 struct Candidate {
   const StateIdentity* identity = nullptr;  ///< of a raw state: nothing

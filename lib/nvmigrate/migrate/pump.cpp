@@ -16,7 +16,8 @@ class SignalsHeldBack {
   SignalsHeldBack() {
     sigset_t stops;
     sigemptyset(&stops);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stops, number);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&stops, number);
     pthread_sigmask(SIG_BLOCK, &stops, &before_);
   }
   SignalsHeldBack(const SignalsHeldBack&) = delete;

@@ -32,11 +32,11 @@ class StatePump {
   using Produce = std::function<void(StateSink&)>;
   using Consume = std::function<void(StateSource&)>;
 
-  /// Passes one state through, and ends when both have. The producer runs in this thread, where stop
-  /// signals are held back meanwhile; the consumer runs in the other one, where they end a blocked
-  /// write. A stop signal ends the work at the next chunk.
-  /// \throws what the one threw that failed first; Interrupted; Error(device) when the producer
-  /// ended before the whole state was there
+  /// Passes one state through, and ends when both have. The producer runs in this thread, where
+  /// stop signals are held back meanwhile; the consumer runs in the other one, where they end a
+  /// blocked write. A stop signal ends the work at the next chunk. \throws what the one threw that
+  /// failed first; Interrupted; Error(device) when the producer ended before the whole state was
+  /// there
   void run(const Produce& produce, const Consume& consume);
 
  private:

@@ -14,8 +14,10 @@ bool contains(const auto& list, const auto& value) {
 
 std::string listed(const StateFormats& formats) {
   std::string text;
-  for (const auto version : formats.versions) text += " version " + std::to_string(version) + ",";
-  for (const auto& vendor : formats.vendors) text += " vendor format " + to_string(vendor) + ",";
+  for (const auto version : formats.versions)
+    text += " version " + std::to_string(version) + ",";
+  for (const auto& vendor : formats.vendors)
+    text += " vendor format " + to_string(vendor) + ",";
   if (text.empty()) return " none";
   text.pop_back();
   return text;
@@ -97,11 +99,12 @@ void require_marked(const MigrationSide& side, std::uint16_t cntlid) {
 
 void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
                          const std::vector<std::string>& allowed) {
-  if (side.journal.find(IntentKind::loading, cntlid) && !contains(allowed, std::string("loading"))) {
-    throw refused("a state was being loaded into " + side.name_of(cntlid) +
-                      ", and that did not end well",
-                  "load a whole state with " + side.command_line("import", cntlid) +
-                      " -f FILE, or give --allow loading to take it as it is");
+  if (side.journal.find(IntentKind::loading, cntlid) &&
+      !contains(allowed, std::string("loading"))) {
+    throw refused(
+        "a state was being loaded into " + side.name_of(cntlid) + ", and that did not end well",
+        "load a whole state with " + side.command_line("import", cntlid) +
+            " -f FILE, or give --allow loading to take it as it is");
   }
   const auto moved = side.journal.find(IntentKind::moved, cntlid);
   if (moved && !contains(allowed, std::string("moved"))) {

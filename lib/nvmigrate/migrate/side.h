@@ -40,8 +40,8 @@ struct MigrationSide {
   BackendQuery query;
   const Topology& topology;
   SharedJournal& journal;
-  /// Commands sent so far by this thread; may be empty.
-  std::function<std::uint64_t()> commands{};
+  /// Commands sent so far by this thread, and by all; may be empty.
+  std::function<std::uint64_t()> commands{}, all_commands{};
   PciBus* pci = nullptr;  ///< to look for who holds a function open; may be missing
 
   [[nodiscard]] const ControlledFunction& function(std::uint16_t cntlid) const;

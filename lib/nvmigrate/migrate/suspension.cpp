@@ -8,10 +8,11 @@
 namespace nvmigrate {
 
 Suspension::Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats)
-    : side_(&side),
-      cntlid_(cntlid),
-      formats_(formats),
-      was_frozen_(side.backend.is_frozen(cntlid, formats)) {}
+    : Suspension(side, cntlid, formats, side.backend.is_frozen(cntlid, formats)) {}
+
+Suspension::Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats,
+                       bool was_frozen)
+    : side_(&side), cntlid_(cntlid), formats_(formats), was_frozen_(was_frozen) {}
 
 Suspension::~Suspension() { undo(); }
 
@@ -70,8 +71,8 @@ std::string Suspension::take_back() {
     strike();
     return {};
   } catch (const std::exception& failure) {
-    return name + " runs, but the journal still calls it suspended (" + failure.what() +
-           "): run " + remedy;
+    return name + " runs, but the journal still calls it suspended (" + failure.what() + "): run " +
+           remedy;
   }
 }
 

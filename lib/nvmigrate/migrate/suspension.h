@@ -21,6 +21,9 @@ class Suspension {
 
   /// Asks the device whether the function is suspended already; changes nothing.
   Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats);
+  /// As above, when the device was asked already.
+  Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats,
+             bool was_frozen);
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
   ~Suspension();  ///< undo()

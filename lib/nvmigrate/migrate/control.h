@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/base/io.h"
+#include "nvmigrate/migrate/figures.h"
+#include "nvmigrate/migrate/side.h"
+#include "nvmigrate/store/folders.h"
+
+namespace nvmigrate {
+
+struct ControlResult {
+  std::uint16_t cntlid = 0;
+  bool suspended_before = false;
+  bool suspended = false;  ///< now; in a dry run: then
+  bool changed = false;
+};
+
+/// Freezes a function and keeps it so; its intent stays in the journal until it is resumed.
+/// Nothing changes when it is suspended already. \param notice gives notice first
+/// \throws refused when it is offline; NvmeError, OsError, and then it runs as before
+ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
+                               bool dry_run);
+
+/// Lets a function run and strikes what the journal says of its suspension; nothing else changes
+/// when it runs already. \param allowed `loading` and `moved` override those refusals
+/// \throws refused; NvmeError, OsError, and then the journal still calls it suspended
+ControlResult resume_function(Io& io, const Folders& folders, MigrationSide& side,
+                              std::uint16_t cntlid, const std::vector<std::string>& allowed,
+                              bool dry_run);
+
+}  // namespace nvmigrate

@@ -49,6 +49,8 @@ class Changes {
     } else {
       change.nodes = function.vfio;
       give_nodes(change.nodes, wish);
+      // A bind that died before its record was written, but after the driver had taken it.
+      if (function.has(IntentKind::unbound) && !function.binding) remember(change, original);
     }
     if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
   }
@@ -60,7 +62,7 @@ class Changes {
       record(change, original);
       release(change, original, wish);
     }
-    access_.registry.forget_binding(change.cntlid);
+    forget(change.cntlid);
     access_.journal.strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
   }
 
@@ -74,6 +76,15 @@ class Changes {
 
   void strike(std::uint16_t cntlid) { access_.journal.strike(unbound_only, cntlid); }
 
+  void forget(std::uint16_t cntlid) {
+    if (access_.registry.binding_of(cntlid) != nullptr) access_.registry.forget_binding(cntlid);
+  }
+
+  void remember(const BindingChange& change, const OriginalDriver& original) {
+    access_.registry.remember(
+        {change.cntlid, change.address, *change.to, original.driver, original.override_to, {}});
+  }
+
   void give_nodes(const VfioNodes& nodes, const BindWish& wish) {
     if (!wish.owner) return;
     for (const auto& node : {nodes.group, nodes.device}) {
@@ -85,8 +96,7 @@ class Changes {
     try {
       change.nodes = give_to_vfio(bus(), change.address, *change.to, wish.timeout);
       give_nodes(change.nodes, wish);
-      access_.registry.remember(
-          {change.cntlid, change.address, *change.to, original.driver, original.override_to, {}});
+      remember(change, original);
     } catch (const Error& error) {
       change.nodes = {};
       throw put_back(error, change, original, wish.timeout);
@@ -98,7 +108,7 @@ class Changes {
                  std::chrono::milliseconds timeout) {
     try {
       give_back(bus(), change.address, original, timeout);
-      access_.registry.forget_binding(change.cntlid);
+      forget(change.cntlid);
       strike(change.cntlid);
     } catch (const Error& second) {
       return with(error, std::string{"; putting it back failed: "} + second.what(),

@@ -13,9 +13,9 @@ constexpr std::string_view host_driver = "nvme";
 /// What the kernel and our records say about where the controllers of one subsystem are.
 class Places {
  public:
-  Places(PciBus& bus, const std::string& subsystem_nqn, const Registry& registry,
-         const Journal& journal) {
-    for (auto& controller : bus.controllers()) {
+  Places(const std::vector<KernelController>& controllers, const std::string& subsystem_nqn,
+         const Registry& registry, const Journal& journal) {
+    for (const auto& controller : controllers) {
       if (controller.subsystem_nqn != subsystem_nqn) continue;
       if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
       if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
@@ -69,6 +69,15 @@ std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
     if (error.nvme_status().code() == sc::invalid_field) return {};
     throw;
   }
+}
+
+/// By which the kernel knows the subsystem: it makes one up for a controller that names none.
+std::string kernel_nqn(const std::vector<KernelController>& controllers,
+                       const std::string& own_address, const ControllerIdentity& identity) {
+  for (const auto& controller : controllers) {
+    if (!own_address.empty() && controller.address == own_address) return controller.subsystem_nqn;
+  }
+  return identity.subsystem_nqn;
 }
 
 ControlledFunction of_secondary(const SecondaryController& secondary) {
@@ -151,7 +160,9 @@ Topology read_topology(Device& device, const Registry& registry, const Journal& 
   if (!topology.address.empty()) topology.sriov = device.pci().sriov(topology.address);
 
   const auto& identity = topology.identity;
-  const Places places(device.pci(), identity.subsystem_nqn, registry, journal);
+  const auto controllers = device.pci().controllers();
+  const auto nqn = kernel_nqn(controllers, topology.address, identity);
+  const Places places(controllers, nqn, registry, journal);
   // A list that a controller does not know costs an entry in its error log, which monitoring
   // counts: a plain drive is not asked.
   const bool manages = identity.virtualization_management || topology.sriov.total > 0;

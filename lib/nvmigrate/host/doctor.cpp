@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/doctor.h"
+
+#include <utility>
+
+#include "nvmigrate/host/guards.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr const char* stock_driver = "vfio-pci";
+
+Check fine(std::string name, std::string message) {
+  return {std::move(name), Grade::ok, std::move(message), {}, {}};
+}
+
+Check folder(Io& io, const std::string& name, const std::string& path) {
+  try {
+    return fine(name, check_private(io, path) ? path + " is private" : path + " is not made yet");
+  } catch (const Error& error) {
+    return {name,
+            Grade::problem,
+            error.what(),
+            error.hint().empty() ? "chown it to yourself and chmod 0700 " + path : error.hint(),
+            {}};
+  }
+}
+
+class RecordChecker {
+ public:
+  RecordChecker(const Topology& topology, const Registry& registry)
+      : topology_(&topology), registry_(&registry) {}
+
+  Checks make() {
+    for (const auto& intent : topology_->intents)
+      consider(intent);
+    for (const auto& function : topology_->functions) {
+      for (const auto& intent : function.intents)
+        consider(intent);
+      consider(function);
+    }
+    for (const auto& mark : registry_->marks())
+      consider_record("mark", mark.cntlid, "unmark");
+    for (const auto& binding : registry_->bindings()) {
+      consider_record("binding", binding.cntlid, "provision");
+    }
+    return std::move(checks_);
+  }
+
+ private:
+  [[nodiscard]] std::string run(const std::string& verb,
+                                std::optional<std::uint16_t> cntlid) const {
+    const auto id = cntlid ? " " + std::to_string(*cntlid) : std::string{};
+    return "nvmigrate " + verb + " " + topology_->device + id;
+  }
+
+  void consider(const Intent& intent) {
+    if (intent.at_work) return;
+    const auto who = intent.cntlid ? "controller " + std::to_string(*intent.cntlid)
+                                   : "controlling function " + topology_->device;
+    const auto by =
+        " (" + intent.command + ", pid " + std::to_string(intent.pid) + ", " + intent.time + ")";
+    auto check = account(intent);
+    check.name = to_string(intent.kind);
+    check.message = who + " " + check.message + by;
+    check.cntlid = intent.cntlid;
+    checks_.push_back(std::move(check));
+  }
+
+  [[nodiscard]] Check account(const Intent& intent) const {
+    const auto repaired = "nvmigrate doctor " + topology_->device + " --repair";
+    switch (intent.kind) {
+      case IntentKind::suspended:
+        if (intent.details.contains(unfinished_detail)) {
+          return {{}, Grade::problem, "was left suspended by a command that died", repaired, {}};
+        }
+        return {{}, Grade::warning, "is suspended", run("resume", intent.cntlid), {}};
+      case IntentKind::loading:
+        return {{},
+                Grade::problem,
+                "holds a state that was not loaded to its end",
+                run("import", intent.cntlid) + " -f FILE",
+                {}};
+      case IntentKind::moved:
+        return {{}, Grade::ok, "must not run: its state runs elsewhere", {}, {}};
+      case IntentKind::unbound:
+        return {
+            {}, Grade::problem, "was taken from its driver and not given to another", repaired, {}};
+      case IntentKind::provisioning:
+        return {{}, Grade::problem, "is provisioned in part", repaired, {}};
+    }
+    return {};
+  }
+
+  void consider(const ControlledFunction& function) {
+    if (!function.binding || on_vfio(function) || function.has(IntentKind::unbound)) return;
+    checks_.push_back({"binding", Grade::warning,
+                       describe(function) + " was bound to " + function.binding->driver +
+                           " and is not any more (a reboot, or another tool)",
+                       run("bind", function.cntlid) + ", or " + run("unbind", function.cntlid),
+                       function.cntlid});
+  }
+
+  void consider_record(const std::string& what, std::uint16_t cntlid, const std::string& verb) {
+    if (topology_->find(cntlid) != nullptr) return;
+    checks_.push_back({what, Grade::warning,
+                       "there is a " + what + " of controller " + std::to_string(cntlid) +
+                           ", which " + topology_->device + " does not control",
+                       verb == "unmark" ? run(verb, cntlid) : "bring the function back", cntlid});
+  }
+
+  const Topology* topology_;
+  const Registry* registry_;
+  Checks checks_;
+};
+
+}  // namespace
+
+std::string_view to_string(Grade grade) noexcept {
+  switch (grade) {
+    case Grade::ok:
+      return "ok";
+    case Grade::warning:
+      return "warning";
+    case Grade::problem:
+      return "problem";
+  }
+  return "problem";
+}
+
+Checks check_folders(Io& io, const Folders& folders) {
+  return {folder(io, "state_folder", folders.state), folder(io, "run_folder", folders.run),
+          folder(io, "sim_folder", folders.sim)};
+}
+
+Checks check_bus(PciBus& bus, bool needed) {
+  const auto missing = needed ? Grade::problem : Grade::warning;
+  Checks checks;
+  if (bus.has_iommu()) {
+    checks.push_back(fine("iommu", "an IOMMU is at work"));
+  } else {
+    checks.push_back({"iommu",
+                      missing,
+                      "no IOMMU is at work, so nothing can be bound to vfio",
+                      "switch it on in the firmware and on the kernel's command line "
+                      "(intel_iommu=on, or amd_iommu=on)",
+                      {}});
+  }
+  if (bus.has_driver(stock_driver)) {
+    checks.push_back(fine("vfio_driver", std::string{stock_driver} + " is available"));
+  } else {
+    checks.push_back({"vfio_driver",
+                      missing,
+                      std::string{stock_driver} + " is not available",
+                      std::string{"modprobe "} + stock_driver,
+                      {}});
+  }
+  return checks;
+}
+
+Checks check_abilities(const Topology& topology, const MigrationAbility& ability) {
+  Checks checks;
+  const auto& device = topology.device;
+  if (ability.possible) {
+    checks.push_back(fine("live_migration", device + " can migrate what it controls"));
+  } else {
+    checks.push_back({"live_migration",
+                      Grade::problem,
+                      device + " cannot migrate what it controls: " + ability.why_not,
+                      "use a controller, or a firmware, with host managed live migration",
+                      {}});
+  }
+  if (ability.possible && !ability.vendor_state) {
+    checks.push_back({"vendor_state",
+                      Grade::warning,
+                      device + " has no vendor state format: a migration carries I/O queues only",
+                      "the guest or its VMM has to set up the rest",
+                      {}});
+  }
+  if (topology.sriov.total != 0) {
+    checks.push_back(fine("sriov", device + " has " + std::to_string(topology.sriov.enabled) +
+                                       " of at most " + std::to_string(topology.sriov.total) +
+                                       " VFs"));
+  } else {
+    checks.push_back({"sriov",
+                      topology.functions.empty() ? Grade::warning : Grade::ok,
+                      device + " has no SR-IOV",
+                      {},
+                      {}});
+  }
+  return checks;
+}
+
+Checks check_records(const Topology& topology, const Registry& registry) {
+  return RecordChecker(topology, registry).make();
+}
+
+}  // namespace nvmigrate

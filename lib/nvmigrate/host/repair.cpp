@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/binding.h"
+#include "nvmigrate/host/doctor.h"
+#include "nvmigrate/host/guards.h"
+
+namespace nvmigrate {
+namespace {
+
+template <typename Work>
+Repair attempt(std::string name, std::optional<std::uint16_t> cntlid, Work work) {
+  Repair repair{std::move(name), cntlid, {}, false};
+  try {
+    repair.message = work();
+    repair.done = true;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    repair.message = error.what();
+  }
+  return repair;
+}
+
+std::string give_back_driver(const HostAccess& access, const Topology& topology,
+                             const ControlledFunction& function, const ProvisionLimits& limits) {
+  const auto result = unbind(access, topology, {&function}, {false, limits.appear});
+  const auto& change = result.functions.front();
+  if (change.failure) throw Error(*change.failure);
+  return describe(function) + " is back at " + change.to.value_or("no driver");
+}
+
+bool is_left_suspended(const ControlledFunction& function) {
+  for (const auto& intent : function.intents) {
+    if (intent.kind == IntentKind::suspended && intent.details.contains(unfinished_detail)) {
+      return !function.has(IntentKind::moved) && !function.has(IntentKind::loading);
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Repair> repair(const HostAccess& access,
+                           const std::function<void(std::uint16_t)>& resume,
+                           const ProvisionLimits& limits) {
+  std::vector<Repair> repairs;
+  if (access.journal.find(IntentKind::provisioning) != nullptr) {
+    repairs.push_back(attempt("provisioning", std::nullopt, [&] {
+      finish_provisioning(access, limits);
+      return "what was provisioned in part is finished";
+    }));
+  }
+  const auto topology = access.topology();
+  for (const auto& function : topology.functions) {
+    if (function.has(IntentKind::unbound)) {
+      repairs.push_back(attempt("unbound", function.cntlid, [&] {
+        return give_back_driver(access, topology, function, limits);
+      }));
+    }
+    if (is_left_suspended(function)) {
+      repairs.push_back(attempt("suspended", function.cntlid, [&] {
+        resume(function.cntlid);
+        access.journal.strike({IntentKind::suspended}, function.cntlid);
+        return describe(function) + " runs again";
+      }));
+    }
+  }
+  return repairs;
+}
+
+}  // namespace nvmigrate

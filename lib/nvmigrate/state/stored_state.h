@@ -24,9 +24,9 @@ struct ReadStateOptions {
   bool vendor_digest = false;  ///< see StateDecoder
   /// Keep what is read from a pipe, so that source() works: in memory while small, then in an
   /// unlinked private file in this folder. Nothing: do not keep it.
-  std::optional<std::string> spool_folder;
+  std::optional<std::string> spool_folder = {};
   /// Told the bytes of the state read so far, and the whole (0: not known); may be empty.
-  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  std::function<void(std::uint64_t, std::uint64_t)> progress = {};
 };
 
 /// A state that lies somewhere, wholly read and verified.

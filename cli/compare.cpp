@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/state/compare.h"
+#include "cli/commands_table.h"
+#include "cli/describe.h"
+#include "cli/state_argument.h"
+#include "cli/table.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+struct CompareOptions {
+  std::string left, right;
+  bool raw_left = false, raw_right = false;
+};
+
+Json json_of(const std::vector<StateDifference>& differences) {
+  Json list = Json::array();
+  for (const auto& difference : differences) {
+    list.push_back({{"field", difference.field},
+                    {"a", text_or_null(difference.left)},
+                    {"b", text_or_null(difference.right)}});
+  }
+  return list;
+}
+
+std::string text_of(const CompareOptions& options,
+                    const std::vector<StateDifference>& differences) {
+  if (differences.empty()) return options.left + " and " + options.right + " hold the same state\n";
+  Table table{{"FIELD", options.left, options.right}};
+  for (const auto& difference : differences)
+    table.add({difference.field, difference.left, difference.right});
+  return table.text();
+}
+
+StoredState open(const Context& context, const std::string& file, bool raw) {
+  return open_state(context, file,
+                    {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
+}
+
+Outcome compare(const Context& context, const CompareOptions& options) {
+  if (options.left == "-" && options.right == "-") {
+    throw usage_error("standard input is one state, not two");
+  }
+  const auto left = open(context, options.left, options.raw_left);
+  const auto right = open(context, options.right, options.raw_right);
+  const auto differences = compare_states(left, right);
+  Outcome outcome;
+  outcome.document = {{"a", options.left},
+                      {"b", options.right},
+                      {"same", differences.empty()},
+                      {"differences", json_of(differences)}};
+  outcome.text = text_of(options, differences);
+  if (!differences.empty()) outcome.status = ExitStatus::partial;
+  return outcome;
+}
+
+}  // namespace
+
+Runner declare_compare(Options& options) {
+  auto chosen = std::make_shared<CompareOptions>();
+  options.positional("A", chosen->left, "State file, or - for standard input", Offer::state_file);
+  options.positional("B", chosen->right, "State file to compare it with, or -", Offer::state_file);
+  options.flag("--raw-a", chosen->raw_left, "A is a plain controller state");
+  options.flag("--raw-b", chosen->raw_right, "B is a plain controller state");
+  return [chosen](Context& context) { return compare(context, *chosen); };
+}
+
+}  // namespace nvmigrate::cli

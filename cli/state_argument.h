@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "nvmigrate/state/stored_state.h"
+
+namespace nvmigrate::cli {
+
+/// The state that a FILE argument names: a path, or `-` for standard input.
+/// \throws usage_error when `-` is a terminal; whatever StoredState throws
+StoredState open_state(const Context& context, const std::string& file,
+                       const ReadStateOptions& options);
+
+/// The findings of a state as JSON, and a line each for a reader.
+Json json_of(const std::vector<StateFinding>& findings);
+std::string text_of(const std::vector<StateFinding>& findings, std::size_t indent);
+
+}  // namespace nvmigrate::cli

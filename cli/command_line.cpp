@@ -28,14 +28,19 @@ void refuse_empty_values(const std::vector<std::string>& words) {
 /// In the tool's own words; CLI11 says "--file: 1 required TEXT missing".
 Error in_our_words(const CLI::ParseError& failure) {
   const std::string text = failure.what();
-  const std::string name = text.substr(0, text.find_first_of(": "));
+  std::string name = text.substr(0, text.find_first_of(": "));
+  if (!name.starts_with('-')) name.insert(0, name.size() == 1 ? "-" : "--");
   if (text.find("flag override") != std::string::npos) {
     return usage_error(name + " takes no value");
   }
   return usage_error(name + " needs a value");
 }
 
-void refuse_extras(const std::vector<std::string>& extras) {
+void refuse_extras(std::vector<std::string> extras) {
+  // CLI11 leaves the mark that ends the options with what it could not place.
+  if (const auto mark = std::find(extras.begin(), extras.end(), "--"); mark != extras.end()) {
+    extras.erase(mark);
+  }
   if (extras.empty()) return;
   const auto option = std::find_if(extras.begin(), extras.end(), is_option);
   if (option != extras.end()) throw usage_error("unknown option '" + *option + "'");
@@ -53,8 +58,9 @@ const Command& descend(const Located& so_far, const std::string& word) {
   const auto among = so_far.command == nullptr ? commands() : so_far.command->subcommands;
   if (const auto* row = find_command(among, word)) return *row;
   if (so_far.command == nullptr) throw usage_error("unknown command '" + word + "'");
-  throw usage_error("unknown command '" + so_far.name + " " + word + "'; there are " +
-                    names_of(among));
+  throw usage_error(
+      "unknown command '" + so_far.name + " " + word + "'; there are " + names_of(among),
+      "nvmigrate " + so_far.name + " --help");
 }
 
 }  // namespace

@@ -73,12 +73,8 @@ constexpr std::array table{
     Command{"unmark", "Prepare", "Withdraw that leave", change, declare_unmark, {}},
     Command{"bind", "Prepare", "Give controlled functions to vfio", change, declare_bind, {}},
     Command{"unbind", "Prepare", "Give them back to their own driver", change, declare_unbind, {}},
-    Command{"handle",
-            "Prepare",
-            "Print what a VM needs of a function, and its controlling function",
-            read,
-            declare_handle,
-            {}},
+    Command{
+        "handle", "Prepare", "Print what a VM needs to use a function", read, declare_handle, {}},
 
     Command{"suspend", "Migrate", "Freeze controlled functions", change, declare_suspend, {}},
     Command{"resume", "Migrate", "Let frozen functions run again", change, declare_resume, {}},

@@ -10,6 +10,7 @@ namespace nvmigrate::cli {
 namespace {
 
 constexpr std::size_t line_width = 79;
+constexpr std::size_t command_width = 11;  ///< deprovision
 
 using Entry = std::pair<std::string, std::string>;
 
@@ -34,9 +35,9 @@ std::string wrapped(const std::string& words, std::size_t indent) {
   return text;
 }
 
-std::string section(const std::string& heading, const std::vector<Entry>& entries) {
+std::string section(const std::string& heading, const std::vector<Entry>& entries,
+                    std::size_t width = 0) {
   if (entries.empty()) return {};
-  std::size_t width = 0;
   for (const auto& [name, about] : entries)
     width = std::max(width, name.size());
   std::string text = '\n' + heading + ":\n";
@@ -83,6 +84,14 @@ std::vector<Entry> entries_of(std::span<const Command> rows, std::string_view gr
 }
 
 bool global(const Declared& declared) { return declared.global; }
+std::string globals_line(const std::vector<Declared>& declared) {
+  std::string names;
+  for (const auto& one : declared) {
+    if (one.global) names += (names.empty() ? "" : ", ") + one.names.front();
+  }
+  return "Options of every command: " + names + ". 'nvmigrate --help' explains them.";
+}
+
 bool argument(const Declared& declared) { return declared.positional; }
 bool own_option(const Declared& declared) { return !declared.global && !declared.positional; }
 
@@ -112,7 +121,7 @@ std::string help_of_all() {
     if (!row.group.empty() && !known) groups.push_back(row.group);
   }
   for (const auto group : groups)
-    text += section(std::string{group}, entries_of(commands(), group));
+    text += section(std::string{group}, entries_of(commands(), group), command_width);
   text += section("Options of every command", entries_of(CommandLine{}.declared(), global));
   return text +
          "\nDEVICE is the controlling function: /dev/nvme0, nvme0, a PCI address, or sim:NAME.\n"
@@ -131,8 +140,8 @@ std::string help_of(const Located& located, const CommandLine& line) {
   return "Usage: " + usage_of(located.name, declared) + "\n\n" +
          wrapped(std::string{located.command->summary} + ".", 0) + '\n' +
          section("Arguments", entries_of(declared, argument)) +
-         section("Options", entries_of(declared, own_option)) +
-         section("Options of every command", entries_of(declared, global));
+         section("Options", entries_of(declared, own_option)) + "\n" +
+         wrapped(globals_line(declared), 0) + '\n';
 }
 
 }  // namespace nvmigrate::cli

@@ -21,12 +21,16 @@ ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool n
   require_online(side, cntlid);
   Suspension suspension(side, cntlid, whole_state(side.query.formats));
   auto result = result_of(cntlid, suspension.was_frozen(), true);
-  if (dry_run || !result.changed) return result;
+  if (dry_run) return result;
+  if (!result.changed) {
+    suspension.settle();
+    return result;
+  }
   stop_if_interrupted("nothing more was suspended");
   try {
     if (notice) side.backend.quiesce(cntlid);
     suspension.begin();
-    suspension.keep();
+    suspension.settle();
   } catch (Error& failure) {
     failure.add_hint(suspension.undo());
     throw;

@@ -50,7 +50,7 @@ class Export {
       suspend(suspension);
       read(suspension, writer);
       publish();
-      if (!options_->resume) suspension.keep();
+      if (!options_->resume) suspension.settle();
     } catch (Error& failure) {
       failure.add_hint(suspension.undo());
       throw;

@@ -88,24 +88,19 @@ class Import {
     result_.figures.blackout_ended = result_.resumed = options_->resume;
     result_.suspended = !options_->resume;
     result_.figures.commands = commands() - commands_before_;
-    side_->journal.strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
     if (options_->resume) {
       suspension_.strike();
     } else {
-      suspension_.keep();
+      suspension_.settle();
     }
+    side_->journal.strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
   }
 
-  std::string leave() noexcept {
-    try {
-      if (loaded_) return leave_loaded();
-      if (watched_.touched()) return leave_half_loaded();
-      const auto left = suspension_.undo();
-      side_->journal.strike({IntentKind::loading}, result_.cntlid);
-      return left;
-    } catch (const std::exception& failure) {
-      return std::string("the journal could not be brought up to date: ") + failure.what();
-    }
+  std::string leave() {
+    if (loaded_) return leave_loaded();
+    if (watched_.touched()) return leave_half_loaded();
+    return joined(suspension_.undo(),
+                  side_->journal.try_to_strike({IntentKind::loading}, result_.cntlid));
   }
 
   std::string leave_half_loaded() {
@@ -117,9 +112,11 @@ class Import {
 
   std::string leave_loaded() {
     suspension_.keep();
-    side_->journal.strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
-    return "the state is loaded; " + side_->command_line("resume", result_.cntlid) + " lets " +
-           side_->name_of(result_.cntlid) + " run";
+    const auto left =
+        side_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
+    return joined(left, "the state is loaded; " + side_->command_line("resume", result_.cntlid) +
+                            (left.empty() ? "" : " --allow loading") + " lets " +
+                            side_->name_of(result_.cntlid) + " run");
   }
 
   MigrationSide* side_;

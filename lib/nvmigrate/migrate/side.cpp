@@ -47,6 +47,20 @@ void SharedJournal::strike(const std::vector<IntentKind>& kinds, std::uint16_t c
   journal_->strike(kinds, cntlid);
 }
 
+std::string SharedJournal::try_to_strike(const std::vector<IntentKind>& kinds,
+                                         std::uint16_t cntlid) noexcept {
+  try {
+    strike(kinds, cntlid);
+    return {};
+  } catch (const std::exception& failure) {
+    try {
+      return std::string("the journal is not up to date: ") + failure.what();
+    } catch (const std::exception&) {
+      return {};
+    }
+  }
+}
+
 const ControlledFunction& MigrationSide::function(std::uint16_t cntlid) const {
   const auto* found = topology.find(cntlid);
   if (found == nullptr) {
@@ -61,6 +75,11 @@ std::string MigrationSide::name_of(std::uint16_t cntlid) const {
 
 std::string MigrationSide::command_line(const std::string& verb, std::uint16_t cntlid) const {
   return "nvmigrate " + verb + " " + device + " " + std::to_string(cntlid);
+}
+
+std::string joined(std::string first, const std::string& second) {
+  if (!first.empty() && !second.empty()) first += "; ";
+  return first += second;
 }
 
 FormatChoice whole_state(const StateFormats& formats) {

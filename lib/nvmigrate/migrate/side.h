@@ -24,6 +24,8 @@ class SharedJournal {
   void record(IntentKind kind, std::uint16_t cntlid,
               std::map<std::string, std::string> details = {});
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
+  /// As strike, on the way out of a failure. \return empty, or why the journal still has them
+  std::string try_to_strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid) noexcept;
   /// For one thread, while no other uses it.
   [[nodiscard]] Journal& alone() noexcept { return *journal_; }
 
@@ -50,6 +52,9 @@ struct MigrationSide {
   /// `nvmigrate VERB sim:demo 3`, for hints.
   [[nodiscard]] std::string command_line(const std::string& verb, std::uint16_t cntlid) const;
 };
+
+/// Both sentences, with a semicolon between them when there are two.
+std::string joined(std::string first, const std::string& second);
 
 /// All that the device can give: the NVMe state, version 0 where there are several, and the first
 /// vendor format. \throws unsupported when it has neither

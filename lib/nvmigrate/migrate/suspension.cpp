@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/host/doctor.h"
 
 namespace nvmigrate {
 
@@ -18,8 +19,18 @@ Suspension::~Suspension() { undo(); }
 
 void Suspension::record(std::map<std::string, std::string> details) {
   if (was_frozen_) return;
+  details_ = details;
+  details.emplace(unfinished_detail, "the command that suspended it was at work");
   side_->journal.record(IntentKind::suspended, cntlid_, std::move(details));
   recorded_ = true;
+}
+
+void Suspension::settle() {
+  const auto intent = side_->journal.find(IntentKind::suspended, cntlid_);
+  if (intent && intent->details.contains(unfinished_detail)) {
+    side_->journal.record(IntentKind::suspended, cntlid_, details_);
+  }
+  recorded_ = false;
 }
 
 void Suspension::freeze() {

@@ -12,7 +12,8 @@
 namespace nvmigrate {
 
 /// The account of freezing one function, so that it is never left suspended in silence: the intent
-/// `suspended` is in the journal before Suspend is sent, and struck after Resume succeeded. Left
+/// `suspended`, for the time being `unfinished`, is in the journal before Suspend is sent, and is
+/// struck after Resume succeeded. Left
 /// alone it undoes itself: a function that it suspended is resumed, one that was suspended before
 /// stays so. A Suspend that failed counts as perhaps sent; where none was sent, no Resume is.
 class Suspension {
@@ -35,7 +36,9 @@ class Suspension {
   /// record() and freeze().
   void begin();
 
-  /// It stays suspended, on purpose.
+  /// It stays suspended on purpose, and the journal says so: `unfinished` goes. \throws OsError
+  void settle();
+  /// It stays suspended, and the journal stays as it is.
   void keep() noexcept { recorded_ = false; }
   /// Sends Resume, even to a function that was suspended before; the intent remains until strike().
   void wake();
@@ -58,6 +61,7 @@ class Suspension {
   MigrationSide* side_;
   std::uint16_t cntlid_;
   FormatChoice formats_;
+  std::map<std::string, std::string> details_;
   bool was_frozen_;
   bool recorded_ = false, sent_ = false;
   std::optional<Clock::time_point> frozen_at_, resumed_at_;

@@ -132,43 +132,37 @@ class Transfer {
   void end() {
     result_.resumed = result_.figures.blackout_ended = options_->resume;
     result_.figures.commands = commands() - commands_before_;
-    destination_->journal.strike({IntentKind::loading, IntentKind::moved}, to_);
     if (options_->resume) {
       destination_stop_.strike();
     } else {
-      destination_stop_.keep();
+      destination_stop_.settle();
     }
+    destination_->journal.strike({IntentKind::loading, IntentKind::moved}, to_);
   }
 
-  std::string leave() noexcept {
-    try {
-      return moved_ ? leave_destination() : go_back();
-    } catch (const std::exception& failure) {
-      return std::string("the journal could not be brought up to date: ") + failure.what();
-    }
-  }
+  std::string leave() { return moved_ ? leave_destination() : go_back(); }
 
   std::string go_back() {
-    auto left = source_stop_.undo();
-    source_->journal.strike({IntentKind::moved}, from_);
+    auto left =
+        joined(source_stop_.undo(), source_->journal.try_to_strike({IntentKind::moved}, from_));
     if (!touched_) {
-      const auto more = destination_stop_.undo();
-      destination_->journal.strike({IntentKind::loading}, to_);
-      return left + (left.empty() || more.empty() ? "" : "; ") + more;
+      left = joined(left, destination_stop_.undo());
+      return joined(left, destination_->journal.try_to_strike({IntentKind::loading}, to_));
     }
     destination_stop_.keep();
-    return left + (left.empty() ? "" : "; ") + destination_->name_of(to_) +
-           " stays suspended without a usable state: transfer again, or reset it and run " +
-           destination_->command_line("resume", to_) + " --allow loading";
+    return joined(left, destination_->name_of(to_) +
+                            " stays suspended without a usable state: transfer again, or reset it "
+                            "and run " +
+                            destination_->command_line("resume", to_) + " --allow loading");
   }
 
   std::string leave_destination() {
     destination_stop_.keep();
-    const std::string left = "the state is in " + destination_->name_of(to_) + "; run " +
-                             destination_->command_line("resume", to_) + ", and never resume " +
-                             source_->name_of(from_);
-    destination_->journal.strike({IntentKind::loading, IntentKind::moved}, to_);
-    return left;
+    const auto left =
+        destination_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, to_);
+    return joined(left, "the state is in " + destination_->name_of(to_) + "; run " +
+                            destination_->command_line("resume", to_) + ", and never resume " +
+                            source_->name_of(from_));
   }
 
   MigrationSide* source_;

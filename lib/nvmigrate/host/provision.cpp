@@ -87,7 +87,8 @@ class Provisioning {
     const std::span done{plan_.steps.data(), runner_.begun()};
     const bool autoprobe = autoprobe_before(before_, plan_.wreck);
     auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
-    if (failures.empty()) failures = strike_or_say();
+    // What an earlier run left in part stays on record until a run ends well.
+    if (failures.empty() && !plan_.wreck) failures = strike_or_say();
     if (failures.empty()) return;
     rethrow_with("; putting things back failed: " + sentence_of(failures));
   }

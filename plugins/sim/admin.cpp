@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/sim/admin.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/wire.h"
+
+namespace nvmigrate::sim {
+namespace {
+
+constexpr std::uint16_t do_not_retry = 0x4000;
+constexpr std::uint32_t send_suspend = 0, send_resume = 1, send_set = 2;
+constexpr Answer invalid_field{.status = sc::invalid_field};
+
+constexpr std::uint32_t bits(std::uint32_t dword, unsigned high, unsigned low) noexcept {
+  return dword >> low & ((1ULL << (high - low + 1U)) - 1U);
+}
+
+constexpr std::uint16_t low_half(std::uint32_t dword) noexcept {
+  return static_cast<std::uint16_t>(dword & 0xFFFFU);
+}
+
+constexpr std::uint8_t low_byte(std::uint32_t value) noexcept {
+  return static_cast<std::uint8_t>(value & 0xFFU);
+}
+
+constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
+  return static_cast<std::uint64_t>(high) << 32U | low;
+}
+
+bool has_data(const AdminCommand& command) {
+  return !command.to_device.empty() || !command.from_device.empty();
+}
+
+// Dwords 12 to 15, which most commands do not use.
+bool has_tail(const AdminCommand& command) {
+  return (command.cdw12 | command.cdw13 | command.cdw14 | command.cdw15) != 0;
+}
+
+bool too_long(const Subsystem& subsystem, std::size_t length) {
+  return *subsystem.parameters.mdts != 0 && length > *subsystem.parameters.mdts;
+}
+
+bool is_emulator(const Subsystem& subsystem) {
+  return subsystem.parameters.personality == Personality::emulator;
+}
+
+}  // namespace
+
+AdminCompletion SimAdminPort::submit(const AdminCommand& command) {
+  const auto subsystem = store_->read();
+  if (subsystem->find(controlling_)->driver != "nvme") {
+    throw OsError(ENODEV, "submit an admin command to", "sim:" + store_->name());
+  }
+  const auto answer = execute(command, *subsystem);
+  const bool failed = answer.status != 0;
+  return {.status =
+              NvmeStatus{static_cast<std::uint16_t>(answer.status | (failed ? do_not_retry : 0U))},
+          .dw0 = answer.dw0};
+}
+
+Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsystem) {
+  const auto& p = subsystem.parameters;
+  const bool virtualizes = p.vfs_total != 0 || p.secondaries != 0;
+  const auto opcode = command.opcode;
+  if (opcode == command::opcode::identify) return execute_identify(command, subsystem);
+  if (opcode == command::opcode::virtualization_management && virtualizes) {
+    return execute_virtualization(command, subsystem);
+  }
+  if (opcode == command::opcode::migration_send && p.migration) {
+    return execute_send(command, subsystem);
+  }
+  if (opcode == command::opcode::migration_receive && p.migration) {
+    return execute_receive(command, subsystem);
+  }
+  return {.status = sc::invalid_opcode};
+}
+
+Answer SimAdminPort::execute_identify(const AdminCommand& command, const Subsystem& subsystem) {
+  const bool right = command.from_device.size() == wire::identify_size &&
+                     command.to_device.empty() && command.nsid == 0 && command.cdw11 == 0 &&
+                     bits(command.cdw10, 15, 8) == 0 && !has_tail(command);
+  if (!right) return invalid_field;
+  return identify(subsystem, controlling_, low_byte(command.cdw10), low_half(command.cdw10 >> 16U),
+                  command.from_device);
+}
+
+Answer SimAdminPort::execute_virtualization(const AdminCommand& command,
+                                            const Subsystem& subsystem) {
+  const bool reserved = bits(command.cdw10, 15, 11) != 0 || bits(command.cdw10, 7, 4) != 0 ||
+                        bits(command.cdw11, 31, 16) != 0;
+  if (reserved || has_data(command) || has_tail(command) || command.nsid != 0) {
+    return invalid_field;
+  }
+  const VirtualizationRequest request{.controller = low_half(command.cdw10 >> 16U),
+                                      .action = bits(command.cdw10, 3, 0),
+                                      .resource = bits(command.cdw10, 10, 8),
+                                      .count = low_half(command.cdw11)};
+  Subsystem tried = subsystem;
+  if (const auto answer = virtualize(tried, controlling_, request); answer.status != 0) {
+    return answer;
+  }
+  return store_->change([&](Subsystem& now) { return virtualize(now, controlling_, request); });
+}
+
+Answer SimAdminPort::execute_send(const AdminCommand& command, const Subsystem& subsystem) {
+  if (!command.from_device.empty() || command.nsid != 0 || command.cdw14 != 0 ||
+      too_long(subsystem, command.to_device.size()) || bits(command.cdw10, 15, 8) != 0) {
+    return invalid_field;
+  }
+  switch (bits(command.cdw10, 7, 0)) {
+    case send_suspend:
+      return execute_suspend(command);
+    case send_resume:
+      return execute_resume(command);
+    case send_set:
+      return execute_set(command);
+    default:
+      return invalid_field;
+  }
+}
+
+Answer SimAdminPort::execute_suspend(const AdminCommand& command) {
+  const std::uint32_t type = bits(command.cdw11, 23, 16);
+  const bool reserved = command.cdw10 >> 16U != 0 || bits(command.cdw11, 30, 24) != 0;
+  if (reserved || type > 1 || has_data(command) || has_tail(command)) return invalid_field;
+  return store_->change([&](Subsystem& now) {
+    return suspend(now, controlling_, low_half(command.cdw11), type == 0);
+  });
+}
+
+Answer SimAdminPort::execute_resume(const AdminCommand& command) {
+  const bool reserved = command.cdw10 >> 16U != 0 || command.cdw11 >> 16U != 0;
+  if (reserved || has_data(command) || has_tail(command)) return invalid_field;
+  return store_->change([&](Subsystem& now) { return resume(now, low_half(command.cdw11)); });
+}
+
+Answer SimAdminPort::execute_set(const AdminCommand& command) {
+  const bool fits = command.to_device.size() == 4 * static_cast<std::uint64_t>(command.cdw15);
+  if (bits(command.cdw10, 31, 18) != 0 || !fits) return invalid_field;
+  return sequences_.set({.target = low_half(command.cdw11),
+                         .place = static_cast<command::Sequence>(bits(command.cdw10, 17, 16)),
+                         .version = low_byte(bits(command.cdw11, 23, 16)),
+                         .vendor = low_byte(bits(command.cdw11, 31, 24)),
+                         .offset = wide(command.cdw12, command.cdw13),
+                         .data = command.to_device});
+}
+
+Answer SimAdminPort::execute_receive(const AdminCommand& command,
+                                     const Subsystem& subsystem) const {
+  const std::uint64_t asked = 4 * (static_cast<std::uint64_t>(command.cdw15) + 1);
+  const bool reserved = bits(command.cdw10, 15, 0) != 0 || bits(command.cdw10, 31, 24) != 0 ||
+                        command.cdw14 != 0 || command.nsid != 0;
+  if (reserved || !command.to_device.empty() || command.from_device.size() != asked ||
+      too_long(subsystem, command.from_device.size())) {
+    return invalid_field;
+  }
+  const std::uint16_t target = low_half(command.cdw11);
+  if (const auto status = status_of_get(subsystem, target); status != 0) return {.status = status};
+  const auto formats = formats_named(subsystem, controlling_, bits(command.cdw10, 23, 16),
+                                     bits(command.cdw11, 23, 16));
+  if (!formats) return invalid_field;
+  const auto& function = *subsystem.find(target);
+  const auto image = image_of(subsystem, function, *formats);
+  const std::uint64_t offset = wide(command.cdw12, command.cdw13);
+  const bool beyond = offset > image.size() || (offset == image.size() && is_emulator(subsystem));
+  if (beyond || offset % 4 != 0) return invalid_field;
+  const auto count = std::min<std::uint64_t>(asked, image.size() - offset);
+  image.read(offset, command.from_device.first(static_cast<std::size_t>(count)));
+  return {.dw0 = function.suspended() && !is_emulator(subsystem) ? 1U : 0U};
+}
+
+}  // namespace nvmigrate::sim

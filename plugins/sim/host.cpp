@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/sim/host.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace nvmigrate::sim {
+namespace {
+
+bool is_vfio_driver(const Subsystem& subsystem, const std::string& driver) {
+  const auto& variant = subsystem.parameters.variant_driver;
+  return driver == "vfio-pci" || (!variant.empty() && driver == variant);
+}
+
+bool takes(const Subsystem& subsystem, const Function& function, const std::string& driver) {
+  if (driver == "nvme") return function.online;
+  if (!is_vfio_driver(subsystem, driver) || !subsystem.parameters.iommu) return false;
+  return driver == "vfio-pci" || function.kind == Kind::vf;
+}
+
+unsigned lowest_free_instance(const Subsystem& subsystem, bool vfio) {
+  std::vector<unsigned> taken;
+  for (const auto& each : subsystem.functions) {
+    if (each.driver && is_vfio(subsystem, each) == vfio) taken.push_back(each.instance);
+  }
+  std::sort(taken.begin(), taken.end());
+  unsigned free = 0;
+  for (const unsigned each : taken) {
+    if (each == free) ++free;
+  }
+  return free;
+}
+
+}  // namespace
+
+bool is_vfio(const Subsystem& subsystem, const Function& function) {
+  return function.driver && is_vfio_driver(subsystem, *function.driver);
+}
+
+bool has_driver(const Subsystem& subsystem, const std::string& driver) {
+  return driver == "nvme" || is_vfio_driver(subsystem, driver);
+}
+
+void probe(Subsystem& subsystem, Function& function) {
+  const bool held_back = function.kind == Kind::vf && !function.override_to &&
+                         !subsystem.primaries[function.primary].autoprobe;
+  const std::string driver = function.override_to.value_or("nvme");
+  if (function.driver || held_back || !takes(subsystem, function, driver)) return;
+  function.instance = lowest_free_instance(subsystem, is_vfio_driver(subsystem, driver));
+  function.driver = driver;
+}
+
+void unbind(Subsystem& subsystem, Function& function) {
+  if (!function.driver) return;
+  if (function.kind == Kind::controlling) reset_controlling(subsystem, function.id, false);
+  function.driver.reset();
+  function.instance = 0;
+  function.uses.clear();
+  if (function.guest) reset(function);
+}
+
+int set_enabled_vfs(Subsystem& subsystem, std::uint16_t controlling, unsigned count) {
+  auto& primary = subsystem.primaries[controlling];
+  if (count > subsystem.parameters.vfs_total) return ERANGE;
+  if (count == primary.enabled_vfs) return 0;
+  if (count != 0 && primary.enabled_vfs != 0) return EBUSY;
+  primary.enabled_vfs = count;
+  for (auto& function : subsystem.functions) {
+    if (function.kind != Kind::vf || function.primary != controlling) continue;
+    if (function.vfn <= count) {
+      probe(subsystem, function);
+    } else {
+      take_offline(function);
+      unbind(subsystem, function);
+      function.override_to.reset();
+    }
+  }
+  return 0;
+}
+
+void reset_function(Subsystem& subsystem, Function& function) {
+  if (function.kind == Kind::controlling) {
+    reset_controlling(subsystem, function.id, true);
+  } else {
+    reset(function);
+  }
+}
+
+}  // namespace nvmigrate::sim

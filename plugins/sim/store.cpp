@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugins/sim/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/store/folders.h"
+#include "plugins/sim/codec.h"
+
+namespace nvmigrate::sim {
+namespace {
+
+constexpr std::string_view suffix = ".json";
+
+bool same_file(const struct stat& one, const struct stat& other) {
+  return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
+std::string text_of(Io& io, int fd, const std::string& path) {
+  std::string text;
+  std::array<std::byte, 16384> piece{};
+  while (const auto count = read_up_to(io, fd, piece, path)) {
+    text.append(reinterpret_cast<const char*>(piece.data()), count);
+  }
+  return text;
+}
+
+// The value of the NQN in a text that may be cut anywhere.
+std::optional<std::string> nqn_in(const std::string& text) {
+  static constexpr std::string_view key = "\"nqn\":\"";
+  const auto begin = text.find(key);
+  if (begin == std::string::npos) return std::nullopt;
+  const auto end = text.find('"', begin + key.size());
+  if (end == std::string::npos) return std::nullopt;
+  return text.substr(begin + key.size(), end - begin - key.size());
+}
+
+}  // namespace
+
+Store::Store(std::string folder, std::string name)
+    : folder_(std::move(folder)),
+      name_(std::move(name)),
+      path_(folder_ + "/" + name_ + std::string(suffix)),
+      lock_path_(folder_ + "/" + name_ + ".lock") {}
+
+std::shared_ptr<const Subsystem> Store::read() {
+  const std::lock_guard guard(mutex_);
+  return refreshed();
+}
+
+bool Store::exists() {
+  struct stat about {};
+  return io_.stat(path_, about) == 0;
+}
+
+const std::shared_ptr<const Subsystem>& Store::refreshed() {
+  struct stat now {};
+  struct stat known {};
+  if (io_.stat(path_, now) != 0) {
+    const int failure = errno;
+    current_.reset();
+    if (failure != ENOENT && failure != ENOTDIR) throw OsError(failure, "read", path_);
+    throw not_found("there is no simulated subsystem " + name_,
+                    "create it: nvmigrate sim create " + name_);
+  }
+  if (current_ && io_.fstat(file_->fd(), known) == 0 && same_file(now, known)) return current_;
+  check_private(io_, folder_);
+  current_.reset();
+  file_ = OpenFile::open(io_, path_, O_RDONLY | O_NOFOLLOW);
+  current_ = parsed(file_->fd());
+  return current_;
+}
+
+std::shared_ptr<const Subsystem> Store::parsed(int fd) {
+  const std::string text = text_of(io_, fd, path_);
+  try {
+    return std::make_shared<const Subsystem>(from_text(text));
+  } catch (const std::exception& failure) {
+    throw Error(
+        ExitStatus::io,
+        "read the simulated subsystem in " + path_ + ": it is damaged (" + failure.what() + ")",
+        "remove it: nvmigrate sim destroy " + name_);
+  }
+}
+
+void Store::publish(Subsystem next) {
+  if (next == *current_) return;
+  advance_guests(next);
+  ++next.generation;
+  write(std::make_shared<const Subsystem>(std::move(next)));
+}
+
+void Store::write(std::shared_ptr<const Subsystem> next) {
+  const std::string text = to_text(*next);
+  const std::string temporary = folder_ + "/." + name_ + ".new";
+  io_.unlink(temporary);
+  auto file = OpenFile::open(io_, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  write_all(io_, file.fd(), std::as_bytes(std::span{text}), temporary);
+  if (io_.rename(temporary, path_) != 0) {
+    const int failure = errno;
+    io_.unlink(temporary);
+    throw OsError(failure, "replace", path_);
+  }
+  file_ = std::move(file);
+  current_ = std::move(next);
+}
+
+void Store::make(const Parameters& parameters) {
+  write(std::make_shared<const Subsystem>(made(name_, parameters)));
+}
+
+void Store::create(const Parameters& parameters) {
+  make_private_folder(io_, folder_);
+  const std::lock_guard guard(mutex_);
+  const Locked locked(*this);
+  if (exists()) {
+    throw refused("create the simulated subsystem " + name_ + ": there is one already",
+                  "remove it first: nvmigrate sim destroy " + name_);
+  }
+  make(parameters);
+}
+
+void Store::create_if_missing(const Parameters& parameters) {
+  if (exists()) return;
+  make_private_folder(io_, folder_);
+  const std::lock_guard guard(mutex_);
+  const Locked locked(*this);
+  if (!exists()) make(parameters);
+}
+
+std::optional<std::string> Store::destroy() {
+  if (!exists()) {
+    throw not_found("there is no simulated subsystem " + name_, "see: nvmigrate sim list");
+  }
+  const std::lock_guard guard(mutex_);
+  const Locked locked(*this);
+  std::string text;
+  try {
+    text = read_text(io_, path_, std::size_t{256} << 20U);
+  } catch (const Error&) {
+    text.clear();
+  }
+  if (io_.unlink(path_) != 0 && errno != ENOENT) throw OsError(errno, "remove", path_);
+  io_.unlink(folder_ + "/." + name_ + ".new");
+  io_.unlink(lock_path_);
+  current_.reset();
+  return nqn_in(text);
+}
+
+std::vector<std::string> Store::names(const std::string& folder) {
+  SystemIo io;
+  std::vector<std::string> entries, names;
+  if (io.list(folder, entries) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    throw OsError(errno, "list", folder);
+  }
+  for (const auto& entry : entries) {
+    if (entry.ends_with(suffix) && !entry.starts_with('.')) {
+      names.push_back(entry.substr(0, entry.size() - suffix.size()));
+    }
+  }
+  return names;
+}
+
+bool Store::lock_is_current() {
+  struct stat held {};
+  struct stat named {};
+  return io_.fstat(lock_->fd(), held) == 0 && io_.stat(lock_path_, named) == 0 &&
+         same_file(held, named);
+}
+
+Store::Locked::Locked(Store& store) : store_(&store) {
+  for (;;) {
+    if (!store.lock_) {
+      store.lock_ = OpenFile::open(store.io_, store.lock_path_, O_RDWR | O_CREAT | O_NOFOLLOW);
+    }
+    while (store.io_.flock(store.lock_->fd(), LOCK_EX) != 0) {
+      if (errno != EINTR) throw OsError(errno, "lock", store.lock_path_);
+    }
+    if (store.lock_is_current()) return;
+    store.lock_.reset();
+  }
+}
+
+Store::Locked::~Locked() {
+  if (store_->lock_) store_->io_.flock(store_->lock_->fd(), LOCK_UN);
+}
+
+}  // namespace nvmigrate::sim

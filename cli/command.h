@@ -32,9 +32,9 @@ struct Globals {
   OutputFormat output = OutputFormat::normal;
   int verbosity = 0;
   bool quiet = false;
-  bool yes = false;                                  ///< -y
-  std::optional<std::chrono::milliseconds> timeout;  ///< --timeout SECONDS, of a suspend or reset
-  std::chrono::milliseconds wait{0};                 ///< --wait SECONDS, for another command's lock
+  bool yes = false;                                    ///< -y
+  std::optional<std::chrono::milliseconds> timeout{};  ///< --timeout SECONDS, of a suspend or reset
+  std::chrono::milliseconds wait{0};  ///< --wait SECONDS, for another command's lock
 };
 
 /// The world a run of the tool lives in. main() makes the real one; tests put their own in its

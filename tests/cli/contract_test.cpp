@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "tests/support/run_binary.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using Json = nlohmann::json;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::StartsWith;
+using Words = std::vector<std::string>;
+
+class Contract : public testing::Test {
+ protected:
+  Tool tool{NVMIGRATE_BINARY};
+
+  /// It ends with this status, nothing on standard output and one clear line (and a hint) on the
+  /// other.
+  void expect_refused(const Words& words, ExitStatus status, const std::string& cause,
+                      const std::function<void()>& in_child = {}) {
+    const auto ran = tool.run(words, in_child);
+    SCOPED_TRACE(testing::PrintToString(words) + ran.error);
+    EXPECT_EQ(ran.status, static_cast<int>(status));
+    EXPECT_THAT(ran.output, IsEmpty());
+    const auto lines = lines_of(ran.error);
+    ASSERT_THAT(lines, testing::AnyOf(SizeIs(1), SizeIs(2)));
+    EXPECT_THAT(lines[0], testing::AllOf(StartsWith("nvmigrate: "), HasSubstr(cause)));
+    EXPECT_TRUE(lines.size() == 1 || lines[1].starts_with("  "));
+    EXPECT_THAT(ran.error, Not(HasSubstr("Usage")));
+  }
+
+  Json error_of(const Ran& ran) {
+    EXPECT_THAT(lines_of(ran.error), SizeIs(1)) << ran.error;
+    return Json::parse(ran.error).at("error");
+  }
+};
+
+/// Names of all commands, `sim guest start` among them.
+void collect(std::span<const cli::Command> rows, const std::string& above, Words& names) {
+  for (const auto& row : rows) {
+    const auto name = above + std::string{row.name};
+    if (row.declare != nullptr && !name.starts_with("__")) names.push_back(name);
+    collect(row.subcommands, name + ' ', names);
+  }
+}
+
+Words all_commands() {
+  Words names;
+  collect(cli::commands(), "", names);
+  return names;
+}
+
+Words words_of(const std::string& name, const Words& more) {
+  Words words;
+  std::string word;
+  for (const char letter : name + ' ') {
+    if (letter != ' ')
+      word += letter;
+    else if (!word.empty())
+      words.push_back(std::exchange(word, {}));
+  }
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST_F(Contract, HelpGoesToStandardOutput) {
+  for (auto name : all_commands()) {
+    const auto ran = tool.run(words_of(name, {"--help"}));
+    SCOPED_TRACE(name);
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_THAT(ran.error, IsEmpty());
+    EXPECT_THAT(ran.output, StartsWith("Usage: nvmigrate " + name + " "));
+    for (const auto& line : lines_of(ran.output))
+      EXPECT_LE(line.size(), 100U) << line;
+  }
+  EXPECT_THAT(tool.run("--help").output, HasSubstr("provision"));
+  EXPECT_THAT(tool.run("-h").output, Not(HasSubstr("__complete")));
+  EXPECT_THAT(tool.run("sim --help").output, HasSubstr("create"));
+  EXPECT_THAT(tool.run("--version").output, StartsWith("nvmigrate "));
+  EXPECT_EQ(tool.run("list --version").output, tool.run("--version").output);
+}
+
+TEST_F(Contract, EveryCommandRefusesWhatItDoesNotKnow) {
+  for (const auto& name : all_commands()) {
+    expect_refused(words_of(name, {"--no-such-option"}), ExitStatus::usage,
+                   "unknown option '--no-such-option'");
+    const Words many(12, "x");
+    if (name != "list") {
+      expect_refused(words_of(name, many), ExitStatus::usage, "unexpected argument 'x'");
+    }
+    expect_refused(words_of(name, {"--timeout", "soon"}), ExitStatus::usage, "");
+  }
+}
+
+TEST_F(Contract, UsageErrorsPointToTheHelp) {
+  expect_refused({}, ExitStatus::usage, "no command");
+  expect_refused({"nonsense"}, ExitStatus::usage, "unknown command 'nonsense'");
+  expect_refused({"lis"}, ExitStatus::usage, "unknown command 'lis'");
+  expect_refused({"sim"}, ExitStatus::usage, "sim needs a command");
+  expect_refused({"sim", "cre"}, ExitStatus::usage, "unknown command 'sim cre'");
+  expect_refused({"show"}, ExitStatus::usage, "DEVICE is missing");
+  expect_refused({"list", "-o", "xml"}, ExitStatus::usage, "none of normal, json");
+  EXPECT_THAT(tool.run("show").error, HasSubstr("\n  nvmigrate show --help\n"));
+  EXPECT_THAT(tool.run("sim cre").error, HasSubstr("\n  nvmigrate sim --help\n"));
+}
+
+TEST_F(Contract, ErrorsAreJsonWhenAskedFor) {
+  const auto usage = tool.run("nonsense -o json");
+  EXPECT_EQ(usage.status, 2);
+  EXPECT_THAT(usage.output, IsEmpty());
+  EXPECT_EQ(error_of(usage)["class"], "usage");
+
+  const auto ran = tool.run("-o json show sim:nowhere");
+  EXPECT_EQ(ran.status, 3);
+  EXPECT_THAT(ran.output, IsEmpty());
+  const auto error = error_of(ran);
+  EXPECT_EQ(error["class"], "not_found");
+  EXPECT_EQ(error["device"], "sim:nowhere");
+  EXPECT_TRUE(error["nvme_status"].is_null());
+  EXPECT_THAT(error["hint"].get<std::string>(), HasSubstr("sim create"));
+}
+
+TEST_F(Contract, WhatIsNoDeviceIsNamedAsSuch) {
+  const auto file = tool.folder() / "file";
+  put(file, "not a device");
+  for (const std::string verb : {"show", "provision", "deprovision", "list", "doctor"}) {
+    Words more;
+    if (verb == "provision") more = {"--vfs", "1"};
+    const auto with = [&](const std::string& device) {
+      Words words{verb, device};
+      words.insert(words.end(), more.begin(), more.end());
+      return words;
+    };
+    expect_refused(with("/dev/nvme77"), ExitStatus::not_found, "/dev/nvme77");
+    expect_refused(with("nvme77"), ExitStatus::not_found, "nvme77");
+    expect_refused(with("fedc:ba:98.7"), ExitStatus::not_found, "fedc:ba:98.7");
+    expect_refused(with("sim:nowhere"), ExitStatus::not_found, "nowhere");
+    for (const auto& wrong : {std::string{"/dev/null"}, std::string{"/"}, file}) {
+      const auto ran = tool.run(with(wrong));
+      SCOPED_TRACE(verb + " " + wrong + "\n" + ran.error);
+      EXPECT_THAT(ran.status, testing::AnyOf(2, 3, 9));
+      EXPECT_THAT(ran.output, IsEmpty());
+      EXPECT_THAT(lines_of(ran.error)[0], HasSubstr(wrong));
+    }
+  }
+}
+
+TEST_F(Contract, WithoutTheRightNothingIsDone) {
+  const auto secret = tool.folder() / "secret";
+  std::filesystem::create_directory(secret);
+  ASSERT_EQ(::chmod(secret.c_str(), 0), 0);
+  tool.environment()["NVMIGRATE_SIM_DIR"] = secret + "/sim";
+  expect_refused({"show", "sim:demo"}, ExitStatus::permission, "sim", become_nobody);
+}
+
+TEST_F(Contract, WithoutADeviceListIsEmptyAndSaysWhy) {
+  const auto text = tool.run("list");
+  EXPECT_EQ(text.status, 0);
+  const auto json = tool.run("list -o json");
+  EXPECT_EQ(json.status, 0);
+  EXPECT_THAT(json.error, IsEmpty());
+  const auto document = Json::parse(json.output);
+  EXPECT_EQ(document["schema"], "nvmigrate.list/1");
+  EXPECT_TRUE(document["devices"].is_array());
+  EXPECT_THAT(document["failed"], IsEmpty());
+  if (document["devices"].empty()) {
+    EXPECT_THAT(text.output, IsEmpty());
+    EXPECT_THAT(text.error, HasSubstr("no NVMe controller"));
+    EXPECT_THAT(tool.run("list -q").error, IsEmpty());
+  }
+}
+
+TEST_F(Contract, OneUnreachableDeviceDoesNotHideTheOthers) {
+  ASSERT_EQ(tool.run("sim create here").status, 0);
+  const auto ran = tool.run("list sim:here sim:nowhere -o json");
+  EXPECT_EQ(ran.status, 10);
+  const auto document = Json::parse(ran.output);
+  ASSERT_THAT(document["devices"], SizeIs(1));
+  EXPECT_EQ(document["devices"][0]["device"], "sim:here");
+  EXPECT_EQ(document["devices"][0]["simulated"], true);
+  ASSERT_THAT(document["failed"], SizeIs(1));
+  EXPECT_EQ(document["failed"][0]["device"], "sim:nowhere");
+  EXPECT_EQ(document["failed"][0]["class"], "not_found");
+  EXPECT_THAT(Json::parse(ran.error)["warning"]["message"].get<std::string>(),
+              HasSubstr("nowhere"));
+}
+
+TEST_F(Contract, SimulationsAreCalledSo) {
+  ASSERT_EQ(tool.run("sim create here").status, 0);
+  for (const std::string line : {"list", "show sim:here"}) {
+    EXPECT_THAT(tool.run(line).output, HasSubstr("simulated")) << line;
+  }
+}
+
+TEST_F(Contract, FullOrClosedStandardOutputIsAnError) {
+  const auto full = [] { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); };
+  const auto closed = [] { ::close(STDOUT_FILENO); };
+  for (const std::string line : {"list -o json", "--help", "list --help", "--version"}) {
+    const auto ran = tool.run(line, full);
+    EXPECT_EQ(ran.status, 12) << line;
+    EXPECT_THAT(ran.error, HasSubstr("No space left")) << line;
+    const auto other = tool.run(line, closed);
+    EXPECT_EQ(other.status, 12) << line;
+    EXPECT_THAT(other.error, HasSubstr("standard output")) << line;
+  }
+}
+
+TEST_F(Contract, AReaderThatWentAwayEndsItQuietly) {
+  const auto gone = [] {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) return;
+    ::close(ends[0]);
+    ::dup2(ends[1], STDOUT_FILENO);
+  };
+  for (const std::string line : {"list -o json", "--help", "show --help"}) {
+    const auto ran = tool.run(line, gone);
+    EXPECT_EQ(ran.status, 12) << line;
+    EXPECT_THAT(ran.error, IsEmpty()) << line;
+  }
+}
+
+TEST_F(Contract, ClosedDescriptorsAreNotGivenToFiles) {
+  ASSERT_EQ(tool.run("sim create here").status, 0);
+  const auto ran = tool.run("list sim:here", [] {
+    for (const int descriptor : {0, 1, 2})
+      ::close(descriptor);
+  });
+  EXPECT_EQ(ran.status, 12);
+  EXPECT_EQ(tool.run("list sim:here").status, 0);
+}
+
+TEST_F(Contract, NoTerminalNoColour) {
+  const auto ran = tool.run("nonsense");
+  EXPECT_THAT(ran.error, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Contract, TracesAdminCommandsOnDemand) {
+  ASSERT_EQ(tool.run("sim create here").status, 0);
+  EXPECT_THAT(tool.run("list sim:here -v").error, Not(HasSubstr("admin 0x06")));
+  const auto ran = tool.run("list sim:here -vv");
+  EXPECT_THAT(ran.error, HasSubstr("admin 0x06 Identify"));
+  EXPECT_THAT(ran.error, HasSubstr("Successful Completion"));
+  EXPECT_EQ(ran.output, tool.run("list sim:here").output);
+  for (const auto& line : lines_of(tool.run("list sim:here -vv -o json").error)) {
+    EXPECT_EQ(Json::parse(line)["trace"]["name"], "Identify");
+  }
+}
+
+TEST_F(Contract, AFolderThatIsNoAbsolutePathIsRefused) {
+  tool.environment()["NVMIGRATE_STATE_DIR"] = "relative";
+  expect_refused({"list"}, ExitStatus::usage, "NVMIGRATE_STATE_DIR");
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

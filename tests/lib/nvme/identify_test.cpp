@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/nvme/identify.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <string_view>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/wire.h"
+#include "tests/support/scripted_port.h"
+
+namespace nvmigrate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+using Bytes = std::vector<std::byte>;
+
+template <typename Structure>
+Bytes bytes_of(const Structure& structure) {
+  Bytes bytes(sizeof structure);
+  std::memcpy(bytes.data(), &structure, sizeof structure);
+  return bytes;
+}
+
+template <std::size_t N>
+void pad(std::array<char, N>& field, std::string_view text) {
+  field.fill(' ');
+  std::copy(text.begin(), text.end(), field.begin());
+}
+
+wire::IdentifyController controller() {
+  wire::IdentifyController wire{};
+  wire.vid = 0x1B36;
+  wire.ssvid = 0x1AF4;
+  pad(wire.sn, "S1");
+  pad(wire.mn, "A Model");
+  pad(wire.fr, "1.0");
+  wire.cntlid = 3;
+  wire.ver = 0x00020100;
+  wire.oacs = 0x0880;
+  std::memcpy(wire.subnqn.data(), "nqn.2019-08.org.x:a", 20);
+  return wire;
+}
+
+Bytes secondaries(std::uint16_t first, unsigned count, unsigned step = 1) {
+  wire::SecondaryList list{};
+  list.count = static_cast<std::uint8_t>(count);
+  for (unsigned i = 0; i < count && i < list.entries.size(); ++i) {
+    list.entries.at(i).scid = static_cast<std::uint16_t>(first + i * step);
+    list.entries.at(i).vfn = static_cast<std::uint16_t>(i + 1);
+  }
+  return bytes_of(list);
+}
+
+std::string message_of(const std::function<void()>& act, ExitStatus status = ExitStatus::device) {
+  try {
+    act();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), status) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {};
+}
+
+TEST(DecodeIdentity, TakesEveryField) {
+  const auto identity = decode_identity(bytes_of(controller()));
+  EXPECT_EQ(identity.cntlid, 3);
+  EXPECT_EQ(identity.vendor, 0x1B36);
+  EXPECT_EQ(identity.serial, "S1");
+  EXPECT_EQ(identity.model, "A Model");
+  EXPECT_EQ(identity.firmware, "1.0");
+  EXPECT_EQ(identity.subsystem_nqn, "nqn.2019-08.org.x:a");
+  EXPECT_EQ(identity.version, 0x00020100U);
+  EXPECT_TRUE(identity.virtualization_management);
+  EXPECT_TRUE(identity.live_migration);
+  EXPECT_EQ(identity.max_transfer, 0U);
+}
+
+TEST(DecodeIdentity, TurnsMdtsIntoBytes) {
+  auto wire = controller();
+  wire.mdts = 5;
+  EXPECT_EQ(decode_identity(bytes_of(wire)).max_transfer, 128U << 10U);
+  wire.mdts = 255;
+  EXPECT_GT(decode_identity(bytes_of(wire)).max_transfer, std::size_t{1} << 40U);
+}
+
+TEST(DecodeIdentity, TellsTheTwoCapabilitiesApart) {
+  auto wire = controller();
+  wire.oacs = 0x0080;
+  EXPECT_FALSE(decode_identity(bytes_of(wire)).live_migration);
+  wire.oacs = 0x0800;
+  EXPECT_FALSE(decode_identity(bytes_of(wire)).virtualization_management);
+}
+
+TEST(DecodeIdentity, MakesTextSafeToPrint) {
+  auto wire = controller();
+  pad(wire.mn, "A\x1b[2J\xff");
+  wire.subnqn.fill('n');
+  const auto identity = decode_identity(bytes_of(wire));
+  EXPECT_EQ(identity.model, "A?[2J?");
+  EXPECT_EQ(identity.subsystem_nqn, std::string(256, 'n'));
+}
+
+TEST(DecodeIdentity, GivesOldControllersAnNqn) {
+  auto wire = controller();
+  wire.subnqn.fill('\0');
+  EXPECT_EQ(decode_identity(bytes_of(wire)).subsystem_nqn,
+            "nqn.2014.08.org.nvmexpress:1b361af4S1A Model");
+}
+
+TEST(DecodePrimaryResources, TakesEveryField) {
+  wire::PrimaryCapabilities wire{};
+  wire.crt = 1;
+  wire.vqfrt = 20;
+  wire.vqrfa = 6;
+  wire.vqrfap = 4;
+  wire.vqprt = 2;
+  wire.vqfrsm = 8;
+  wire.vqgran = 1;
+  wire.vifrt = 7;
+  wire.virfa = 9;
+  const auto resources = decode_primary_resources(bytes_of(wire));
+  EXPECT_TRUE(resources.queues.supported);
+  EXPECT_FALSE(resources.interrupts.supported);
+  EXPECT_EQ(resources.queues.free(), 10U);
+  EXPECT_EQ(resources.queues.private_, 2);
+  EXPECT_EQ(resources.queues.per_secondary, 8);
+  EXPECT_EQ(resources.queues.granularity, 1);
+  EXPECT_EQ(resources.interrupts.free(), 0U) << "more assigned than there are";
+}
+
+TEST(DecodeSecondaries, TakesEveryField) {
+  wire::SecondaryList list{};
+  list.count = 1;
+  auto& entry = list.entries.front();
+  entry.scid = 5;
+  entry.pcid = 1;
+  entry.scs = 0xFF;
+  entry.vfn = 2;
+  entry.nvq = 3;
+  entry.nvi = 4;
+  EXPECT_THAT(decode_secondaries(bytes_of(list)),
+              ElementsAre(SecondaryController{5, 1, true, 2, 3, 4}));
+}
+
+TEST(Decoders, RefuseCountsBeyondTheData) {
+  EXPECT_THAT(message_of([] { decode_secondaries(secondaries(1, 128)); }), HasSubstr("128"));
+  wire::ControllerList list{};
+  list.count = 2048;
+  EXPECT_THAT(message_of([&] { decode_controllers(bytes_of(list)); }), HasSubstr("2048"));
+  Bytes formats(4096);
+  formats[0] = std::byte{255};
+  formats[1] = std::byte{255};
+  EXPECT_THAT(message_of([&] { decode_formats(formats); }), HasSubstr("255 vendor formats"));
+}
+
+TEST(Decoders, RefuseShortData) {
+  for (const std::size_t size : {0U, 1U, 31U, 4095U}) {
+    const Bytes bytes(size);
+    message_of([&] { decode_identity(bytes); });
+    message_of([&] { decode_primary_resources(bytes); });
+    message_of([&] { decode_secondaries(bytes); });
+    message_of([&] { decode_controllers(bytes); });
+    message_of([&] { decode_formats(bytes); });
+  }
+}
+
+TEST(DecodeFormats, NumbersVersionsAndVendorsFromOne) {
+  Bytes bytes(4096);
+  bytes[0] = std::byte{2};
+  bytes[1] = std::byte{1};
+  bytes[2] = std::byte{7};
+  bytes[6] = std::byte{0xAA};
+  bytes[21] = std::byte{0xBB};
+  const auto table = decode_formats(bytes);
+  EXPECT_THAT(table.versions, ElementsAre(7, 0));
+  ASSERT_THAT(table.vendors, SizeIs(1));
+  EXPECT_EQ(table.vendors[0].bytes.front(), 0xAA);
+  EXPECT_EQ(table.vendors[0].bytes.back(), 0xBB);
+  EXPECT_EQ(table.index_of(7), 1);
+  EXPECT_EQ(table.index_of(0), 2);
+  EXPECT_EQ(table.index_of(1), 0);
+  EXPECT_EQ(table.index_of(table.vendors[0]), 1);
+  EXPECT_EQ(table.index_of(Uuid{}), 0);
+}
+
+TEST(DecodeFormats, TakesTheFourBytesOfAnEmulator) {
+  Bytes bytes(4096);
+  bytes[0] = std::byte{1};
+  const auto table = decode_formats(bytes);
+  EXPECT_THAT(table.versions, ElementsAre(0));
+  EXPECT_THAT(table.vendors, IsEmpty());
+}
+
+TEST(DecodeFormats, HoldsAsManyAsFit) {
+  Bytes bytes(4096);
+  bytes[0] = std::byte{7};
+  bytes[1] = std::byte{255};
+  EXPECT_THAT(decode_formats(bytes).vendors, SizeIs(255));
+  bytes[0] = std::byte{8};
+  message_of([&] { decode_formats(bytes); });
+}
+
+TEST(ReadSecondaries, ContinuesAfterAFullList) {
+  test::ScriptedPort port;
+  port.then(secondaries(1, 127)).then(secondaries(128, 127)).then(secondaries(255, 46));
+  EXPECT_THAT(read_secondaries(port), SizeIs(300));
+  ASSERT_THAT(port.sent(), SizeIs(3));
+  EXPECT_EQ(port.sent()[0].command.cdw10, 0x00000015U);
+  EXPECT_EQ(port.sent()[1].command.cdw10, 0x00800015U);
+  EXPECT_EQ(port.sent()[2].command.cdw10, 0x00FF0015U);
+}
+
+TEST(ReadSecondaries, AsksAgainAfterAListThatIsJustFull) {
+  test::ScriptedPort port;
+  port.then(secondaries(1, 127)).then(secondaries(0, 0));
+  EXPECT_THAT(read_secondaries(port), SizeIs(127));
+}
+
+TEST(ReadSecondaries, EndsAtTheHighestId) {
+  test::ScriptedPort port;
+  port.then(secondaries(0xFFFF - 126, 127));
+  EXPECT_EQ(read_secondaries(port).back().cntlid, 0xFFFF);
+}
+
+TEST(ReadSecondaries, RefusesAListThatDoesNotAscend) {
+  test::ScriptedPort twice([](const AdminCommand& command) {
+    test::ScriptedPort::copy(secondaries(1, 127), command.from_device);
+    return AdminCompletion{};
+  });
+  EXPECT_THAT(message_of([&] { read_secondaries(twice); }), HasSubstr("must ascend"));
+  test::ScriptedPort same;
+  same.then(secondaries(4, 2, 0));
+  EXPECT_THAT(message_of([&] { read_secondaries(same); }), HasSubstr("4 follows 4"));
+}
+
+TEST(ReadLists, AreEmptyWhereTheDeviceHasNone) {
+  test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x4002}, 0, 0}; });
+  EXPECT_THAT(read_secondaries(port), IsEmpty());
+  EXPECT_THAT(read_controllers(port), IsEmpty());
+  EXPECT_FALSE(read_primary_resources(port));
+}
+
+TEST(ReadControllers, ContinuesAfterAFullList) {
+  wire::ControllerList full{};
+  full.count = 2047;
+  for (std::uint16_t i = 0; i < 2047; ++i)
+    full.ids.at(i) = i;
+  wire::ControllerList rest{};
+  rest.count = 1;
+  rest.ids.front() = 3000;
+  test::ScriptedPort port;
+  port.then(bytes_of(full)).then(bytes_of(rest));
+  EXPECT_THAT(read_controllers(port), SizeIs(2048));
+  EXPECT_EQ(port.sent()[1].command.cdw10, 2047U << 16U | 0x13U);
+}
+
+TEST(Readers, PassOtherErrorsOn) {
+  test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x0006}, 0, 0}; });
+  for (const auto& read : std::initializer_list<std::function<void()>>{
+           [&] { read_identity(port); }, [&] { read_primary_resources(port); },
+           [&] { read_secondaries(port); }, [&] { read_controllers(port); },
+           [&] { read_formats(port); }}) {
+    EXPECT_THAT(message_of(read), HasSubstr("Internal Error"));
+  }
+}
+
+TEST(ReadFormats, SaysWhatItLookedAt) {
+  for (const std::uint16_t status : {sc::invalid_field, sc::invalid_opcode}) {
+    test::ScriptedPort port;
+    port.then(status);
+    EXPECT_THAT(message_of([&] { read_formats(port); }, ExitStatus::unsupported),
+                HasSubstr("CNS 20h"));
+  }
+}
+
+}  // namespace
+}  // namespace nvmigrate

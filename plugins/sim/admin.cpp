@@ -16,7 +16,7 @@ constexpr std::uint32_t send_suspend = 0, send_resume = 1, send_set = 2;
 constexpr Answer invalid_field{.status = sc::invalid_field};
 
 constexpr std::uint32_t bits(std::uint32_t dword, unsigned high, unsigned low) noexcept {
-  return dword >> low & ((1ULL << (high - low + 1U)) - 1U);
+  return dword >> low & (0xFFFFFFFFU >> (31U - (high - low)));
 }
 
 constexpr std::uint16_t low_half(std::uint32_t dword) noexcept {
@@ -68,7 +68,7 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   const auto opcode = command.opcode;
   if (opcode == command::opcode::identify) return execute_identify(command, subsystem);
   if (opcode == command::opcode::virtualization_management && virtualizes) {
-    return execute_virtualization(command, subsystem);
+    return execute_virtualization(command);
   }
   if (opcode == command::opcode::migration_send && p.migration) {
     return execute_send(command, subsystem);
@@ -88,8 +88,7 @@ Answer SimAdminPort::execute_identify(const AdminCommand& command, const Subsyst
                   command.from_device);
 }
 
-Answer SimAdminPort::execute_virtualization(const AdminCommand& command,
-                                            const Subsystem& subsystem) {
+Answer SimAdminPort::execute_virtualization(const AdminCommand& command) {
   const bool reserved = bits(command.cdw10, 15, 11) != 0 || bits(command.cdw10, 7, 4) != 0 ||
                         bits(command.cdw11, 31, 16) != 0;
   if (reserved || has_data(command) || has_tail(command) || command.nsid != 0) {
@@ -99,10 +98,6 @@ Answer SimAdminPort::execute_virtualization(const AdminCommand& command,
                                       .action = bits(command.cdw10, 3, 0),
                                       .resource = bits(command.cdw10, 10, 8),
                                       .count = low_half(command.cdw11)};
-  Subsystem tried = subsystem;
-  if (const auto answer = virtualize(tried, controlling_, request); answer.status != 0) {
-    return answer;
-  }
   return store_->change([&](Subsystem& now) { return virtualize(now, controlling_, request); });
 }
 

@@ -18,7 +18,7 @@ class SimAdminPort final : public AdminPort {
  private:
   Answer execute(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_identify(const AdminCommand& command, const Subsystem& subsystem);
-  Answer execute_virtualization(const AdminCommand& command, const Subsystem& subsystem);
+  Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_suspend(const AdminCommand& command);
   Answer execute_resume(const AdminCommand& command);

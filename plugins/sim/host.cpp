@@ -37,6 +37,16 @@ bool is_vfio(const Subsystem& subsystem, const Function& function) {
   return function.driver && is_vfio_driver(subsystem, *function.driver);
 }
 
+VfioNodes nodes_of(const Subsystem& subsystem, const Function& function) {
+  if (!is_vfio(subsystem, function)) return {};
+  VfioNodes nodes;
+  if (const auto group = subsystem.group_of(function)) {
+    nodes.group = "/dev/vfio/" + std::to_string(*group);
+  }
+  nodes.device = "/dev/vfio/devices/vfio" + std::to_string(function.instance);
+  return nodes;
+}
+
 bool has_driver(const Subsystem& subsystem, const std::string& driver) {
   return driver == "nvme" || is_vfio_driver(subsystem, driver);
 }
@@ -53,6 +63,9 @@ void probe(Subsystem& subsystem, Function& function) {
 void unbind(Subsystem& subsystem, Function& function) {
   if (!function.driver) return;
   if (function.kind == Kind::controlling) reset_controlling(subsystem, function.id, false);
+  const auto nodes = nodes_of(subsystem, function);
+  subsystem.owners.erase(nodes.group.value_or(""));
+  subsystem.owners.erase(nodes.device.value_or(""));
   function.driver.reset();
   function.instance = 0;
   function.uses.clear();

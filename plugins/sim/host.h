@@ -12,6 +12,8 @@ inline constexpr std::uint32_t nvme_class = 0x010802;
 
 /// Whether the bound driver is one of vfio's.
 bool is_vfio(const Subsystem& subsystem, const Function& function);
+/// The nodes of a function that a vfio driver has; none otherwise.
+VfioNodes nodes_of(const Subsystem& subsystem, const Function& function);
 bool has_driver(const Subsystem& subsystem, const std::string& driver);
 
 /// drivers_probe: binds the driver that the override or the class names, if it takes the function.

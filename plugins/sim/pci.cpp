@@ -35,16 +35,6 @@ const Function& required_physical(const Subsystem& subsystem, const std::string&
   return function;
 }
 
-VfioNodes nodes_of(const Subsystem& subsystem, const Function& function) {
-  if (!is_vfio(subsystem, function)) return {};
-  VfioNodes nodes;
-  if (const auto group = subsystem.group_of(function)) {
-    nodes.group = "/dev/vfio/" + std::to_string(*group);
-  }
-  nodes.device = "/dev/vfio/devices/vfio" + std::to_string(function.instance);
-  return nodes;
-}
-
 std::string state_of(const Subsystem& subsystem, const Function& function) {
   return function.online && subsystem.present(function) ? "live" : "dead";
 }

@@ -61,7 +61,6 @@ bool Store::exists() {
 
 const std::shared_ptr<const Subsystem>& Store::refreshed() {
   struct stat now {};
-  struct stat known {};
   if (io_.stat(path_, now) != 0) {
     const int failure = errno;
     current_.reset();
@@ -69,12 +68,17 @@ const std::shared_ptr<const Subsystem>& Store::refreshed() {
     throw not_found("there is no simulated subsystem " + name_,
                     "create it: nvmigrate sim create " + name_);
   }
-  if (current_ && io_.fstat(file_->fd(), known) == 0 && same_file(now, known)) return current_;
+  if (current_ && same_file(now, known_)) return current_;
   check_private(io_, folder_);
   current_.reset();
   file_ = OpenFile::open(io_, path_, O_RDONLY | O_NOFOLLOW);
+  remember_file();
   current_ = parsed(file_->fd());
   return current_;
+}
+
+void Store::remember_file() {
+  if (io_.fstat(file_->fd(), known_) != 0) throw OsError(errno, "look at", path_);
 }
 
 std::shared_ptr<const Subsystem> Store::parsed(int fd) {
@@ -108,6 +112,7 @@ void Store::write(std::shared_ptr<const Subsystem> next) {
     throw OsError(failure, "replace", path_);
   }
   file_ = std::move(file);
+  remember_file();
   current_ = std::move(next);
 }
 

@@ -65,6 +65,7 @@ class Store {
 
   const std::shared_ptr<const Subsystem>& refreshed();
   std::shared_ptr<const Subsystem> parsed(int fd);
+  void remember_file();
   void publish(Subsystem next);
   void write(std::shared_ptr<const Subsystem> next);
   void make(const Parameters& parameters);
@@ -74,6 +75,7 @@ class Store {
   std::string folder_, name_, path_, lock_path_;
   std::mutex mutex_;
   std::optional<OpenFile> file_;  ///< what was read last; open, so that no other has its inode
+  struct stat known_ {};          ///< of file_
   std::optional<OpenFile> lock_;
   std::shared_ptr<const Subsystem> current_;
 };

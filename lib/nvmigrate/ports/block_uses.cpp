@@ -37,7 +37,8 @@ std::vector<BlockDevice> block_devices(const Sysfs& sysfs, const std::string& co
     const auto folder = "/sys/block/" + head;
     devices.push_back({head, folder});
     for (const auto& name : sysfs.names(folder)) {
-      const auto inner = folder + "/" + name;
+      auto inner = folder;
+      inner.append("/").append(name);
       if (sysfs.exists(inner + "/partition")) devices.push_back({name, inner, true});
     }
   }

@@ -20,13 +20,13 @@ std::string described(const Sysfs& proc, const std::string& pid) {
 
 /// What the descriptors of a process point to; empty when it ended or may not be looked into.
 std::set<std::string> opened_by(const Sysfs& proc, const std::string& pid) {
-  const auto folder = proc.root().path("/proc/" + pid + "/fd");
+  const auto folder = proc.root().path("/proc/" + pid + "/fd/");
   std::vector<std::string> descriptors;
   std::set<std::string> targets;
   if (proc.io().list(folder, descriptors) != 0) return targets;
   for (const auto& descriptor : descriptors) {
     std::string target;
-    if (proc.io().readlink(folder + "/" + descriptor, target) == 0) targets.insert(target);
+    if (proc.io().readlink(folder + descriptor, target) == 0) targets.insert(target);
   }
   return targets;
 }
@@ -44,7 +44,7 @@ std::vector<OpenedFile> find_open_files(const Sysfs& proc, const std::vector<std
   for (const auto& pid : pids) {
     const auto targets = opened_by(proc, pid);
     for (const auto& path : paths) {
-      if (targets.count(path) != 0) found.push_back({described(proc, pid), path});
+      if (targets.contains(path)) found.push_back({described(proc, pid), path});
     }
   }
   return found;

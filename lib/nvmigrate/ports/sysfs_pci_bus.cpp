@@ -55,7 +55,7 @@ bool is_vfio(const std::optional<std::string>& driver) {
 
 }  // namespace
 
-SysfsPciBus::SysfsPciBus(Io& io, Sysroot root)
+SysfsPciBus::SysfsPciBus(Io& io, const Sysroot& root)
     : SysfsPciBus(io, root, root.is_host() ? ModuleLoader(modprobe) : ModuleLoader()) {}
 
 SysfsPciBus::SysfsPciBus(Io& io, Sysroot root, ModuleLoader load_module)

@@ -16,7 +16,7 @@ using ModuleLoader = std::function<void(const std::string&)>;
 class SysfsPciBus final : public PciBus {
  public:
   /// Modules are only loaded when the root is the host's own.
-  SysfsPciBus(Io& io, Sysroot root);
+  SysfsPciBus(Io& io, const Sysroot& root);
   SysfsPciBus(Io& io, Sysroot root, ModuleLoader load_module);
 
   std::optional<PciFunction> find(const std::string& address) override;

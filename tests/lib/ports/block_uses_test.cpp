@@ -104,7 +104,7 @@ TEST_F(BlockUsesTest, ProcessesThatEndOrHideAreNoFailure) {
   sysfs_.process(31, "dd", "/dev/nvme1n1");
   sysfs_.process(32, "dd", "/dev/nvme1n1");
   sysfs_.process(33, "dd", "/dev/nvme1n1");
-  io_.refuse("list", "/proc/31/fd", EACCES);
+  io_.refuse("list", "/proc/31/fd/", EACCES);
   io_.refuse("readlink", "/proc/32/fd/7", ENOENT);
   sysfs_.remove("/proc/33/comm");
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1: is open in pid 33 (?)"));

@@ -92,8 +92,9 @@ void FileChunkReader::read_identity() {
   ChunkBuffer buffer;
   const auto length = static_cast<std::size_t>(header_.length);
   const auto offset = body_offset_;
-  read_body(buffer, header_size);
+  const auto next = read_body(buffer, header_size);
   identity_ = decode_state_identity(text_of(buffer.payload().first(length)), offset);
+  take_next(next);
 }
 
 void FileChunkReader::accept_header(std::span<const std::byte> bytes) {
@@ -131,32 +132,25 @@ void FileChunkReader::check_kind() {
   if (length > (json ? state_file::max_json : state_file::max_chunk) || (known && length == 0)) {
     fail(start, record() + " has a body of " + std::to_string(length) + " bytes");
   }
-  if (is(state_file::tag_chunk) && length > identity_.size - bytes_) {
-    fail(start, record() + " goes beyond the size of the state, " + std::to_string(identity_.size));
-  }
   if (!known && ++skipped_ > state_file::max_extras) fail(start, "has too many optional records");
 }
 
-void FileChunkReader::read_body(ChunkBuffer& buffer, std::size_t more) {
+std::span<std::byte> FileChunkReader::read_body(ChunkBuffer& buffer, std::size_t more) {
   const auto length = static_cast<std::size_t>(header_.length);
   const auto into = buffer.payload_and_next(length).first(length + more);
   const auto count = source_->read(into);
-  const bool whole = count >= length;
-  if (whole && std::uint64_t{header_.body_sum} != xxh3(into.first(length))) {
+  offset_ += count;
+  if (count < length) truncated();
+  if (std::uint64_t{header_.body_sum} != xxh3(into.first(length))) {
     fail(body_offset_, record() + " is damaged: the checksum of its body does not match");
   }
-  offset_ += count;
-  if (!whole) truncated();
   ++number_;
-  if (more != header_size) {
-    if (count > length) {
-      fail(body_offset_ + length,
-           "goes on behind its end, at byte " + std::to_string(body_offset_ + length));
-    }
-    return;
-  }
-  if (count < into.size()) truncated();
-  accept_header(into.subspan(length));
+  return into.subspan(length, count - length);
+}
+
+void FileChunkReader::take_next(std::span<const std::byte> header) {
+  if (header.size() < header_size) truncated();
+  accept_header(header);
 }
 
 std::span<std::byte> FileChunkReader::next(ChunkBuffer& buffer) {
@@ -168,10 +162,14 @@ std::span<std::byte> FileChunkReader::next(ChunkBuffer& buffer) {
     const auto length = static_cast<std::size_t>(header_.length);
     const bool chunk = is(state_file::tag_chunk);
     if (chunk) {
+      if (length > identity_.size - bytes_) {
+        fail(body_offset_ - header_size,
+             record() + " goes beyond the size of the state, " + std::to_string(identity_.size));
+      }
       ++chunks_;
       bytes_ += length;
     }
-    read_body(buffer, header_size);
+    take_next(read_body(buffer, header_size));
     if (chunk) return buffer.payload().first(length);
   }
   return {};
@@ -180,13 +178,17 @@ std::span<std::byte> FileChunkReader::next(ChunkBuffer& buffer) {
 void FileChunkReader::take_end(ChunkBuffer& buffer) {
   const auto start = body_offset_;
   const auto length = static_cast<std::size_t>(header_.length);
-  read_body(buffer, 1);
+  const auto surplus = read_body(buffer, 1);
   end_ = decode_state_end(text_of(buffer.payload().first(length)), start);
   if (bytes_ != identity_.size || end_.size != bytes_ || end_.chunks != chunks_) {
     fail(start, "the end says " + std::to_string(end_.size) + " bytes in " +
                     std::to_string(end_.chunks) + " chunks, the identity " +
                     std::to_string(identity_.size) + " bytes; there are " + std::to_string(bytes_) +
                     " in " + std::to_string(chunks_));
+  }
+  if (!surplus.empty()) {
+    const auto end = start + length;
+    fail(end, "goes on behind its end, at byte " + std::to_string(end));
   }
   ended_ = true;
 }

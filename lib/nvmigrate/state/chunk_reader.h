@@ -49,7 +49,9 @@ class FileChunkReader final : public ChunkReader {
   void read_identity();
   void accept_header(std::span<const std::byte> bytes);
   void check_kind();
-  void read_body(ChunkBuffer& buffer, std::size_t more);
+  /// \return what came of the `more` bytes behind the body
+  std::span<std::byte> read_body(ChunkBuffer& buffer, std::size_t more);
+  void take_next(std::span<const std::byte> header);
   void take_end(ChunkBuffer& buffer);
   [[nodiscard]] bool is(std::array<char, 4> tag) const noexcept { return header_.tag == tag; }
   [[nodiscard]] std::string record() const;

@@ -2,21 +2,15 @@
 #include "nvmigrate/state/state_file.h"
 
 #include <cstddef>
-#include <ctime>
+
+#include "nvmigrate/base/time.h"
 
 namespace nvmigrate {
 
 StateFileError::StateFileError(std::uint64_t offset, const std::string& message, std::string hint)
     : Error(bad_state(message, std::move(hint))), offset_(offset) {}
 
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), length};
-}
+std::string rfc3339(std::chrono::system_clock::time_point time) { return to_utc(time); }
 
 state_file::RecordHeader make_record_header(std::array<char, 4> tag, bool critical,
                                             std::uint64_t number,

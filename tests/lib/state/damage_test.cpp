@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "state_support.h"
+#include "tests/support/faulty_io.h"
+#include "tests/support/temporary_folder.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// Serves one file out of memory.
+class MemoryFile : public FaultyIo {
+ public:
+  using FaultyIo::FaultyIo;
+  std::string bytes;
+  std::size_t reads = 0;
+
+  int open(const std::string&, int, mode_t) override { return 1 << 20; }
+  int close(int) override { return 0; }
+  int fstat(int, struct stat& about) override {
+    about = {};
+    about.st_mode = S_IFREG;
+    return 0;
+  }
+  ssize_t pread(int, std::span<std::byte> into, off_t offset) override {
+    ++reads;
+    const auto rest = std::as_bytes(std::span{bytes})
+                          .subspan(std::min(bytes.size(), static_cast<std::size_t>(offset)));
+    const auto count = std::min(into.size(), rest.size());
+    std::copy_n(rest.begin(), count, into.begin());
+    return static_cast<ssize_t>(count);
+  }
+};
+
+class Damage : public testing::Test {
+ protected:
+  /// What is wrong with a file of these bytes; empty when nothing is.
+  std::string fault_of(const std::string& bytes) {
+    io.bytes = bytes;
+    try {
+      StoredState::open(io, "a.state");
+      return {};
+    } catch (const StateFileError& error) {
+      EXPECT_EQ(error.status(), ExitStatus::bad_state);
+      EXPECT_LE(error.offset(), bytes.size());
+      offset = error.offset();
+      return error.what();
+    }
+  }
+  std::string good(std::size_t size) {
+    write_state_file(real, folder / "good.state", state_of_size(size));
+    return contents(folder / "good.state");
+  }
+
+  TemporaryFolder folder;
+  SystemIo real;
+  MemoryFile io{real};
+  std::uint64_t offset = 0;
+};
+
+TEST_F(Damage, EveryBitOfASmallFile) {
+  auto bytes = good(104);
+  ASSERT_EQ(fault_of(bytes), "");
+  for (std::size_t i = 0; i < bytes.size() * 8; ++i) {
+    const auto bit = static_cast<char>(1U << (i % 8));
+    bytes[i / 8] = static_cast<char>(bytes[i / 8] ^ bit);
+    ASSERT_NE(fault_of(bytes), "") << "bit " << i % 8 << " of byte " << i / 8;
+    ASSERT_LE(offset, i / 8) << "the fault is found behind the damage";
+    bytes[i / 8] = static_cast<char>(bytes[i / 8] ^ bit);
+  }
+}
+
+TEST_F(Damage, EveryTruncationOfASmallFile) {
+  const auto bytes = good(104);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    ASSERT_NE(fault_of(bytes.substr(0, length)), "") << length;
+  }
+}
+
+TEST_F(Damage, ManyBitsOfALargerFile) {
+  auto bytes = good(3 * state_file::max_chunk + 4);
+  for (std::size_t i = 5; i < bytes.size(); i += 99'991) {
+    bytes[i] = static_cast<char>(bytes[i] ^ 0x10);
+    ASSERT_NE(fault_of(bytes), "") << i;
+    bytes[i] = static_cast<char>(bytes[i] ^ 0x10);
+    ASSERT_NE(fault_of(bytes.substr(0, i)), "") << i;
+  }
+  EXPECT_EQ(fault_of(bytes), "");
+}
+
+TEST_F(Damage, TransferInTextMode) {
+  const auto bytes = good(104);
+  auto stripped = bytes;
+  stripped.erase(4, 1);
+  EXPECT_THAT(fault_of(stripped), HasSubstr("text mode"));
+  auto seven_bits = bytes;
+  seven_bits[0] = static_cast<char>(seven_bits[0] & 0x7F);
+  EXPECT_THAT(fault_of(seven_bits), HasSubstr("text mode"));
+}
+
+TEST_F(Damage, NoStateFileAtAll) {
+  EXPECT_THAT(fault_of(""), HasSubstr("is no state file"));
+  EXPECT_THAT(fault_of(std::string(5000, '\0')), HasSubstr("is no state file"));
+}
+
+TEST_F(Damage, LaterVersion) {
+  auto bytes = good(104);
+  bytes[8] = 2;
+  EXPECT_THAT(fault_of(bytes), HasSubstr("version 2"));
+  EXPECT_EQ(offset, 8U);
+}
+
+TEST_F(Damage, BuiltFileIsGood) {
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(6).chunk("uvw").chunk("xyz").end().text()), "");
+}
+
+TEST_F(Damage, UnknownOptionalRecordsAreSkipped) {
+  const auto file = FileBuilder{}
+                        .identity(6)
+                        .record("note", false, "one")
+                        .chunk("uvw")
+                        .record("note", false, "")
+                        .chunk("xyz")
+                        .record("Z9z9", false, std::string(state_file::max_chunk, 'x'))
+                        .end()
+                        .text();
+  io.bytes = file;
+  const auto stored = StoredState::open(io, "a.state");
+  EXPECT_EQ(stored.skipped_records(), 3U);
+  EXPECT_EQ(drain(*stored.source(), 100).size(), 6U);
+}
+
+TEST_F(Damage, UnknownOptionalRecordsAreChecked) {
+  auto file = FileBuilder{}.identity(3).record("note", false, "QQQQ").chunk("uvw").end().text();
+  file[file.find("QQQQ")] = 'q';
+  EXPECT_THAT(fault_of(file), HasSubstr("checksum of its body"));
+}
+
+TEST_F(Damage, UnknownCriticalRecord) {
+  const auto file = FileBuilder{}.identity(3).record("keys", true, "x").chunk("uvw").end().text();
+  EXPECT_THAT(fault_of(file), HasSubstr("must not be ignored"));
+}
+
+TEST_F(Damage, KnownRecordThatIsNotCritical) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record("CHNK", false, "uvw").end().text()),
+              HasSubstr("not marked critical"));
+}
+
+TEST_F(Damage, UnknownFlags) {
+  const auto flags = [](state_file::RecordHeader& header) { header.flags = 3; };
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record_with("CHNK", "uvw", flags).end().text()),
+              HasSubstr("unknown flags"));
+}
+
+TEST_F(Damage, TooManyOptionalRecords) {
+  FileBuilder file;
+  file.identity(3).chunk("uvw");
+  for (std::uint64_t i = 0; i < state_file::max_extras; ++i)
+    file.record("note", false, "");
+  auto more = file;
+  EXPECT_EQ(fault_of(file.end().text()), "");
+  EXPECT_THAT(fault_of(more.record("note", false, "").end().text()), HasSubstr("too many"));
+}
+
+TEST_F(Damage, RecordsInAnotherOrder) {
+  const auto good = FileBuilder{}.identity(6).chunk("uvw").chunk("xyz").end().text();
+  const auto first = good.find("uvw") - 40;
+  auto swapped = good;
+  swapped.replace(first, 43, good.substr(first + 43, 43));
+  swapped.replace(first + 43, 43, good.substr(first, 43));
+  EXPECT_THAT(fault_of(swapped), HasSubstr("not in order"));
+  EXPECT_EQ(offset, first);
+}
+
+TEST_F(Damage, ContentsInAnotherOrder) {
+  FileBuilder file;
+  file.identity(6).chunk("uvw").chunk("xyz");
+  const auto end = file.right_end();
+  EXPECT_THAT(fault_of(FileBuilder{}
+                           .identity(6)
+                           .chunk("xyz")
+                           .chunk("uvw")
+                           .record("DONE", true, encode(end))
+                           .text()),
+              HasSubstr("SHA-256"));
+}
+
+TEST_F(Damage, RecordThatIsMissing) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).skip_number().chunk("uvw").end().text()),
+              HasSubstr("missing"));
+}
+
+TEST_F(Damage, RecordThatIsThereTwice) {
+  const auto good = FileBuilder{}.identity(3).chunk("uvw").end().text();
+  const auto chunk = good.substr(good.find("uvw") - 40, 43);
+  auto twice = good;
+  twice.insert(good.find("uvw") + 3, chunk);
+  EXPECT_THAT(fault_of(twice), HasSubstr("there twice"));
+}
+
+TEST_F(Damage, SecondIdentity) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).identity(3).chunk("uvw").end().text()),
+              HasSubstr("second identity"));
+}
+
+TEST_F(Damage, NoIdentity) {
+  EXPECT_THAT(fault_of(FileBuilder{}.chunk("uvw").end().text()), HasSubstr("identity has to be"));
+  EXPECT_THAT(fault_of(FileBuilder{}.record("note", false, "x").identity(0).end().text()),
+              HasSubstr("identity has to be"));
+}
+
+TEST_F(Damage, SomethingBehindTheEnd) {
+  const auto good = FileBuilder{}.identity(3).chunk("uvw").end().text();
+  EXPECT_THAT(fault_of(good + '\0'), HasSubstr("behind its end"));
+  EXPECT_EQ(offset, good.size());
+  EXPECT_THAT(fault_of(good + good), HasSubstr("behind its end"));
+}
+
+TEST_F(Damage, SizesThatDisagree) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(4).chunk("uvw").end().text()), HasSubstr("the end"));
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(2).chunk("uvw").end().text()),
+              HasSubstr("beyond the size"));
+  FileBuilder file;
+  auto end = file.identity(3).chunk("uvw").right_end();
+  end.chunks = 2;
+  EXPECT_THAT(fault_of(file.record("DONE", true, encode(end)).text()), HasSubstr("2 chunks"));
+}
+
+TEST_F(Damage, HugeLengthsCostNothing) {
+  for (const std::uint64_t length :
+       {std::uint64_t{0}, std::uint64_t{1} << 32U, (std::uint64_t{1} << 32U) + 3, ~std::uint64_t{0},
+        ~std::uint64_t{0} - 39, state_file::max_chunk + 1}) {
+    const auto huge = [&](state_file::RecordHeader& header) { header.length = length; };
+    const auto calls = io.reads;
+    EXPECT_NE(fault_of(FileBuilder{}.record_with("IDNT", "{}", huge).text()), "") << length;
+    EXPECT_NE(fault_of(FileBuilder{}.identity(3).record_with("CHNK", "uvw", huge).end().text()),
+              "");
+    EXPECT_NE(fault_of(FileBuilder{}.identity(0).record_with("DONE", "{}", huge).text()), "");
+    const auto optional = [&](state_file::RecordHeader& header) {
+      header.length = length;
+      header.flags = 0;
+    };
+    EXPECT_NE(fault_of(FileBuilder{}.identity(3).record_with("note", "x", optional).text()), "");
+    EXPECT_LT(io.reads - calls, 30U);
+  }
+}
+
+TEST_F(Damage, HugeSizeInTheIdentity) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(~std::uint64_t{0}).text()),
+              HasSubstr("out of range"));
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(state_file::max_payload).chunk("uvw").end().text()),
+              HasSubstr("the end says"));
+}
+
+TEST_F(Damage, IdentityThatIsNone) {
+  for (const std::string json :
+       {"", "[]", "{", "{}", "null", "{\"tool\":1}", "{\"a\":1,\"a\":2}", "\xFF"}) {
+    EXPECT_NE(fault_of(FileBuilder{}.record("IDNT", true, json).text()), "") << json;
+  }
+  const std::string deep(60'000, '[');
+  EXPECT_THAT(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":" + deep).text()),
+              HasSubstr("nested too deeply"));
+  EXPECT_THAT(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":1,\"a\":2}").text()),
+              HasSubstr("twice"));
+}
+
+TEST_F(Damage, EveryMemberOfTheIdentityIsChecked) {
+  auto identity = sample_identity();
+  identity.layout = StateLayout::opaque;
+  const auto good = encode(identity);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    auto json = good;
+    const auto at = json.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    json.replace(at, from.size(), to);
+    return fault_of(FileBuilder{}.record("IDNT", true, json).end().text());
+  };
+  EXPECT_EQ(with("\"tool\"", "\"tool\""), "");
+  EXPECT_EQ(with("{\"tool\"", "{\"new\":[1,{}],\"tool\""), "");
+  EXPECT_THAT(with("\"host\"", "\"most\""), HasSubstr("\"host\" is missing"));
+  EXPECT_THAT(with("\"alpha\"", "7"), HasSubstr("\"host\" is no text"));
+  EXPECT_THAT(with("\"alpha\"", "\"" + std::string(1025, 'a') + "\""), HasSubstr("too long"));
+  EXPECT_THAT(with("\"alpha\"", "\"\\u001b[2J\""), HasSubstr("control characters"));
+  EXPECT_THAT(with("\"alpha\"", "\"\\u009b2J\""), HasSubstr("control characters"));
+  EXPECT_THAT(with("\"simulated\":true", "\"simulated\":1"), HasSubstr("neither true nor false"));
+  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":-1"), HasSubstr("no unsigned number"));
+  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":1.0"), HasSubstr("no unsigned number"));
+  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":65536"), HasSubstr("out of range"));
+  EXPECT_THAT(with("\"layout\":\"opaque\"", "\"layout\":\"tar\""), HasSubstr("layout"));
+  EXPECT_THAT(with("01234567-", "0123456-"), HasSubstr("no UUID"));
+  EXPECT_THAT(with("\"formats\":{", "\"formats\":[],\"more\":{"), HasSubstr("no object"));
+}
+
+TEST_F(Damage, EveryMemberOfTheEndIsChecked) {
+  FileBuilder file;
+  const auto good = encode(file.identity(3).chunk("uvw").right_end());
+  const auto with = [&](const std::string& from, const std::string& to) {
+    auto json = good;
+    json.replace(json.find(from), from.size(), to);
+    auto whole = file;
+    return fault_of(whole.record("DONE", true, json).text());
+  };
+  EXPECT_EQ(with("sha256", "sha256"), "");
+  EXPECT_THAT(with("\"sha256\":\"", "\"sha256\":\"0"), HasSubstr("no digest"));
+  EXPECT_THAT(with("\"size\":3", "\"size\":4"), HasSubstr("the end says 4 bytes"));
+  EXPECT_THAT(with("\"chunks\":1", "\"chunks\":null"), HasSubstr("no unsigned number"));
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

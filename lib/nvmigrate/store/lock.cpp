@@ -39,7 +39,11 @@ bool is_current(Io& io, int fd, const std::string& path) {
   struct stat ours {};
   struct stat named {};
   if (io.fstat(fd, ours) != 0) throw OsError(errno, "look at", path);
-  return io.lstat(path, named) == 0 && named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+  if (io.lstat(path, named) == 0) {
+    return named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+  }
+  if (errno != ENOENT) throw OsError(errno, "look at", path);
+  return false;
 }
 
 /// `pid 4711 (export)`, as far as the holder has written it.

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/store/folders.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "nvmigrate/base/error.h"
+#include "tests/support/error_of.h"
+#include "tests/support/faulty_io.h"
+#include "tests/support/temporary_folder.h"
+
+namespace nvmigrate {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::put;
+using testing::HasSubstr;
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+std::function<const char*(const char*)> environment(Variables values) {
+  return [values = std::move(values)](const char* name) -> const char* {
+    for (const auto& [each, value] : values) {
+      if (each == name) return value.c_str();
+    }
+    return nullptr;
+  };
+}
+
+TEST(DefaultFolders, OfRootAreThoseOfTheSystem) {
+  const auto folders = default_folders(environment({{"HOME", "/root"}}), true);
+  EXPECT_EQ(folders.state, "/var/lib/nvmigrate");
+  EXPECT_EQ(folders.run, "/run/nvmigrate");
+  EXPECT_EQ(folders.sim, "/var/lib/nvmigrate/sim");
+}
+
+TEST(DefaultFolders, OfAUserAreThoseOfXdg) {
+  const auto folders = default_folders(
+      environment({{"XDG_STATE_HOME", "/s"}, {"XDG_RUNTIME_DIR", "/r"}, {"HOME", "/h"}}), false);
+  EXPECT_EQ(folders.state, "/s/nvmigrate");
+  EXPECT_EQ(folders.run, "/r/nvmigrate");
+  EXPECT_EQ(folders.sim, "/s/nvmigrate/sim");
+}
+
+TEST(DefaultFolders, FallBackOnTheHomeFolder) {
+  const auto folders = default_folders(
+      environment({{"HOME", "/h"}, {"XDG_STATE_HOME", "relative"}, {"XDG_RUNTIME_DIR", ""}}),
+      false);
+  EXPECT_EQ(folders.state, "/h/.local/state/nvmigrate");
+  EXPECT_EQ(folders.run, "/h/.local/state/nvmigrate/run");
+}
+
+TEST(DefaultFolders, VariablesOfOurOwnOverride) {
+  const auto overrides = environment(
+      {{"NVMIGRATE_STATE_DIR", "/a"}, {"NVMIGRATE_RUN_DIR", "/b"}, {"NVMIGRATE_SIM_DIR", "/c"}});
+  for (const bool root : {false, true}) {
+    const auto folders = default_folders(overrides, root);
+    EXPECT_EQ(folders.state + folders.run + folders.sim, "/a/b/c");
+  }
+}
+
+TEST(DefaultFolders, RefuseRelativeOverridesAndNoHome) {
+  EXPECT_THAT(error_of(
+                  [] {
+                    default_folders(environment({{"NVMIGRATE_RUN_DIR", "x"}}), true);
+                  },
+                  ExitStatus::usage),
+              HasSubstr("NVMIGRATE_RUN_DIR"));
+  EXPECT_THAT(error_of([] { default_folders(environment({}), false); }, ExitStatus::usage),
+              HasSubstr("NVMIGRATE_STATE_DIR"));
+}
+
+/// Says that everything belongs to somebody else.
+class ForeignIo : public test::FaultyIo {
+ public:
+  using FaultyIo::FaultyIo;
+  int lstat(const std::string& path, struct stat& about) override {
+    const int result = FaultyIo::lstat(path, about);
+    about.st_uid = ::geteuid() + 1;
+    return result;
+  }
+};
+
+class PrivateTest : public testing::Test {
+ protected:
+  test::TemporaryFolder folder;
+  SystemIo system;
+  test::FaultyIo io{system};
+  std::string path = folder / "a/b/state";
+};
+
+TEST_F(PrivateTest, FoldersAreMadeWithTheirParentsForTheirOwnerAlone) {
+  make_private_folder(io, path);
+  EXPECT_TRUE(check_private(io, path));
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_all);
+  make_private_folder(io, path);
+  EXPECT_EQ(io.calls_of("mkdir"), 3U);
+}
+
+TEST_F(PrivateTest, WhatIsMissingIsNoError) {
+  EXPECT_FALSE(check_private(io, path));
+  EXPECT_EQ(read_private(io, path), std::nullopt);
+}
+
+TEST_F(PrivateTest, SymbolicLinksAreRefused) {
+  fs::create_directories(folder / "elsewhere");
+  fs::create_directory_symlink(folder / "elsewhere", folder / "link");
+  EXPECT_THAT(error_of([&] { make_private_folder(io, folder / "link"); }, ExitStatus::refused),
+              HasSubstr("symbolic link"));
+  put(folder / "elsewhere/file", "text");
+  fs::create_symlink(folder / "elsewhere/file", folder / "other");
+  error_of([&] { read_private(io, folder / "other"); }, ExitStatus::refused);
+}
+
+TEST_F(PrivateTest, WhatBelongsToOthersIsRefused) {
+  make_private_folder(io, path);
+  put(path + "/file", "text");
+  ForeignIo foreign(system);
+  EXPECT_THAT(error_of([&] { make_private_folder(foreign, path); }, ExitStatus::refused),
+              HasSubstr("belongs to user " + std::to_string(::geteuid() + 1)));
+  error_of([&] { check_private(foreign, path); }, ExitStatus::refused);
+  error_of([&] { read_private(foreign, path + "/file"); }, ExitStatus::refused);
+}
+
+TEST_F(PrivateTest, WhatOthersMayWriteIsRefused) {
+  make_private_folder(io, path);
+  fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
+  EXPECT_THAT(error_of([&] { check_private(io, path); }, ExitStatus::refused),
+              HasSubstr("others may write"));
+}
+
+TEST_F(PrivateTest, OnlyFoldersAreFoldersAndFilesFiles) {
+  put(folder / "file", "text");
+  EXPECT_THAT(error_of([&] { make_private_folder(io, folder / "file"); }, ExitStatus::refused),
+              HasSubstr("no folder"));
+  EXPECT_THAT(error_of([&] { read_private(io, folder.path()); }, ExitStatus::refused),
+              HasSubstr("no regular file"));
+}
+
+TEST_F(PrivateTest, EveryFailureNamesThePath) {
+  io.fail_kind("mkdir", EROFS);
+  EXPECT_THAT(error_of([&] { make_private_folder(io, path); }, ExitStatus::io),
+              HasSubstr(folder / "a"));
+  io.heal();
+  io.fail_kind("lstat", EIO);
+  EXPECT_THAT(error_of([&] { make_private_folder(io, path); }, ExitStatus::io), HasSubstr(path));
+}
+
+TEST_F(PrivateTest, AFileThatGoesWhileItIsReadIsNoError) {
+  put(folder / "file", "text");
+  io.fail_kind("open", ENOENT);
+  EXPECT_EQ(read_private(io, folder / "file"), std::nullopt);
+}
+
+TEST_F(PrivateTest, FilesAreReadWholeAndBounded) {
+  put(folder / "file", std::string(100'000, 'x'));
+  EXPECT_EQ(read_private(io, folder / "file").value_or("").size(), 100'000U);
+  fs::resize_file(folder / "file", (std::size_t{16} << 20U) + 1);
+  EXPECT_THAT(error_of([&] { read_private(io, folder / "file"); }, ExitStatus::io),
+              HasSubstr("longer than"));
+}
+
+TEST(FileNameOf, KeepsPlainLettersAndEscapesTheRest) {
+  EXPECT_EQ(file_name_of("nqn.2019-08.org_x"), "nqn.2019-08.org_x");
+  EXPECT_EQ(file_name_of("nqn.x:a/b c"), "nqn.x%3aa%2fb%20c");
+  EXPECT_EQ(file_name_of("../etc"), "%2e.%2fetc");
+  EXPECT_EQ(file_name_of(std::string("a\0b", 3)), "a%00b");
+  EXPECT_EQ(file_name_of("\xff"), "%ff");
+}
+
+TEST(FileNameOf, IsNeverEmptyNorTooLongNorTheSame) {
+  EXPECT_EQ(file_name_of(""), "%");
+  const std::string begin(222, '/');
+  EXPECT_LT(file_name_of(begin + "a").size(), 200U);
+  EXPECT_NE(file_name_of(begin + "a"), file_name_of(begin + "b"));
+}
+
+}  // namespace
+}  // namespace nvmigrate

@@ -38,6 +38,13 @@ class Store {
     return answer;
   }
 
+  /// Does to a copy what change() would do to the subsystem. \return what `act` returns
+  template <typename Act>
+  auto rehearse(Act&& act) {
+    Subsystem copy = *read();
+    return std::forward<Act>(act)(copy);
+  }
+
   /// \throws refused when there is one already
   void create(const Parameters& parameters);
   /// As create, but without effect when there is one.

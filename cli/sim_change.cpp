@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "cli/commands_table.h"
+#include "cli/sim_words.h"
+#include "plugins/sim/host.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+struct ChangeSimOptions {
+  std::string name;
+  std::optional<std::string> mount, hold, swap, partition, release, reset, object;
+  std::optional<std::string> model, firmware;
+  bool dry_run = false;
+};
+
+sim::Function& function_of(sim::Subsystem& now, const sim::Place& place, const std::string& id) {
+  return now.functions[now.named(id, place.controlling).id];
+}
+
+void use(sim::Subsystem& now, const sim::Place& place, const std::string& id,
+         const sim::HostUse& use) {
+  auto& function = function_of(now, place, id);
+  if (function.driver != "nvme") {
+    throw refused("use the namespaces of " + id + " of sim:" + now.name +
+                  ": the host's nvme driver does not have it");
+  }
+  if (std::find(function.uses.begin(), function.uses.end(), use) == function.uses.end()) {
+    function.uses.push_back(use);
+  }
+}
+
+void apply_uses(sim::Subsystem& now, const sim::Place& place, const ChangeSimOptions& options) {
+  const auto object = options.object.value_or("");
+  if (options.mount) use(now, place, *options.mount, {.kind = "mount", .object = object});
+  if (options.hold) use(now, place, *options.hold, {.kind = "hold", .object = object});
+  if (options.swap) use(now, place, *options.swap, {.kind = "swap", .object = ""});
+  if (options.partition) use(now, place, *options.partition, {.kind = "partition", .object = ""});
+  if (options.release) function_of(now, place, *options.release).uses.clear();
+}
+
+void apply(sim::Subsystem& now, const sim::Place& place, const ChangeSimOptions& options) {
+  apply_uses(now, place, options);
+  if (options.reset) sim::reset_function(now, function_of(now, place, *options.reset));
+  if (options.model) now.parameters.model = *options.model;
+  if (options.firmware) now.parameters.firmware = *options.firmware;
+  now.parameters = sim::completed(now.parameters, now.name);
+}
+
+void check(const ChangeSimOptions& options) {
+  const bool needs_object = options.mount.has_value() || options.hold.has_value();
+  if (options.mount && options.hold) throw usage_error("give one of --mount and --hold at a time");
+  if (needs_object && !options.object) {
+    throw usage_error(
+        options.mount ? "--mount needs an ID and where" : "--hold needs an ID and by what",
+        options.mount ? "--mount vf1 /srv" : "--hold vf1 dm-0");
+  }
+  if (!needs_object && options.object) {
+    throw usage_error("'" + *options.object + "' belongs to no --mount and no --hold");
+  }
+  const bool any = needs_object || options.swap || options.partition || options.release ||
+                   options.reset || options.model || options.firmware;
+  if (!any) throw usage_error("say what to change", "see: nvmigrate sim change --help");
+}
+
+Outcome change(const Context& context, const ChangeSimOptions& options) {
+  check(options);
+  const auto place = sim_place(options.name);
+  sim::Store store(context.folders().sim, place.name);
+  const bool changed =
+      change_sim(store, options.dry_run, [&](sim::Subsystem& now) { apply(now, place, options); });
+  return sim_outcome("sim:" + place.name, options.dry_run, changed, "changed");
+}
+
+}  // namespace
+
+Runner declare_sim_change(Options& options) {
+  const auto chosen = std::make_shared<ChangeSimOptions>();
+  options.positional("NAME", chosen->name, "Simulated subsystem", Offer::device);
+  options.optional_positional("OBJECT", chosen->object,
+                              "Where --mount mounts, or what --hold is held by");
+  options.text("--mount", chosen->mount, "Mount the namespace of a function on OBJECT", "ID");
+  options.text("--hold", chosen->hold, "Let OBJECT, such as dm-0, hold the namespace", "ID");
+  options.text("--swap", chosen->swap, "Use the namespace as swap", "ID");
+  options.text("--partition", chosen->partition, "Open a partition of the namespace", "ID");
+  options.text("--release", chosen->release, "End all uses of the namespace", "ID");
+  options.text("--reset", chosen->reset, "Reset a function, also the controlling one", "ID");
+  options.text("--model", chosen->model, "Another model", "TEXT");
+  options.text("--firmware", chosen->firmware, "Another firmware revision", "TEXT");
+  options.flag("-n,--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  return [chosen](Context& context) { return change(context, *chosen); };
+}
+
+}  // namespace nvmigrate::cli

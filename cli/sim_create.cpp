@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/commands_table.h"
+#include "cli/sim_words.h"
+#include "nvmigrate/base/numbers.h"
+#include "plugins/sim/sim.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+constexpr std::uint64_t u16_max = 0xFFFF;
+
+struct CreateOptions {
+  std::string name, personality = "spec";
+  std::optional<std::uint64_t> vfs_total, controlling, others, secondaries;
+  std::optional<std::uint64_t> vq, vi, vq_max, vi_max, grain, reset_ms, seed;
+  std::optional<std::uint64_t> state_size, mdts;
+  bool vendor = false, standard_only = false;
+  bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
+  std::vector<std::string> vendor_uuids;
+  std::optional<std::string> versions, variant_driver, model, firmware, nqn;
+  bool dry_run = false;
+};
+
+template <typename T, typename V>
+void put(T& into, const std::optional<V>& value) {
+  if (value) into = static_cast<T>(*value);
+}
+
+std::vector<Uuid> uuids_of(const std::vector<std::string>& texts) {
+  std::vector<Uuid> uuids;
+  for (const auto& text : texts) {
+    const auto uuid = parse_uuid(text);
+    if (!uuid) throw usage_error("--vendor-uuid: '" + text + "' is no UUID");
+    uuids.push_back(*uuid);
+  }
+  return uuids;
+}
+
+std::vector<std::uint16_t> versions_of(const std::string& list) {
+  std::vector<std::uint16_t> versions;
+  std::size_t from = 0;
+  while (from <= list.size()) {
+    const auto to = std::min(list.find(',', from), list.size());
+    const auto version = parse_number(list.substr(from, to - from));
+    if (!version || *version > u16_max) {
+      throw usage_error("--versions: '" + list + "' is no list of versions, such as 0,1");
+    }
+    versions.push_back(static_cast<std::uint16_t>(*version));
+    from = to + 1;
+  }
+  return versions;
+}
+
+void put_counts(sim::Parameters& p, const CreateOptions& options) {
+  put(p.vfs_total, options.vfs_total);
+  put(p.controlling, options.controlling);
+  put(p.others, options.others);
+  put(p.secondaries, options.secondaries);
+  if (options.vq) p.vq = static_cast<std::uint32_t>(*options.vq);
+  if (options.vi) p.vi = static_cast<std::uint32_t>(*options.vi);
+  put(p.vq_max, options.vq_max);
+  put(p.vi_max, options.vi_max);
+  put(p.grain, options.grain);
+  put(p.reset_ms, options.reset_ms);
+  put(p.seed, options.seed);
+}
+
+void put_formats(sim::Parameters& p, const CreateOptions& options) {
+  const bool asks_vendor = options.vendor || !options.vendor_uuids.empty();
+  if (asks_vendor && options.standard_only) {
+    throw usage_error("--standard-only has no vendor state");
+  }
+  if (asks_vendor && options.personality == "emulator") {
+    throw usage_error("the emulator has no vendor state");
+  }
+  p.vendor = !options.standard_only;
+  p.state_size = options.state_size;
+  p.vendor_uuids = uuids_of(options.vendor_uuids);
+  if (options.versions) p.versions = versions_of(*options.versions);
+  p.renumber_formats = options.renumber_formats;
+}
+
+sim::Parameters parameters_of(const CreateOptions& options) {
+  sim::Parameters p;
+  p.personality =
+      options.personality == "spec" ? sim::Personality::spec : sim::Personality::emulator;
+  p.migration = !options.no_migration;
+  p.mdts = options.mdts;
+  p.iommu = !options.no_iommu;
+  p.shared_groups = options.shared_group;
+  put(p.variant_driver, options.variant_driver);
+  put(p.model, options.model);
+  put(p.firmware, options.firmware);
+  put(p.nqn, options.nqn);
+  put_counts(p, options);
+  put_formats(p, options);
+  return p;
+}
+
+Outcome create(const Context& context, const CreateOptions& options) {
+  const std::string name = sim_name(options.name);
+  const auto parameters = sim::completed(parameters_of(options), name);
+  if (!options.dry_run) {
+    sim::create(context.folders(), name, parameters);
+  } else if (sim::Store(context.folders().sim, name).exists()) {
+    throw refused("create the simulated subsystem " + name + ": there is one already",
+                  "remove it first: nvmigrate sim destroy " + name);
+  }
+  auto outcome = sim_outcome("sim:" + name, options.dry_run, true,
+                             "created, " + std::to_string(parameters.vfs_total) + " VFs, " +
+                                 std::string(to_string(parameters.personality)));
+  outcome.document["subsystem_nqn"] = parameters.nqn;
+  outcome.document["personality"] = to_string(parameters.personality);
+  return outcome;
+}
+
+void declare_counts(Options& options, CreateOptions& chosen) {
+  options.number("--vfs-total", chosen.vfs_total, "VFs of each controlling function [8]", 0, 10000);
+  options.number("--controlling", chosen.controlling, "Controlling functions [1]", 1, 16);
+  options.number("--others", chosen.others, "Controllers that are no VFs [0]", 0, 10000);
+  options.number("--secondaries", chosen.secondaries, "Secondary controllers that are no VFs [0]",
+                 0, 10000);
+  options.number("--vq", chosen.vq, "Flexible queues, 0 for none [8 a VF]", 0, 1U << 20U);
+  options.number("--vi", chosen.vi, "Flexible interrupts, 0 for none [4 a VF]", 0, 1U << 20U);
+  options.number("--vq-max", chosen.vq_max, "Most queues of one VF [16]", 0, u16_max);
+  options.number("--vi-max", chosen.vi_max, "Most interrupts of one VF [8]", 0, u16_max);
+  options.number("--grain", chosen.grain, "Resources are granted in multiples of it [1]", 1,
+                 u16_max);
+}
+
+void declare_formats(Options& options, CreateOptions& chosen) {
+  options.choice("--personality", chosen.personality, {"spec", "emulator"},
+                 "Whose behaviour it has");
+  options.size("--state-size", chosen.state_size, "Size of a whole state, a multiple of 4");
+  options.flag("--vendor", chosen.vendor, "With vendor state, which is the default");
+  options.flag("--standard-only", chosen.standard_only, "Without vendor state");
+  options.texts("--vendor-uuid", chosen.vendor_uuids, "A vendor format", "UUID");
+  options.text("--versions", chosen.versions, "Versions of the NVMe state [0]", "LIST");
+  options.flag("--renumber-formats", chosen.renumber_formats,
+               "Every second controlling function numbers the formats backwards");
+  options.size("--mdts", chosen.mdts, "Most data of one command, 0 for no limit [512K]");
+  options.flag("--no-migration", chosen.no_migration, "Without host-managed live migration");
+}
+
+void declare_host(Options& options, CreateOptions& chosen) {
+  options.flag("--no-iommu", chosen.no_iommu, "Without an IOMMU");
+  options.flag("--shared-group", chosen.shared_group, "Two VFs each share an IOMMU group");
+  options.text("--variant-driver", chosen.variant_driver, "A vfio variant driver that claims VFs",
+               "NAME");
+  options.number("--reset-ms", chosen.reset_ms, "Milliseconds that a function reset takes [0]", 0,
+                 60000);
+  options.text("--model", chosen.model, "Model", "TEXT");
+  options.text("--firmware", chosen.firmware, "Firmware revision", "TEXT");
+  options.text("--nqn", chosen.nqn, "NQN of the subsystem", "NQN");
+  options.number("--seed", chosen.seed, "What its guests do follows from it [1]", 0, ~0ULL);
+}
+
+}  // namespace
+
+Runner declare_sim_create(Options& options) {
+  const auto chosen = std::make_shared<CreateOptions>();
+  options.positional("NAME", chosen->name, "Its name; the device is then sim:NAME");
+  declare_counts(options, *chosen);
+  declare_formats(options, *chosen);
+  declare_host(options, *chosen);
+  options.flag("-n,--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  return [chosen](Context& context) { return create(context, *chosen); };
+}
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/commands_table.h"
+#include "cli/sim_words.h"
+#include "plugins/sim/sim.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+struct GuestOptions {
+  std::string device, id;
+  std::optional<std::uint64_t> queues;
+  bool empty = false, dry_run = false;
+
+  void declare(Options& options) {
+    options.positional("DEVICE", device, "Controlling function, sim:NAME", Offer::device);
+    options.positional("ID", id, "Controlled function", Offer::functions);
+    options.flag("-n,--dry-run", dry_run, "Say what would be done, and do nothing");
+  }
+};
+
+Outcome outcome_of(const GuestOptions& options, std::uint16_t cntlid, bool changed,
+                   const std::string& text) {
+  auto outcome = sim_outcome(options.device, options.dry_run, changed, text);
+  outcome.document["cntlid"] = cntlid;
+  outcome.document["function"] = options.id;
+  return outcome;
+}
+
+std::optional<unsigned> pairs_of(const GuestOptions& options) {
+  if (options.empty && options.queues.value_or(0) != 0) {
+    throw usage_error("--empty has no I/O queues, --queues has some");
+  }
+  if (options.empty) return 0U;
+  if (!options.queues) return std::nullopt;
+  return static_cast<unsigned>(*options.queues);
+}
+
+Outcome start(const Context& context, const GuestOptions& options) {
+  const auto pairs = pairs_of(options);
+  const auto place = sim::place_of(options.device);
+  sim::Store store(context.folders().sim, place.name);
+  std::uint16_t cntlid = 0;
+  const bool changed = change_sim(store, options.dry_run, [&](sim::Subsystem& now) {
+    cntlid = now.named(options.id, place.controlling).id;
+    sim::start_guest(now, now.functions[cntlid], pairs);
+  });
+  return outcome_of(options, cntlid, changed, "given " + options.id + " a guest");
+}
+
+Outcome stop(const Context& context, const GuestOptions& options) {
+  const auto place = sim::place_of(options.device);
+  sim::Store store(context.folders().sim, place.name);
+  std::uint16_t cntlid = 0;
+  const bool changed = change_sim(store, options.dry_run, [&](sim::Subsystem& now) {
+    cntlid = now.named(options.id, place.controlling).id;
+    if (now.functions[cntlid].guest) sim::reset(now.functions[cntlid]);
+  });
+  return outcome_of(options, cntlid, changed, "taken the guest from " + options.id);
+}
+
+}  // namespace
+
+Runner declare_sim_guest_start(Options& options) {
+  const auto chosen = std::make_shared<GuestOptions>();
+  chosen->declare(options);
+  options.number("--queues", chosen->queues, "I/O queue pairs [up to 2]", 0, 0xFFFF);
+  options.flag("--empty", chosen->empty,
+               "Enabled without I/O queues, as a VMM prepares a destination");
+  return [chosen](Context& context) { return start(context, *chosen); };
+}
+
+Runner declare_sim_guest_stop(Options& options) {
+  const auto chosen = std::make_shared<GuestOptions>();
+  chosen->declare(options);
+  return [chosen](Context& context) { return stop(context, *chosen); };
+}
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/commands_table.h"
+#include "cli/sim_words.h"
+#include "cli/table.h"
+#include "nvmigrate/base/numbers.h"
+#include "plugins/sim/answers.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+std::string guest_word(const sim::Function& function) {
+  if (function.suspended()) return function.loaded ? "loaded" : "suspended";
+  return function.guest ? "running" : "";
+}
+
+std::string driver_word(const sim::Function& function) { return function.driver.value_or(""); }
+
+Json json_of(const sim::Subsystem& subsystem, const sim::Function& function) {
+  const bool present = subsystem.present(function);
+  Json json{{"cntlid", function.id},
+            {"kind", to_string(function.kind)},
+            {"vfn", function.vfn},
+            {"address", present ? Json(subsystem.address_of(function)) : Json()},
+            {"online", function.online},
+            {"queues", function.vq},
+            {"interrupts", function.vi},
+            {"driver", function.driver ? Json(*function.driver) : Json()},
+            {"suspended", function.suspended()},
+            {"loaded", function.loaded.has_value()},
+            {"guest", function.guest.has_value()}};
+  json["uses"] = Json::array();
+  for (const auto& use : function.uses) {
+    json["uses"].push_back({{"kind", use.kind}, {"object", use.object}});
+  }
+  return json;
+}
+
+Json formats_of(const sim::Parameters& p) {
+  Json vendors = Json::array();
+  for (const auto& uuid : p.vendor_uuids)
+    vendors.push_back(nvmigrate::to_string(uuid));
+  return {{"versions", p.versions},
+          {"vendors", std::move(vendors)},
+          {"renumbered", p.renumber_formats},
+          {"state_size", p.state_size ? Json(*p.state_size) : Json()}};
+}
+
+Json document_of(const sim::Subsystem& subsystem) {
+  const auto& p = subsystem.parameters;
+  Json functions = Json::array();
+  for (const auto& function : subsystem.functions) {
+    functions.push_back(json_of(subsystem, function));
+  }
+  Json owners = Json::array();
+  for (const auto& [node, owner] : subsystem.owners) {
+    owners.push_back({{"node", node}, {"user", owner.first}, {"group", owner.second}});
+  }
+  return {{"device", "sim:" + subsystem.name},
+          {"simulated", true},
+          {"subsystem_nqn", p.nqn},
+          {"model", p.model},
+          {"firmware", p.firmware},
+          {"personality", to_string(p.personality)},
+          {"migration", p.migration},
+          {"max_transfer", *p.mdts},
+          {"seed", p.seed},
+          {"formats", formats_of(p)},
+          {"changes", subsystem.generation},
+          {"functions", std::move(functions)},
+          {"node_owners", std::move(owners)}};
+}
+
+std::string text_of(const sim::Subsystem& subsystem) {
+  const auto& p = subsystem.parameters;
+  Description about;
+  about.add("subsystem", "sim:" + subsystem.name + " (simulated)");
+  about.add("nqn", p.nqn);
+  about.add("model", p.model + ", firmware " + p.firmware);
+  about.add("personality", std::string(to_string(p.personality)));
+  about.add("migration", p.migration ? "yes" : "no");
+  about.add("max transfer", *p.mdts == 0 ? "no limit" : format_size(*p.mdts));
+  about.add("state size", p.state_size ? format_size(*p.state_size) : "");
+  Table table{{"ID", "KIND", "VF", "ADDRESS", "STATE", "VQ", "VI", "DRIVER", "GUEST"}};
+  for (const auto& function : subsystem.functions) {
+    const bool secondary = function.is_secondary();
+    table.add({std::to_string(function.id), std::string(to_string(function.kind)),
+               function.vfn == 0 ? "" : std::to_string(function.vfn),
+               subsystem.present(function) ? subsystem.address_of(function) : "",
+               function.online ? "online" : "offline", secondary ? std::to_string(function.vq) : "",
+               secondary ? std::to_string(function.vi) : "", driver_word(function),
+               guest_word(function)});
+  }
+  return about.text() + "\n" + table.text();
+}
+
+}  // namespace
+
+Runner declare_sim_show(Options& options) {
+  const auto name = std::make_shared<std::string>();
+  options.positional("NAME", *name, "Simulated subsystem", Offer::device);
+  return [name](Context& context) {
+    sim::Store store(context.folders().sim, sim_place(*name).name);
+    const auto subsystem = store.read();
+    return Outcome{.document = document_of(*subsystem), .text = text_of(*subsystem)};
+  };
+}
+
+}  // namespace nvmigrate::cli

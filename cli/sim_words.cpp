@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/sim_words.h"
+
+namespace nvmigrate::cli {
+
+sim::Place sim_place(const std::string& word) {
+  return sim::place_of(word.starts_with("sim:") ? word : "sim:" + word);
+}
+
+std::string sim_name(const std::string& word) {
+  auto place = sim_place(word);
+  if (word.find('/') != std::string::npos) {
+    throw usage_error("'" + word + "' is a controlling function, not a whole subsystem",
+                      "give " + place.name);
+  }
+  return place.name;
+}
+
+bool change_sim(sim::Store& store, bool dry_run, const std::function<void(sim::Subsystem&)>& act) {
+  const auto compared = [&](sim::Subsystem& now) {
+    const auto before = now;
+    act(now);
+    return now != before;
+  };
+  return dry_run ? store.rehearse(compared) : store.change(compared);
+}
+
+Outcome sim_outcome(const std::string& device, bool dry_run, bool changed,
+                    const std::string& text) {
+  Outcome outcome;
+  outcome.document = {{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
+  if (!changed) {
+    outcome.text = device + ": nothing to change\n";
+  } else {
+    outcome.text = device + ": " + (dry_run ? "would have " : "") + text + "\n";
+  }
+  return outcome;
+}
+
+void add_queues(Json& json, const sim::Queues& queues) {
+  json["submission_queues"] = Json::array();
+  json["completion_queues"] = Json::array();
+  for (const auto& queue : queues.submission) {
+    json["submission_queues"].push_back({{"id", queue.id},
+                                         {"entries", queue.size + 1},
+                                         {"completion_queue", queue.cq_id},
+                                         {"head", queue.head},
+                                         {"tail", queue.tail}});
+  }
+  for (const auto& queue : queues.completion) {
+    json["completion_queues"].push_back({{"id", queue.id},
+                                         {"entries", queue.size + 1},
+                                         {"head", queue.head},
+                                         {"tail", queue.tail},
+                                         {"phase", queue.phase() ? 1 : 0}});
+  }
+}
+
+}  // namespace nvmigrate::cli

@@ -95,7 +95,6 @@ TEST_F(AtomicFileTest, AFailureAtAnyStepLeavesTheOldOrTheNewWhole) {
     put(path, "old");
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, EIO);
-    EXPECT_THAT(faulty.calls(), 0U);
     try {
       write_file(faulty, path, "new");
     } catch (const OsError& error) {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
+#include "plugins/nvme/nvme_backend.h"
+#include "tests/plugins/nvme/target.h"
+#include "tests/support/error_of.h"
+#include "tests/support/memory_streams.h"
+
+namespace nvmigrate::nvme {
+namespace {
+
+using test::error_of;
+using test::state_of;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::size_t chunk = 8192;
+
+class NvmeSaveTest : public testing::Test {
+ protected:
+  void save() { NvmeBackend(target.port, BackendOptions{.chunk_limit = chunk}).save(5, {}, sink); }
+  std::string failure() {
+    return error_of([&] { save(); }, ExitStatus::device);
+  }
+  /// What the device says of the suspension at the `number`th command, in DW0.
+  void run_on_at(std::size_t number) {
+    target.fault = [this, number](std::size_t at,
+                                  const AdminCommand& command) -> std::optional<AdminCompletion> {
+      if (at != number) return std::nullopt;
+      const auto offset = command.cdw12;
+      test::ScriptedPort::copy({target.state.begin() + offset, target.state.end()},
+                               command.from_device);
+      if (offset == 0) command.from_device[2] = std::byte{0};
+      return AdminCompletion{{0}, 0, 0};
+    };
+  }
+  void impossible(const std::function<void(wire::StateHeader&)>& change, const char* why) {
+    target.state = state_of(104);
+    test::change_header(target.state, change);
+    sink = test::MemorySink();
+    EXPECT_THAT(failure(), AllOf(HasSubstr("read the state of controller 5"), HasSubstr(why)));
+    EXPECT_EQ(sink.announced, std::nullopt);
+  }
+
+  test::Target target;
+  test::MemorySink sink;
+};
+
+TEST_F(NvmeSaveTest, ReadsTheHeaderThenTheWholeUnchanged) {
+  save();
+  EXPECT_EQ(sink.announced, 104U);
+  EXPECT_EQ(sink.bytes, target.state);
+  const auto sent = target.sent();
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(sent[0].command.opcode, 0x42);
+  EXPECT_EQ(sent[0].command.cdw10, 0x00010000U);
+  EXPECT_EQ(sent[0].command.cdw11, 0x00000005U);
+  EXPECT_EQ(sent[0].command.cdw15, 0x0BU);
+  EXPECT_EQ(sent[1].command.cdw12, 0U);
+  EXPECT_EQ(sent[1].command.cdw15, 0x19U);
+}
+
+TEST_F(NvmeSaveTest, EverySizeComesWholeAndNoCommandReadsAtItsEnd) {
+  for (const std::size_t size : {std::size_t{48}, std::size_t{52}, chunk - 4, chunk, chunk + 4,
+                                 3 * chunk, 10 * chunk + 52}) {
+    target.state = state_of(size);
+    for (const bool tells : {true, false}) {
+      target.tells_in_dw0 = tells;
+      sink = test::MemorySink();
+      save();
+      EXPECT_EQ(sink.bytes, target.state) << size;
+    }
+  }
+  for (const auto& sent : target.sent()) {
+    EXPECT_LE(sent.command.cdw15 + 1, chunk / 4);
+    EXPECT_LT(sent.command.cdw12, 10 * chunk + 52);
+  }
+}
+
+TEST_F(NvmeSaveTest, ASinkMayGiveLessRoomThanWanted) {
+  target.state = state_of(3 * chunk);
+  sink = test::MemorySink(4098);
+  save();
+  EXPECT_EQ(sink.bytes, target.state);
+}
+
+TEST_F(NvmeSaveTest, ASinkWithoutRoomIsAFaultOfTheTool) {
+  sink = test::MemorySink(3);
+  error_of([&] { save(); }, ExitStatus::internal);
+}
+
+TEST_F(NvmeSaveTest, TheHeaderIsReadAgainWhereTheDeviceTellsInItAlone) {
+  target.state = state_of(3 * chunk);
+  target.tells_in_dw0 = false;
+  save();
+  ASSERT_THAT(target.sent(), SizeIs(5));
+  EXPECT_EQ(target.sent().back().command.cdw15, 0x0BU);
+}
+
+TEST_F(NvmeSaveTest, TheHeaderIsNotReadAgainWithoutNeed) {
+  target.state = state_of(3 * chunk);
+  save();
+  EXPECT_THAT(target.sent(), SizeIs(4));
+  target.state = state_of(chunk);
+  target.tells_in_dw0 = false;
+  save();
+  EXPECT_THAT(target.sent(), SizeIs(4 + 2));
+}
+
+TEST_F(NvmeSaveTest, AFunctionThatRunsAtAnyCommandIsRefused) {
+  target.state = state_of(3 * chunk);
+  for (std::size_t number = 0; number < 4; ++number) {
+    run_on_at(target.sent().size() + number);
+    sink = test::MemorySink();
+    EXPECT_THAT(failure(), HasSubstr("controller 5 was not suspended while its state was read"))
+        << number;
+  }
+}
+
+TEST_F(NvmeSaveTest, AFunctionThatRunsAtTheEndIsRefusedWhereOnlyTheHeaderTells) {
+  target.state = state_of(3 * chunk);
+  target.tells_in_dw0 = false;
+  for (const std::size_t number : {0U, 1U, 4U}) {
+    run_on_at(target.sent().size() + number);
+    EXPECT_THAT(failure(), HasSubstr("was not suspended")) << number;
+  }
+}
+
+TEST_F(NvmeSaveTest, NothingIsAnnouncedForAFunctionThatRuns) {
+  run_on_at(0);
+  failure();
+  EXPECT_EQ(sink.announced, std::nullopt);
+  EXPECT_THAT(sink.bytes, IsEmpty());
+}
+
+TEST_F(NvmeSaveTest, ASizeThatChangesIsRefused) {
+  target.fault = [&](std::size_t number, const AdminCommand&) -> std::optional<AdminCompletion> {
+    if (number == 1) target.state = state_of(152);
+    return std::nullopt;
+  };
+  EXPECT_THAT(failure(), HasSubstr("its size changed"));
+  EXPECT_THAT(sink.bytes, IsEmpty());
+}
+
+TEST_F(NvmeSaveTest, AHeaderThatIsNotTransferredIsNotTakenFromTheBuffer) {
+  target.fault = [](std::size_t number, const AdminCommand&) -> std::optional<AdminCompletion> {
+    if (number == 1) return AdminCompletion{{0}, 1, 0};
+    return std::nullopt;
+  };
+  EXPECT_THAT(failure(), HasSubstr("its size changed"));
+}
+
+TEST_F(NvmeSaveTest, ImpossibleHeadersAreRefusedBeforeAnythingIsAnnounced) {
+  using Header = wire::StateHeader;
+  constexpr std::uint64_t high = std::uint64_t{1} << 63U;
+  impossible([](Header& header) { header.nvmecss_high = 1; }, "beyond 64 bits");
+  impossible([](Header& header) { header.vss_high = high; }, "beyond 64 bits");
+  impossible([](Header& header) { header.nvmecss = high; }, "beyond 64 bits");
+  impossible([](Header& header) { header.vss = ~std::uint64_t{0}; }, "beyond 64 bits");
+  impossible([](Header& header) { header.nvmecss = header.vss = high / 4; }, "beyond 64 bits");
+  impossible([](Header& header) { header.nvmecss = 1; }, "8 are the least");
+  impossible([](Header& header) { header.ver = 1; }, "version 1");
+}
+
+}  // namespace
+}  // namespace nvmigrate::nvme

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
+#include "plugins/nvme/nvme_backend.h"
+#include "tests/plugins/nvme/target.h"
+#include "tests/support/error_of.h"
+
+namespace nvmigrate::nvme {
+namespace {
+
+using namespace std::chrono_literals;
+using test::error_of;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class NvmeSuspendTest : public testing::Test {
+ protected:
+  void answer(std::uint16_t status) {
+    target.fault = [status](std::size_t, const AdminCommand&) {
+      return AdminCompletion{{status}, 0, 0};
+    };
+  }
+
+  test::Target target;
+  NvmeBackend backend{target.port, BackendOptions{.suspend_timeout = 7min}};
+};
+
+TEST_F(NvmeSuspendTest, QuiesceSendsTheNotification) {
+  backend.quiesce(5);
+  EXPECT_EQ(target.sent().at(0).command.opcode, 0x41);
+  EXPECT_EQ(target.sent().at(0).command.cdw10, 0U);
+  EXPECT_EQ(target.sent().at(0).command.cdw11, 0x00000005U);
+}
+
+TEST_F(NvmeSuspendTest, FreezeSuspendsWithALongTimeOut) {
+  backend.freeze(5);
+  EXPECT_EQ(target.sent().at(0).command.cdw11, 0x00010005U);
+  EXPECT_EQ(target.sent().at(0).command.timeout, 7min);
+  EXPECT_EQ(target.sent().size(), 1U) << "no query, which would lengthen the blackout";
+}
+
+TEST_F(NvmeSuspendTest, ResumeTellsWhetherItWasFrozen) {
+  EXPECT_TRUE(backend.resume(5));
+  EXPECT_EQ(target.sent().at(0).command.cdw10, 1U);
+  answer(0x413A);
+  EXPECT_FALSE(backend.resume(5));
+}
+
+TEST_F(NvmeSuspendTest, AHalfLoadedFunctionIsNotResumed) {
+  answer(sc::command_sequence_error);
+  EXPECT_THAT(error_of([&] { backend.resume(5); }, ExitStatus::device),
+              AllOf(HasSubstr("resume controller 5"), HasSubstr("only in part")));
+}
+
+TEST_F(NvmeSuspendTest, AnUnknownControllerIsNamedWhateverTheDeviceCallsIt) {
+  for (const std::uint16_t status :
+       {sc::invalid_controller_identifier, sc::invalid_field, sc::invalid_controller_data_queue}) {
+    answer(status);
+    for (const auto& act : std::initializer_list<std::function<void()>>{
+             [&] { backend.quiesce(5); }, [&] { backend.freeze(5); }, [&] { backend.resume(5); },
+             [&] { backend.is_frozen(5, {}); }}) {
+      EXPECT_THAT(error_of(act, ExitStatus::device),
+                  AllOf(HasSubstr("controller 5: "), HasSubstr("no controller 5")));
+    }
+  }
+}
+
+TEST_F(NvmeSuspendTest, FrozenIsWhatTheCompletionOrTheHeaderSays) {
+  EXPECT_TRUE(backend.is_frozen(5, {}));
+  target.tells_in_dw0 = false;
+  EXPECT_TRUE(backend.is_frozen(5, {}));
+  test::change_header(target.state, [](wire::StateHeader& header) { header.csattr = 0; });
+  EXPECT_FALSE(backend.is_frozen(5, {}));
+  target.tells_in_dw0 = true;
+  EXPECT_TRUE(backend.is_frozen(5, {}));
+}
+
+TEST_F(NvmeSuspendTest, WhatTheKernelRefusesIsPassedOn) {
+  target.fault = [](std::size_t, const AdminCommand&) -> std::optional<AdminCompletion> {
+    throw OsError(ETIMEDOUT, "submit to", "/dev/nvme0");
+  };
+  error_of([&] { backend.freeze(5); }, ExitStatus::timed_out);
+}
+
+}  // namespace
+}  // namespace nvmigrate::nvme

@@ -17,9 +17,13 @@
 namespace nvmigrate {
 namespace {
 
+// What is wrong with a device's name fits one line, so the next step is part of the sentence.
 constexpr auto accepted_forms =
-    "name it as /dev/nvme0, nvme0 or a PCI address such as 0000:01:00.0";
-constexpr auto needs_root = "run it as root";
+    "; name it as /dev/nvme0, nvme0 or a PCI address such as 0000:01:00.0";
+
+Error not_permitted(const std::string& path) {
+  return {ExitStatus::permission, "no permission to open " + path + ": it takes root"};
+}
 
 class LinuxDevice final : public Device {
  public:
@@ -44,9 +48,8 @@ class LinuxDevice final : public Device {
 struct stat looked_at(const Sysfs& sysfs, const std::string& path) {
   struct stat about {};
   if (sysfs.io().stat(sysfs.root().path(path), about) == 0) return about;
-  if (errno == ENOENT || errno == ENOTDIR)
-    throw not_found(path + " does not exist", accepted_forms);
-  if (errno == EACCES) throw OsError(errno, "open", path, needs_root);
+  if (errno == ENOENT || errno == ENOTDIR) throw not_found(path + " does not exist");
+  if (errno == EACCES) throw not_permitted(path);
   throw OsError(errno, "open", path);
 }
 
@@ -66,15 +69,14 @@ std::string controller_behind(const Sysfs& sysfs, const std::string& path,
                            std::to_string(minor(about.st_rdev)));
   }
   if (name && controller_number(*name) && sysfs.exists("/sys/class/nvme/" + *name)) return *name;
-  throw not_found(path + " is no NVMe controller but " + kind_of(about, name.value_or("")),
-                  accepted_forms);
+  throw not_found(path + " is no NVMe controller but " + kind_of(about, name.value_or("")));
 }
 
 OpenFile opened(const Sysfs& sysfs, const std::string& path, const struct stat& expected) {
   const int fd = sysfs.io().open(sysfs.root().path(path), O_RDONLY, 0);
-  if (fd < 0 && (errno == EACCES || errno == EPERM)) throw OsError(errno, "open", path, needs_root);
+  if (fd < 0 && (errno == EACCES || errno == EPERM)) throw not_permitted(path);
   if (fd < 0 && (errno == ENODEV || errno == ENXIO)) {
-    throw OsError(errno, "open", path, "the controller is resetting, or gone");
+    throw OsError(errno, "open", path + " (the controller is resetting, or gone)");
   }
   if (fd < 0) throw OsError(errno, "open", path);
   OpenFile file(sysfs.io(), fd);
@@ -111,8 +113,7 @@ std::unique_ptr<Device> open_address(const Sysfs& sysfs, std::string address) {
   const auto function = SysfsPciBus(sysfs.io(), sysfs.root()).find(address);
   if (!function) throw not_found("there is no PCI function " + address);
   throw not_found("PCI function " + address + " " + explained(*function) +
-                      ", so that it cannot be a controlling function",
-                  "a controlling function stays with the kernel's nvme driver");
+                  ", so that it cannot be a controlling function");
 }
 
 }  // namespace
@@ -129,9 +130,9 @@ std::unique_ptr<Device> open_linux_device(Io& io, const Sysroot& root, const std
   if (device.find('/') != std::string::npos) return open_path(sysfs, device);
   if (controller_number(device)) return open_path(sysfs, "/dev/" + device);
   if (namespace_head(device)) {
-    throw not_found(device + " is a namespace, no NVMe controller", accepted_forms);
+    throw not_found(device + " is a namespace, no NVMe controller" + accepted_forms);
   }
-  throw not_found("there is no device '" + device + "'", accepted_forms);
+  throw not_found("there is no device '" + device + "'" + accepted_forms);
 }
 
 std::vector<std::string> all_linux_devices(Io& io, const Sysroot& root) {

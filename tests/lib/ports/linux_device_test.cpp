@@ -40,6 +40,7 @@ class LinuxDeviceTest : public ::testing::Test {
   void expect_not_found(const std::string& device, const std::string& sentence) {
     const auto error = failure(device);
     EXPECT_EQ(error.status(), ExitStatus::not_found) << device;
+    EXPECT_EQ(error.hint(), "") << "a second line";
     EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
     EXPECT_THAT(error.what(), HasSubstr(sentence));
   }
@@ -107,7 +108,7 @@ TEST_F(LinuxDeviceTest, AMissingDeviceIsNotFound) {
 TEST_F(LinuxDeviceTest, OtherWordsAreNotFoundAndTheFormsAreNamed) {
   for (const std::string word : {"", ".", "foo", "nvme", "nvme0n1", "nvme0c0n1", "nvme00"}) {
     expect_not_found(word, word);
-    EXPECT_THAT(failure(word).hint(), HasSubstr("0000:01:00.0"));
+    EXPECT_THAT(failure(word).what(), HasSubstr("0000:01:00.0"));
   }
 }
 
@@ -124,7 +125,7 @@ TEST_F(LinuxDeviceTest, AnAddressWithoutControllerSaysWhatIsThere) {
 TEST_F(LinuxDeviceTest, NoPermissionSaysWhatToDo) {
   io_.refuse("open", "/dev/nvme0", EACCES);
   EXPECT_EQ(failure("/dev/nvme0").status(), ExitStatus::permission);
-  EXPECT_THAT(failure("/dev/nvme0").hint(), HasSubstr("root"));
+  EXPECT_THAT(failure("/dev/nvme0").what(), HasSubstr("open /dev/nvme0: it takes root"));
   io_.refuse("stat", "/dev/nvme0", EACCES);
   EXPECT_EQ(failure("/dev/nvme0").status(), ExitStatus::permission);
 }
@@ -132,7 +133,7 @@ TEST_F(LinuxDeviceTest, NoPermissionSaysWhatToDo) {
 TEST_F(LinuxDeviceTest, OtherFailuresOfOpeningAreToldApart) {
   io_.refuse("open", "/dev/nvme0", ENODEV);
   EXPECT_EQ(failure("/dev/nvme0").status(), ExitStatus::io);
-  EXPECT_THAT(failure("/dev/nvme0").hint(), HasSubstr("resetting"));
+  EXPECT_THAT(failure("/dev/nvme0").what(), HasSubstr("resetting"));
   io_.refuse("open", "/dev/nvme0", EMFILE);
   EXPECT_EQ(failure("/dev/nvme0").status(), ExitStatus::io);
   io_.refuse("stat", "/dev/nvme0", EIO);

@@ -15,9 +15,9 @@ namespace nvmigrate {
 /// What the virtual functions of a controlling function are to be.
 struct ProvisionWish {
   unsigned vfs = 0;
-  std::optional<std::uint16_t> queues;      ///< a function; nothing: an even share
-  std::optional<std::uint16_t> interrupts;  ///< likewise
-  bool recreate = false;                    ///< existing functions may be destroyed and made again
+  std::optional<std::uint16_t> queues{};      ///< a function; nothing: an even share
+  std::optional<std::uint16_t> interrupts{};  ///< likewise
+  bool recreate = false;     ///< existing functions may be destroyed and made again
   bool allow_moved = false;  ///< even those whose state runs elsewhere since a transfer
 };
 

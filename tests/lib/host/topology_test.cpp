@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/topology.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/lib/host/host_fixture.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+
+class TopologyTest : public HostTest {};
+
+TEST_F(TopologyTest, JoinsControllerVfAndPciFunction) {
+  bring_up(2);
+  const auto found = topology();
+  EXPECT_EQ(found.device, "sim:fake");
+  EXPECT_EQ(found.address, FakePciBus::physical);
+  EXPECT_TRUE(found.simulated);
+  EXPECT_EQ(found.sriov.enabled, 2U);
+  ASSERT_EQ(found.functions.size(), 8U);
+  const auto* second = found.find(2);
+  ASSERT_NE(second, nullptr);
+  EXPECT_TRUE(second->secondary);
+  EXPECT_EQ(second->online, true);
+  EXPECT_EQ(second->queues, 4);
+  ASSERT_TRUE(second->pci);
+  EXPECT_EQ(second->pci->address, vf(2));
+  EXPECT_EQ(second->pci->driver, "nvme");
+  EXPECT_FALSE(second->vfio.group);
+  EXPECT_FALSE(found.find(3)->pci) << "its VF is not enabled";
+  EXPECT_EQ(found.find(0), nullptr) << "the controlling function is not its own";
+}
+
+TEST_F(TopologyTest, FunctionOnVfioKeepsItsControllerIdByItsVfNumber) {
+  bring_up(2);
+  device.bus.give(vf(2), "vfio-pci");
+  const auto found = topology();
+  EXPECT_EQ(found.find(2)->pci->address, vf(2));
+  EXPECT_EQ(found.find(2)->vfio.group, "/dev/vfio/12");
+}
+
+TEST_F(TopologyTest, FunctionThatIsNoVfIsFoundByTheKernel) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
+  const auto found = topology();
+  const auto* other = found.find(40);
+  ASSERT_NE(other, nullptr);
+  EXPECT_FALSE(other->secondary);
+  EXPECT_FALSE(other->online.has_value());
+  EXPECT_EQ(other->kernel_name, "nvme7");
+  EXPECT_EQ(other->pci->address, "0000:02:00.0");
+}
+
+TEST_F(TopologyTest, FunctionThatIsNoVfKeepsItsIdOnVfioByItsBindingRecord) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.give("0000:02:00.0", "vfio-pci");
+  registry.remember({40, "0000:02:00.0", "vfio-pci", "nvme", {}, {}});
+  const auto found = topology();
+  ASSERT_TRUE(found.find(40)->pci);
+  EXPECT_EQ(found.find(40)->pci->address, "0000:02:00.0");
+  EXPECT_TRUE(found.find(40)->vfio.group);
+  EXPECT_EQ(found.find(40)->binding->original_driver, "nvme");
+}
+
+TEST_F(TopologyTest, FunctionTakenFromItsDriverIsFoundByTheJournal) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  journal.record(IntentKind::unbound, 40, {{"address", "0000:02:00.0"}});
+  EXPECT_EQ(topology().find(40)->pci->address, "0000:02:00.0");
+  EXPECT_TRUE(topology().find(40)->has(IntentKind::unbound));
+}
+
+TEST_F(TopologyTest, StaleRecordDoesNotStealTheFunctionOfAnotherController) {
+  device.others = {40, 41};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 41});
+  registry.remember({40, "0000:02:00.0", "vfio-pci", "nvme", {}, {}});
+  EXPECT_FALSE(topology().find(40)->pci);
+  EXPECT_TRUE(topology().find(41)->pci);
+}
+
+TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreNoneOfIt) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", "nqn.other", 40});
+  EXPECT_FALSE(topology().find(40)->pci);
+}
+
+TEST_F(TopologyTest, RecallsMarksAndIntents) {
+  registry.mark(3);
+  journal.record(IntentKind::suspended, 3);
+  journal.record(IntentKind::provisioning, std::nullopt);
+  const auto found = topology();
+  EXPECT_TRUE(found.find(3)->marked);
+  EXPECT_TRUE(found.find(3)->has(IntentKind::suspended));
+  EXPECT_FALSE(found.find(3)->has(IntentKind::moved));
+  EXPECT_FALSE(found.find(4)->marked);
+  ASSERT_EQ(found.intents.size(), 1U);
+  EXPECT_EQ(found.intents.front().kind, IntentKind::provisioning);
+}
+
+TEST_F(TopologyTest, ThreeHundredFunctionsTakeThreeSecondaryLists) {
+  FakeSubsystem many(300);
+  const auto found = read_topology(many, registry, journal);
+  EXPECT_EQ(found.functions.size(), 300U);
+  EXPECT_EQ(many.count_of("identify 15"), 3U);
+}
+
+TEST_F(TopologyTest, PlainDriveIsAskedForNoListItDoesNotKnow) {
+  device.virtualization = device.live_migration = false;
+  device.bus.sriov_of[FakePciBus::physical].total = 0;
+  const auto found = topology();
+  EXPECT_TRUE(found.functions.empty());
+  EXPECT_FALSE(found.resources);
+  EXPECT_THAT(device.commands, testing::ElementsAre("identify 01"));
+}
+
+TEST_F(TopologyTest, UnknownListsAreNoError) {
+  device.virtualization = false;
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x13U) return FakeSubsystem::error(sc::invalid_field);
+    return std::nullopt;
+  };
+  EXPECT_TRUE(topology().functions.empty());
+}
+
+TEST_F(TopologyTest, OtherErrorsOfTheDeviceAreTold) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x13U) return FakeSubsystem::error(sc::internal_error);
+    return std::nullopt;
+  };
+  EXPECT_THROW(topology(), NvmeError);
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

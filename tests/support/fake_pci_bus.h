@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/ports/pci_bus.h"
+
+namespace nvmigrate::test {
+
+/// PCI functions in memory: one physical function whose VFs come and go, and whatever a test adds.
+/// Changes are noted, and a hook may make each of them fail.
+class FakePciBus : public PciBus {
+ public:
+  static constexpr const char* physical = "0000:01:00.0";
+  using Hook = std::function<void(const std::string& change)>;
+
+  FakePciBus() {
+    functions[physical] = function_at(physical);
+    functions[physical].driver = "nvme";
+    sriov_of[physical] = {.total = 8, .enabled = 0, .autoprobe = true};
+  }
+
+  // What a test sets up and looks at.
+  std::map<std::string, PciFunction> functions;
+  std::map<std::string, SriovState> sriov_of;
+  std::vector<KernelController> kernel;
+  std::map<std::string, std::vector<Use>> uses, holders;
+  std::map<std::string, std::string> variants;  ///< address → variant driver
+  std::set<std::string> drivers{"nvme", "vfio-pci"};
+  std::set<std::string> stubborn;  ///< drivers that take nothing
+  std::map<std::string, std::pair<uid_t, gid_t>> owners;
+  bool iommu = true;
+  bool nodes = true;                 ///< vfio nodes appear
+  bool cdevs = false;                ///< device nodes as well
+  std::vector<std::string> changes;  ///< "set_override 0000:01:00.1 vfio-pci", …
+  Hook before_change;                ///< may throw
+  std::function<void(unsigned count)> vfs_changed;
+  std::function<void(const std::string& address)> was_reset;
+
+  static std::string vf_address(unsigned vfn) {
+    const auto slot = std::to_string(vfn / 8);
+    return "0000:01:" + std::string(2 - slot.size(), '0') + slot + "." + std::to_string(vfn % 8);
+  }
+  static PciFunction function_at(const std::string& address) {
+    PciFunction function;
+    function.address = address;
+    function.class_code = 0x010802;
+    return function;
+  }
+  /// Adds VFs, as set_enabled_vfs does, without noting it.
+  void enable(unsigned count) {
+    const auto old = sriov_of[physical].enabled;
+    for (unsigned vfn = 1; vfn <= old; ++vfn)
+      functions.erase(vf_address(vfn));
+    for (unsigned vfn = 1; vfn <= count; ++vfn) {
+      auto& vf = functions[vf_address(vfn)] = function_at(vf_address(vfn));
+      vf.physical = physical;
+      vf.iommu_group = 10 + vfn;
+      if (sriov_of[physical].autoprobe) vf.driver = "nvme";
+    }
+    sriov_of[physical].enabled = count;
+  }
+  void give(const std::string& address, const std::string& driver) {
+    functions.at(address).driver = driver;
+  }
+
+  std::optional<PciFunction> find(const std::string& address) override {
+    const auto found = functions.find(address);
+    if (found == functions.end()) return std::nullopt;
+    return found->second;
+  }
+  std::vector<std::string> group_members(unsigned group) override {
+    std::vector<std::string> members;
+    for (const auto& [address, function] : functions) {
+      if (function.iommu_group == group) members.push_back(address);
+    }
+    return members;
+  }
+  bool has_iommu() override { return iommu; }
+  std::vector<KernelController> controllers() override { return kernel; }
+  SriovState sriov(const std::string& address) override { return sriov_of[address]; }
+  std::optional<std::string> virtual_function(const std::string&, unsigned vfn) override {
+    if (vfn == 0 || vfn > sriov_of[physical].enabled) return std::nullopt;
+    return vf_address(vfn);
+  }
+
+  void set_autoprobe(const std::string& address, bool probe) override {
+    note("set_autoprobe " + address + (probe ? " 1" : " 0"));
+    sriov_of[address].autoprobe = probe;
+  }
+  void set_enabled_vfs(const std::string& address, unsigned count) override {
+    note("set_vfs " + address + " " + std::to_string(count));
+    if (count != 0 && sriov_of[address].enabled != 0) throw OsError(EBUSY, "write", "sriov_numvfs");
+    enable(count);
+    if (vfs_changed) vfs_changed(count);
+  }
+  void set_override(const std::string& address, std::optional<std::string> driver) override {
+    note("set_override " + address + " " + driver.value_or("-"));
+    at(address).override_to = std::move(driver);
+  }
+  void unbind(const std::string& address) override {
+    note("unbind " + address);
+    at(address).driver.reset();
+  }
+  void probe(const std::string& address) override {
+    note("probe " + address);
+    auto& function = at(address);
+    const auto driver = function.override_to.value_or("nvme");
+    const bool allowed =
+        function.override_to || !function.physical || sriov_of[*function.physical].autoprobe;
+    if (allowed && drivers.contains(driver) && !stubborn.contains(driver)) function.driver = driver;
+  }
+  void reset(const std::string& address) override {
+    note("reset " + address);
+    if (was_reset) was_reset(address);
+  }
+
+  bool has_driver(const std::string& driver) override { return drivers.contains(driver); }
+  std::optional<std::string> variant_driver(const std::string& address) override {
+    const auto found = variants.find(address);
+    if (found == variants.end()) return std::nullopt;
+    return found->second;
+  }
+  VfioNodes vfio_nodes(const std::string& address) override {
+    const auto& function = at(address);
+    VfioNodes found;
+    if (!nodes || !function.driver || *function.driver == "nvme") return found;
+    found.group = "/dev/vfio/" + std::to_string(function.iommu_group.value_or(0));
+    if (cdevs) found.device = "/dev/vfio/devices/vfio" + address.substr(address.size() - 1);
+    return found;
+  }
+  void set_owner(const std::string& node, uid_t owner, gid_t group) override {
+    note("set_owner " + node);
+    owners[node] = {owner, group};
+  }
+  std::vector<Use> host_uses(const std::string& address) override { return uses[address]; }
+  std::vector<Use> vfio_holders(const std::string& address) override { return holders[address]; }
+
+ private:
+  PciFunction& at(const std::string& address) {
+    const auto found = functions.find(address);
+    if (found == functions.end()) throw not_found("no function " + address);
+    return found->second;
+  }
+  void note(const std::string& change) {
+    const std::scoped_lock lock(mutex_);
+    changes.push_back(change);
+    if (before_change) before_change(change);
+  }
+
+  std::mutex mutex_;
+};
+
+}  // namespace nvmigrate::test

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/wire.h"
+#include "nvmigrate/ports/device.h"
+#include "tests/support/fake_pci_bus.h"
+
+namespace nvmigrate::test {
+
+/// A controlling function in memory that answers Identify and Virtualization Management by the
+/// specification, with a FakePciBus beside it. Much smaller than the simulator, on purpose.
+class FakeSubsystem : public Device, public AdminPort {
+ public:
+  static constexpr const char* nqn = "nqn.2024-01.test:fake";
+  using Hook = std::function<std::optional<AdminCompletion>(const AdminCommand&)>;
+
+  /// \param secondaries how many, with controller ids from 1 and VF numbers alike
+  explicit FakeSubsystem(std::uint16_t secondaries = 8) {
+    for (std::uint16_t id = 1; id <= secondaries; ++id)
+      secondary.push_back({id, 0, false, id, 0, 0});
+    bus.sriov_of[FakePciBus::physical].total = secondaries;
+    bus.vfs_changed = [this](unsigned count) {
+      for (auto& one : secondary) {
+        if (one.vfn > count) one = {one.cntlid, 0, false, one.vfn, 0, 0};
+      }
+    };
+  }
+
+  // What a test sets up and looks at.
+  FakePciBus bus;
+  std::vector<SecondaryController> secondary;
+  std::vector<std::uint16_t> others;  ///< controllers that are neither secondary nor this one
+  std::string model = "Fake";
+  std::uint32_t queues_total = 64, interrupts_total = 64;
+  std::uint16_t most_each = 16, granularity = 1;
+  bool virtualization = true, live_migration = true;
+  int grant_more = 0;                 ///< added to what assign grants
+  std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
+  Hook before;                        ///< may answer in place of the device
+
+  AdminPort& admin() override { return *this; }
+  PciBus& pci() override { return bus; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& address() const override { return address_; }
+  [[nodiscard]] bool simulated() const override { return true; }
+
+  AdminCompletion submit(const AdminCommand& command) override {
+    note(command);
+    if (before) {
+      if (const auto answer = before(command)) return *answer;
+    }
+    return command.opcode == command::opcode::identify ? identify(command) : manage(command);
+  }
+
+  [[nodiscard]] std::size_t count_of(const std::string& words) const {
+    return static_cast<std::size_t>(std::count(commands.begin(), commands.end(), words));
+  }
+  [[nodiscard]] SecondaryController& at(std::uint16_t id) {
+    return *std::find_if(secondary.begin(), secondary.end(),
+                         [id](const auto& one) { return one.cntlid == id; });
+  }
+  static AdminCompletion error(std::uint16_t code) { return {{code}, 0, 0}; }
+
+ private:
+  template <typename Structure>
+  static AdminCompletion answer(const AdminCommand& command, const Structure& data) {
+    std::memcpy(command.from_device.data(), &data, sizeof data);
+    return {};
+  }
+
+  void note(const AdminCommand& command) {
+    if (command.opcode == command::opcode::identify) {
+      static constexpr char digits[] = "0123456789ABCDEF";
+      const auto cns = command.cdw10 & 0xFFU;
+      commands.push_back(std::string{"identify "} + digits[cns >> 4U] + digits[cns & 0xFU]);
+      return;
+    }
+    const auto id = std::to_string(command.cdw10 >> 16U);
+    const bool queues = ((command.cdw10 >> 8U) & 7U) == 0;
+    switch (command.cdw10 & 0xFU) {
+      case 7:
+        commands.push_back("offline " + id);
+        break;
+      case 8:
+        commands.push_back((queues ? "assign_queues " : "assign_interrupts ") + id + " " +
+                           std::to_string(command.cdw11));
+        break;
+      case 9:
+        commands.push_back("online " + id);
+        break;
+      default:
+        commands.push_back("unknown");
+    }
+  }
+
+  AdminCompletion identify(const AdminCommand& command) {
+    const auto from = static_cast<std::uint16_t>(command.cdw10 >> 16U);
+    switch (static_cast<command::Cns>(command.cdw10 & 0xFFU)) {
+      case command::Cns::controller:
+        return identify_controller(command);
+      case command::Cns::controllers:
+        return list_controllers(command, from);
+      case command::Cns::primary_capabilities:
+        return primary(command);
+      case command::Cns::secondary_controllers:
+        return list_secondaries(command, from);
+      default:
+        return error(sc::invalid_field);
+    }
+  }
+
+  AdminCompletion identify_controller(const AdminCommand& command) {
+    wire::IdentifyController data{};
+    std::memcpy(data.mn.data(), model.data(), model.size());
+    std::memcpy(data.subnqn.data(), nqn, std::strlen(nqn));
+    std::uint16_t oacs = 0;
+    if (virtualization) oacs |= wire::oacs_virtualization;
+    if (live_migration) oacs = static_cast<std::uint16_t>(oacs | wire::oacs_live_migration);
+    data.oacs = oacs;
+    return answer(command, data);
+  }
+
+  AdminCompletion list_controllers(const AdminCommand& command, std::uint16_t from) {
+    std::vector<std::uint16_t> ids{0};
+    for (const auto& one : secondary)
+      ids.push_back(one.cntlid);
+    ids.insert(ids.end(), others.begin(), others.end());
+    std::sort(ids.begin(), ids.end());
+    wire::ControllerList data{};
+    std::uint16_t count = 0;
+    for (const auto id : ids) {
+      if (id >= from) data.ids.at(count++) = id;
+    }
+    data.count = count;
+    return answer(command, data);
+  }
+
+  AdminCompletion primary(const AdminCommand& command) {
+    if (!virtualization) return error(sc::invalid_field);
+    wire::PrimaryCapabilities data{};
+    data.crt = 3;
+    data.vqfrt = queues_total;
+    data.vifrt = interrupts_total;
+    data.vqrfa = assigned(&SecondaryController::queues);
+    data.virfa = assigned(&SecondaryController::interrupts);
+    data.vqfrsm = most_each;
+    data.vifrsm = most_each;
+    data.vqgran = granularity;
+    data.vigran = granularity;
+    return answer(command, data);
+  }
+
+  AdminCompletion list_secondaries(const AdminCommand& command, std::uint16_t from) {
+    if (!virtualization) return error(sc::invalid_field);
+    wire::SecondaryList data{};
+    for (const auto& one : secondary) {
+      if (one.cntlid < from || data.count == wire::SecondaryList::max_entries) continue;
+      auto& entry = data.entries.at(data.count++);
+      entry.scid = one.cntlid;
+      entry.scs = one.online ? 1 : 0;
+      entry.vfn = one.vfn;
+      entry.nvq = one.queues;
+      entry.nvi = one.interrupts;
+    }
+    return answer(command, data);
+  }
+
+  [[nodiscard]] std::uint32_t assigned(std::uint16_t SecondaryController::*of) const {
+    std::uint32_t sum = 0;
+    for (const auto& one : secondary)
+      sum += one.*of;
+    return sum;
+  }
+
+  AdminCompletion manage(const AdminCommand& command) {
+    const auto id = command.cdw10 >> 16U;
+    const auto found = std::find_if(secondary.begin(), secondary.end(),
+                                    [id](const auto& one) { return one.cntlid == id; });
+    if (found == secondary.end()) return error(sc::invalid_controller_identifier);
+    switch (command.cdw10 & 0xFU) {
+      case 7:
+        *found = {found->cntlid, 0, false, found->vfn, 0, 0};
+        return {};
+      case 8:
+        return assign(*found, command);
+      case 9:
+        return bring_online(*found);
+      default:
+        return error(sc::invalid_field);
+    }
+  }
+
+  AdminCompletion assign(SecondaryController& one, const AdminCommand& command) {
+    if (one.online) return error(sc::invalid_secondary_controller_state);
+    const bool queues = ((command.cdw10 >> 8U) & 7U) == 0;
+    const auto of = queues ? &SecondaryController::queues : &SecondaryController::interrupts;
+    const auto total = queues ? queues_total : interrupts_total;
+    if (command.cdw11 > most_each) return error(sc::invalid_number_of_resources);
+    if (assigned(of) - one.*of + command.cdw11 > total)
+      return error(sc::invalid_resource_identifier);
+    one.*of = static_cast<std::uint16_t>(static_cast<int>(command.cdw11) + grant_more);
+    return {{0}, one.*of, 0};
+  }
+
+  AdminCompletion bring_online(SecondaryController& one) {
+    const bool enabled = one.vfn == 0 || one.vfn <= bus.sriov_of[FakePciBus::physical].enabled;
+    if (!enabled || one.queues < 2 || one.interrupts < 1) {
+      return error(sc::invalid_secondary_controller_state);
+    }
+    one.online = true;
+    return {};
+  }
+
+  std::string name_ = "sim:fake", address_ = FakePciBus::physical;
+};
+
+}  // namespace nvmigrate::test

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "nvmigrate/base/numbers.h"
+#include "nvmigrate/host/doctor.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -18,11 +18,14 @@ constexpr std::array status_words{
     std::pair{FunctionStatus::unbound, "unbound"},
 };
 
+/// Whether its command had more to do with the function; else it was left so on purpose.
+bool died_at_work(const Intent& intent) { return intent.details.contains(unfinished_detail); }
+
 /// What an intent came to when its command is at work no more.
 std::string outcome_of(const Intent& intent) {
   switch (intent.kind) {
     case IntentKind::suspended:
-      return "is suspended";
+      return died_at_work(intent) ? "was left suspended by a command that died" : "is suspended";
     case IntentKind::loading:
       return "holds a state that was not loaded to its end";
     case IntentKind::moved:

@@ -20,5 +20,7 @@ std::string usage_of(const std::string& name, const std::vector<Declared>& decla
 /// The OPTIONS section of a manual page in man(7): of every command when `name` is empty, else of
 /// that command; of one with subcommands, a part for each.
 std::string man_options(const std::string& name);
+/// The table of exit statuses in man(7).
+std::string man_exit_status();
 
 }  // namespace nvmigrate::cli

@@ -68,11 +68,23 @@ std::string man_options(const std::string& name) {
   return row->subcommands.empty() ? entries_of(*row) : parts_of(*row, name);
 }
 
+std::string man_exit_status() {
+  std::string text;
+  for (const auto& row : exit_status_table) {
+    text += ".TP\n" + bold(std::to_string(static_cast<int>(row.status))) + '\n' +
+            escaped(std::string{row.meaning}) + " (" + italic(std::string{row.name}) + ").\n";
+  }
+  return text;
+}
+
 Runner declare_man_options(Options& options) {
   const auto name = std::make_shared<std::optional<std::string>>();
+  const auto statuses = std::make_shared<bool>(false);
   options.optional_positional("COMMAND", *name, "The command");
-  return [name](Context&) {
-    return Outcome{.text = man_options(name->value_or("")), .raw_text = true};
+  options.flag("--exit-status", *statuses, "Print the table of exit statuses instead");
+  return [name, statuses](Context&) {
+    return Outcome{.text = *statuses ? man_exit_status() : man_options(name->value_or("")),
+                   .raw_text = true};
   };
 }
 

@@ -154,6 +154,8 @@ TEST(Account, SaysWhatIsLeftAndWhatMendsIt) {
   EXPECT_EQ(account_of(intent, topology),
             "controlled function 3 is suspended (export, pid 42, 2026-01-01T00:00:00Z): "
             "nvmigrate resume sim:a 3");
+  intent.details["unfinished"] = "yes";
+  EXPECT_THAT(account_of(intent, topology), HasSubstr("was left suspended by a command that died"));
   intent.at_work = true;
   EXPECT_EQ(account_of(intent, topology),
             "controlled function 3 is being suspended (export, pid 42 at work)");

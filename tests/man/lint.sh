@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# lint.sh MAN: does every manual page render without a warning, has it the sections it must have, and
+# do the pages it points to exist?
+set -euo pipefail
+
+man=$1
+faults=0
+fault() {
+  echo "$*"
+  faults=$((faults + 1))
+}
+
+for page in "$man"/*.[15]; do
+  warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 MANROFFSEQ='' man --warnings=all -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+  [ -z "$warnings" ] || fault "$page: $warnings"
+  for heading in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' EXAMPLES '"SEE ALSO"'; do
+    [[ $page != *.1 ]] || grep -qx ".SH $heading" "$page" || fault "$page has no section $heading"
+  done
+  while read -r name section; do
+    [ -e "$man/$name.$section" ] || fault "$page points to $name($section), which is not there"
+  done < <(sed -nE 's/^\.BR (nvmigrate[^ ]*) \(([15])\).*/\1 \2/p' "$page" | tr -d '\\')
+done
+[ "$faults" -eq 0 ]

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# options.sh BINARY MAN check|update: are the OPTIONS sections of the manual pages, and the table of
+# exit statuses, what the binary says? Or make them so.
+set -euo pipefail
+
+binary=$1 man=$2 mode=$3
+made=$(mktemp -d)
+trap 'rm -rf "$made"' EXIT
+stale=0
+
+# Replaces the body of section $2 of page $1 with standard input.
+with_section() {
+  awk -v heading=".SH $2" -v body="$(cat)" '
+    /^\.SH / { inside = 0 }
+    !inside { print }
+    $0 == heading { inside = 1; found = 1; printf "%s\n", body }
+    END { exit !found }' "$1"
+}
+
+# awk reads backslashes in a variable as escapes.
+escaped() { sed 's/\\/\\\\/g'; }
+
+remake() {
+  local page=$1 heading=$2
+  escaped | with_section "$made/$page" "$heading" >"$made/new" || {
+    echo "$page has no section $heading"
+    exit 1
+  }
+  mv "$made/new" "$made/$page"
+}
+
+cp "$man"/nvmigrate*.1 "$made"
+"$binary" __man-options | remake nvmigrate.1 OPTIONS
+"$binary" __man-options --exit-status | remake nvmigrate.1 '"EXIT STATUS"'
+while read -r command; do
+  page=nvmigrate-$command.1
+  if [ ! -e "$made/$page" ]; then
+    echo "no page for $command"
+    stale=1
+    continue
+  fi
+  { "$binary" __man-options "$command" &&
+    printf '.PP\nThose of every command are in\n.BR nvmigrate (1).\n'; } | remake "$page" OPTIONS
+done < <("$binary" __complete -- '')
+
+for page in "$man"/nvmigrate*.1; do
+  cmp -s "$page" "$made/${page##*/}" && continue
+  if [ "$mode" = update ]; then
+    cp "$made/${page##*/}" "$page"
+  else
+    diff -u "$page" "$made/${page##*/}" || stale=1
+  fi
+done
+[ "$stale" -eq 0 ] || { echo "make them anew: cmake --build BUILD --target man-update"; exit 1; }

@@ -18,26 +18,26 @@
 namespace nvmigrate {
 
 struct ExportOptions {
-  std::optional<FormatChoice> formats;  ///< nothing: whole_state()
-  bool raw = false;                     ///< the plain structure of the specification, no state file
-  bool resume = false;                  ///< resume as soon as all was read; else it stays suspended
-  bool notice = false;                  ///< give notice before the Suspend
-  std::vector<std::string> allowed;     ///< names of blockers in the state, moved, loading
-  bool dry_run = false;                 ///< refuse what the run refuses, and do nothing
-  ProgressCallback progress;
+  std::optional<FormatChoice> formats{};  ///< nothing: whole_state()
+  bool raw = false;                    ///< the plain structure of the specification, no state file
+  bool resume = false;                 ///< resume as soon as all was read; else it stays suspended
+  bool notice = false;                 ///< give notice before the Suspend
+  std::vector<std::string> allowed{};  ///< names of blockers in the state, moved, loading
+  bool dry_run = false;                ///< refuse what the run refuses, and do nothing
+  ProgressCallback progress{};
 };
 
 struct ExportResult {
   std::uint16_t cntlid = 0;
-  std::string file;  ///< `-`: to a descriptor
-  FormatChoice formats;
+  std::string file{};  ///< `-`: to a descriptor
+  FormatChoice formats{};
   bool suspended_before = false;
   bool suspended = false;  ///< now
   bool resumed = false;
-  MigrationFigures figures;
+  MigrationFigures figures{};
   std::uint64_t file_bytes = 0;
-  std::optional<Sha256Digest> sha256;  ///< of the state; nothing in a dry run
-  std::vector<Finding> findings;       ///< of the structure of the state
+  std::optional<Sha256Digest> sha256{};  ///< of the state; nothing in a dry run
+  std::vector<Finding> findings{};       ///< of the structure of the state
 };
 
 /// Suspends a function unless it is suspended, reads its state into a file and publishes that. On
@@ -55,8 +55,8 @@ ExportResult export_to_descriptor(Io& io, MigrationSide& side, std::uint16_t cnt
 /// One of several exports: its result, or why it failed.
 struct ExportOutcome {
   std::uint16_t cntlid = 0;
-  std::optional<ExportResult> result;
-  std::exception_ptr failure;
+  std::optional<ExportResult> result{};
+  std::exception_ptr failure{};
 };
 
 /// Exports several functions at once, at most `parallel` at a time, each into its file. One that

@@ -15,8 +15,8 @@ namespace nvmigrate {
 
 /// Something that stands against loading a state into a function, or that is worth knowing.
 struct Finding {
-  std::string name;  ///< what --allow names
-  std::string message;
+  std::string name{};  ///< what --allow names
+  std::string message{};
   bool blocker = true;
   bool overridable = true;
   ExitStatus status = ExitStatus::bad_state;  ///< that a blocker ends the command with
@@ -33,7 +33,7 @@ Finding judged(Finding found, const std::vector<std::string>& allowed);
 struct Candidate {
   const StateIdentity* identity = nullptr;  ///< of a raw state: nothing
   const DecodedState* decoded = nullptr;    ///< not yet known, or opaque: nothing
-  FormatChoice formats;                     ///< as it would be loaded
+  FormatChoice formats{};                   ///< as it would be loaded
 };
 
 /// Everything that stands against loading the candidate into a function, blockers first, without

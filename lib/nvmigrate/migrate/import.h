@@ -15,29 +15,29 @@
 namespace nvmigrate {
 
 struct ImportOptions {
-  std::optional<FormatChoice> formats;  ///< of a raw state; nothing: found out where it is clear
-  bool resume = false;                  ///< once the state is loaded; else it stays suspended
-  std::vector<std::string> allowed;     ///< names of blockers that are overridden
-  ProgressCallback progress;
+  std::optional<FormatChoice> formats{};  ///< of a raw state; nothing: found out where it is clear
+  bool resume = false;                    ///< once the state is loaded; else it stays suspended
+  std::vector<std::string> allowed{};     ///< names of blockers that are overridden
+  ProgressCallback progress{};
 };
 
 /// What an import would meet.
 struct ImportCheck {
-  FormatChoice formats;
+  FormatChoice formats{};
   bool suspended_before = false;
-  std::vector<Finding> findings;
+  std::vector<Finding> findings{};
 
   [[nodiscard]] bool acceptable() const noexcept;
 };
 
 struct ImportResult {
   std::uint16_t cntlid = 0;
-  FormatChoice formats;
+  FormatChoice formats{};
   bool suspended_before = false;
   bool suspended = false;  ///< now
   bool resumed = false;
-  MigrationFigures figures;
-  std::vector<Finding> findings;  ///< warnings, and blockers that were overridden
+  MigrationFigures figures{};
+  std::vector<Finding> findings{};  ///< warnings, and blockers that were overridden
 };
 
 /// Compares a state that was read and verified with the function it is for. Changes nothing.

@@ -16,25 +16,25 @@
 namespace nvmigrate {
 
 struct TransferOptions {
-  std::optional<FormatChoice> formats;  ///< nothing: whole_state() of the source
-  bool resume = true;                   ///< the destination, once it took the state
-  bool notice = false;                  ///< give the source notice before its Suspend
-  std::vector<std::string> allowed;     ///< names of blockers that are overridden
-  ProgressCallback progress;
+  std::optional<FormatChoice> formats{};  ///< nothing: whole_state() of the source
+  bool resume = true;                     ///< the destination, once it took the state
+  bool notice = false;                    ///< give the source notice before its Suspend
+  std::vector<std::string> allowed{};     ///< names of blockers that are overridden
+  ProgressCallback progress{};
 };
 
 /// What a transfer would meet.
 struct TransferCheck {
-  FormatChoice formats;
+  FormatChoice formats{};
   bool source_suspended = false, destination_suspended = false;  ///< before
-  std::vector<Finding> findings;  ///< of the destination, as far as they are known before
+  std::vector<Finding> findings{};  ///< of the destination, as far as they are known before
 };
 
 struct TransferResult {
-  FormatChoice formats;
+  FormatChoice formats{};
   bool resumed = false;  ///< the destination; the source stays suspended
-  MigrationFigures figures;
-  std::vector<Finding> findings;
+  MigrationFigures figures{};
+  std::vector<Finding> findings{};
 };
 
 /// Changes nothing. \throws refused when the source may not be moved; usage_error when both are the

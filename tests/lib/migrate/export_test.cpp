@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/export.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+
+#include "nvmigrate/host/doctor.h"
+#include "nvmigrate/state/stored_state.h"
+#include "tests/lib/migrate/migrate_fixture.h"
+
+namespace nvmigrate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ExportTest : public test::MigrateTest {
+ protected:
+  ExportTest() { a->backend[1].state = test::make_state(20'000); }
+
+  ExportResult run(const ExportOptions& options = {}) {
+    auto side = a->side();
+    return export_to_file(io, side, 1, file, options);
+  }
+  ExitStatus status_of_run(const ExportOptions& options = {}) {
+    try {
+      run(options);
+    } catch (const Error& error) {
+      hint = error.hint();
+      return error.status();
+    }
+    return ExitStatus::ok;
+  }
+  bool there() { return exists(system, file); }
+  void expect_whole_or_absent() {
+    if (there()) {
+      EXPECT_EQ(StoredState::open(system, file).end().size, a->backend[1].state.size());
+    }
+    std::vector<std::string> names;
+    system.list(folder.path(), names);
+    for (const auto& name : names)
+      EXPECT_FALSE(name.starts_with(".nvmigrate")) << name;
+  }
+
+  std::unique_ptr<test::Host> a = host("a");
+  std::string file = folder / "state";
+  std::string hint;
+};
+
+TEST_F(ExportTest, WritesTheStateAndStaysSuspended) {
+  const auto result = run();
+  EXPECT_TRUE(result.suspended);
+  EXPECT_FALSE(result.resumed);
+  EXPECT_EQ(result.figures.bytes, a->backend[1].state.size());
+  EXPECT_GT(result.figures.commands, 0U);
+  EXPECT_FALSE(result.figures.blackout_ended);
+  EXPECT_TRUE(a->backend[1].frozen);
+  const auto intent = a->shared.find(IntentKind::suspended, 1);
+  ASSERT_TRUE(intent);
+  EXPECT_FALSE(intent->details.contains(unfinished_detail));
+
+  const auto stored = StoredState::open(system, file);
+  EXPECT_EQ(stored.end().sha256, *result.sha256);
+  EXPECT_EQ(stored.identity()->controller, 1);
+  EXPECT_EQ(stored.identity()->queues, 4);
+  EXPECT_EQ(stored.file_size(), result.file_bytes);
+}
+
+TEST_F(ExportTest, ResumesAsSoonAsAllWasRead) {
+  bool published = true;
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "resume") published = there();
+  });
+  const auto result = run({.resume = true});
+  EXPECT_FALSE(published);
+  EXPECT_TRUE(result.resumed);
+  EXPECT_TRUE(result.figures.blackout_ended);
+  EXPECT_GT(result.figures.blackout.count(), 0);
+  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
+}
+
+TEST_F(ExportTest, AFunctionThatWasSuspendedStaysSo) {
+  a->backend[1].frozen = true;
+  const auto result = run();
+  EXPECT_TRUE(result.suspended_before);
+  EXPECT_EQ(a->backend.count("freeze"), 0U);
+  EXPECT_TRUE(a->backend[1].frozen);
+}
+
+TEST_F(ExportTest, GivesNoticeWhenAskedTo) {
+  run({.notice = true});
+  EXPECT_EQ(a->backend.count("quiesce"), 1U);
+  EXPECT_LT(std::find(a->backend.log().begin(), a->backend.log().end(), "quiesce"),
+            std::find(a->backend.log().begin(), a->backend.log().end(), "freeze"));
+}
+
+TEST_F(ExportTest, WritesTheBareStateWhenAskedTo) {
+  run({.raw = true});
+  const auto text = test::contents(file);
+  EXPECT_EQ(std::memcmp(text.data(), a->backend[1].state.data(), text.size()), 0);
+  EXPECT_EQ(text.size(), a->backend[1].state.size());
+}
+
+TEST_F(ExportTest, ADryRunDoesNothing) {
+  const auto result = run({.dry_run = true});
+  EXPECT_TRUE(result.suspended);
+  EXPECT_FALSE(there());
+  EXPECT_THAT(a->backend.log(), ElementsAre("is_frozen"));
+}
+
+TEST_F(ExportTest, RefusesWhatMayNotBeExportedBeforeAnythingIsSent) {
+  const auto refused_with = [&](const ExportOptions& options, const std::string& word) {
+    EXPECT_EQ(status_of_run(options), ExitStatus::refused);
+    EXPECT_THAT(hint, HasSubstr(word));
+    EXPECT_TRUE(a->backend.log().empty());
+    EXPECT_FALSE(there());
+  };
+  for (const bool dry_run : {false, true}) {
+    a->topology.functions[0].marked = false;
+    refused_with({.dry_run = dry_run}, "nvmigrate mark a 1");
+    a->topology.functions[0].marked = true;
+    a->topology.functions[0].online = false;
+    refused_with({.dry_run = dry_run}, "provision");
+    a->topology.functions[0].online = true;
+    a->shared.record(IntentKind::moved, 1, {{"destination", "b 2"}});
+    refused_with({.dry_run = dry_run}, "--allow moved");
+    a->shared.strike({IntentKind::moved}, 1);
+    a->shared.record(IntentKind::loading, 1);
+    refused_with({.dry_run = dry_run}, "--allow loading");
+    a->shared.strike({IntentKind::loading}, 1);
+  }
+}
+
+TEST_F(ExportTest, WhatIsAllowedByNameIsDone) {
+  a->shared.record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  EXPECT_EQ(status_of_run({.allowed = {"loading"}}), ExitStatus::refused);
+  EXPECT_EQ(status_of_run({.allowed = {"moved"}}), ExitStatus::ok);
+}
+
+TEST_F(ExportTest, RefusesFormatsTheDeviceDoesNotHave) {
+  EXPECT_EQ(status_of_run({.formats = FormatChoice{.version = 7, .vendor = {}}}),
+            ExitStatus::unsupported);
+  EXPECT_EQ(status_of_run({.formats = FormatChoice{.version = 0, .vendor = Uuid{}}}),
+            ExitStatus::unsupported);
+  EXPECT_TRUE(a->backend.log().empty());
+}
+
+TEST_F(ExportTest, AStateNoDestinationWouldTakeIsNotPublished) {
+  a->backend[1].state[sizeof(wire::StateHeader) + 8 + 10] = std::byte{0};  // queue id 0
+  EXPECT_EQ(status_of_run(), ExitStatus::device);
+  EXPECT_THAT(hint, HasSubstr("--allow "));
+  EXPECT_FALSE(there());
+  EXPECT_FALSE(a->backend[1].frozen);
+}
+
+TEST_F(ExportTest, NothingIsLostWhereverTheDeviceFails) {
+  const std::vector<std::function<void()>> failures{
+      [] { throw NvmeError({sc::internal_error | 0x4000U}, "send"); },
+      [] { throw OsError(EINTR, "send", "it"); }, [] { throw std::bad_alloc(); }};
+  for (const bool resume : {false, true}) {
+    for (const auto& fail : failures) {
+      for (std::size_t number = 1;; ++number) {
+        SCOPED_TRACE("call " + std::to_string(number));
+        test::FailAt at(number, fail);
+        a->backend.hook(std::ref(at));
+        bool failed = false;
+        try {
+          run({.resume = resume});
+        } catch (const std::exception&) {
+          failed = true;
+        }
+        a->backend.hook({});
+        expect_whole_or_absent();
+        EXPECT_EQ(there(), !failed);
+        EXPECT_EQ(a->backend[1].frozen, !failed && !resume);
+        EXPECT_EQ(on_disk("a", IntentKind::suspended, 1), !failed && !resume);
+        ::unlink(file.c_str());
+        a->backend[1].frozen = false;
+        a->shared.strike({IntentKind::suspended}, 1);
+        if (!at.reached()) break;
+      }
+    }
+  }
+}
+
+TEST_F(ExportTest, NothingIsLostWhereverTheSystemFails) {
+  for (const bool resume : {false, true}) {
+    for (const bool for_good : {false, true}) {
+      for (std::size_t number = 1;; ++number) {
+        SCOPED_TRACE("call " + std::to_string(number) + (for_good ? " and all after it" : ""));
+        const auto before = io.calls();
+        io.heal();
+        for (std::size_t more = 0; more < (for_good ? 200U : 1U); ++more) {
+          io.fail_nth(number + more, ENOSPC);
+        }
+        const auto status = status_of_run({.resume = resume});
+        const bool reached = io.calls() - before >= number;
+        io.heal();
+        EXPECT_EQ(a->backend[1].frozen, status == ExitStatus::ok && !resume);
+        if (there()) {
+          EXPECT_EQ(StoredState::open(system, file).end().size, 20'000U);
+        }
+        if (a->backend[1].frozen) {
+          EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
+        }
+        if (!on_disk("a", IntentKind::suspended, 1)) {
+          EXPECT_FALSE(a->backend[1].frozen);
+        }
+        ::unlink(file.c_str());
+        a->backend[1].frozen = false;
+        a->shared.strike({IntentKind::suspended}, 1);
+        if (!reached) break;
+      }
+    }
+  }
+}
+
+TEST_F(ExportTest, WhenTheFunctionCannotBeResumedTheErrorSaysWhatToRun) {
+  a->backend.hook([](const std::string& call, std::uint16_t) {
+    if (call == "save chunk" || call == "resume") throw OsError(EIO, "send", "it");
+  });
+  EXPECT_EQ(status_of_run(), ExitStatus::io);
+  EXPECT_THAT(hint, HasSubstr("nvmigrate resume a 1"));
+  EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
+}
+
+TEST_F(ExportTest, AStopSignalResumesTheFunction) {
+  a->backend.hook([](const std::string& call, std::uint16_t) {
+    if (call == "save chunk") set_interrupted(true);
+  });
+  EXPECT_EQ(status_of_run(), ExitStatus::interrupted);
+  EXPECT_FALSE(there());
+  EXPECT_FALSE(a->backend[1].frozen);
+}
+
+TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
+  const InterruptGuard no_sigpipe;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  ::close(ends[0]);
+  auto side = a->side();
+  EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), OsError);
+  ::close(ends[1]);
+  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
+}
+
+TEST_F(ExportTest, TellsTheProgress) {
+  std::uint64_t last = 0;
+  std::uint64_t total = 0;
+  run({.progress = [&](const ProgressReport& report) {
+    EXPECT_GT(report.done, last);
+    EXPECT_EQ(report.cntlid, 1);
+    last = report.done;
+    total = report.total;
+  }});
+  EXPECT_EQ(last, a->backend[1].state.size());
+  EXPECT_EQ(total, last);
+}
+
+TEST_F(ExportTest, ManyAreExportedAndOneFailureDoesNotStopTheOthers) {
+  a->backend[2].state = test::make_state(3U << 20U);
+  a->backend[3].state = test::make_state(50'000);
+  a->backend.hook([](const std::string& call, std::uint16_t function) {
+    if (function == 3 && call == "save") throw NvmeError({sc::internal_error}, "read");
+  });
+  auto side = a->side();
+  const auto outcomes = export_many(
+      io, side, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 4, {.resume = true});
+  ASSERT_EQ(outcomes.size(), 3U);
+  EXPECT_TRUE(outcomes[0].result && outcomes[1].result);
+  EXPECT_FALSE(outcomes[2].result);
+  EXPECT_TRUE(outcomes[2].failure);
+  EXPECT_EQ(StoredState::open(system, folder / "2").identity()->controller, 2);
+  EXPECT_FALSE(exists(system, folder / "3"));
+  for (const std::uint16_t id : std::vector<std::uint16_t>{1, 2, 3}) {
+    EXPECT_FALSE(a->backend[id].frozen);
+    EXPECT_FALSE(on_disk("a", IntentKind::suspended, id));
+  }
+}
+
+TEST_F(ExportTest, NoMoreAreReadAtOnceThanAsked) {
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "save") most = std::max(most.load(), ++now);
+    if (call == "resume") --now;
+  });
+  auto side = a->side();
+  export_many(io, side, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 1,
+              {.resume = true});
+  EXPECT_EQ(most, 1);
+}
+
+}  // namespace
+}  // namespace nvmigrate

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/findings.h"
+
+#include "nvmigrate/migrate/source_identity.h"
+#include "tests/lib/migrate/migrate_fixture.h"
+
+namespace nvmigrate {
+namespace {
+
+using testing::HasSubstr;
+
+class FindingsTest : public test::MigrateTest {
+ protected:
+  FindingsTest() {
+    const auto side = a->side();
+    identity = identity_of(side, 1, {});
+  }
+
+  std::vector<Finding> look(const std::vector<std::string>& allowed = {}) {
+    const auto side = b->side();
+    return find_obstacles({.identity = &identity, .decoded = &decoded, .formats = identity.formats},
+                          side, 2, allowed);
+  }
+  /// The finding of that name; the test fails when there is none.
+  Finding the(const std::string& name, const std::vector<std::string>& allowed = {}) {
+    for (const auto& found : look(allowed)) {
+      if (found.name == name) return found;
+    }
+    ADD_FAILURE() << "no finding " << name;
+    return {};
+  }
+  void expect_blocker(const std::string& name) {
+    EXPECT_TRUE(the(name).stands());
+    EXPECT_TRUE(the(name, {"another"}).stands());
+    EXPECT_FALSE(the(name, {name}).stands());
+  }
+  void expect_final(const std::string& name) { EXPECT_TRUE(the(name, {name}).stands()); }
+  static DecodedState decode(const std::vector<std::byte>& state) {
+    StateDecoder decoder;
+    decoder.feed(state);
+    return decoder.finish();
+  }
+
+  std::unique_ptr<test::Host> a = host("a"), b = host("b");
+  StateIdentity identity;
+  DecodedState decoded = decode(test::make_state(0));
+};
+
+TEST_F(FindingsTest, NothingStandsAgainstAFittingState) { EXPECT_TRUE(look().empty()); }
+
+TEST_F(FindingsTest, TheDestinationItself) {
+  b->topology.functions[1].marked = false;
+  expect_final("unmarked");
+  EXPECT_EQ(the("unmarked").status, ExitStatus::refused);
+  b->topology.functions[1].online = false;
+  expect_final("offline");
+  b->topology.functions[1].kernel_name = "nvme3";
+  expect_blocker("host_driver");
+}
+
+TEST_F(FindingsTest, TheKindOfDevice) {
+  identity.backend = "other";
+  expect_final("backend");
+  identity.simulated = true;
+  expect_blocker("simulated");
+  identity.vendor_id = 1;
+  expect_blocker("model");
+}
+
+TEST_F(FindingsTest, FirmwareMattersToVendorStateOnly) {
+  identity.firmware = "2";
+  EXPECT_FALSE(the("firmware").blocker);
+  b->backend.formats.vendors = {Uuid{{1}}};
+  identity.formats.vendor = Uuid{{1}};
+  expect_blocker("firmware");
+}
+
+TEST_F(FindingsTest, FormatsAreComparedByValue) {
+  identity.formats.version = 3;
+  expect_final("version");
+  b->backend.formats.versions = {0, 3};
+  identity.formats.vendor = Uuid{{1}};
+  expect_final("vendor_format");
+  b->backend.formats.vendors = {Uuid{{9}}, Uuid{{1}}};
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, QueuesAndInterrupts) {
+  b->topology.functions[1].queues = 1;
+  expect_blocker("queues");
+  b->topology.functions[1].queues = 2;
+  b->topology.functions[1].interrupts = 1;
+  expect_blocker("interrupts");
+  b->topology.functions[1].interrupts = 2;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, ResourcesOfFunctionsThatAreNoSecondariesAreNotKnown) {
+  b->topology.functions[1].queues = b->topology.functions[1].interrupts = 0;
+  b->topology.functions[1].secondary = false;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, WhatTheStateItselfSays) {
+  decoded.findings = {{.name = "odd", .message = "odd", .blocker = true},
+                      {.name = "strange", .message = "strange", .blocker = false}};
+  expect_blocker("odd");
+  EXPECT_FALSE(the("strange").blocker);
+}
+
+TEST_F(FindingsTest, ASourceOfTheSameSubsystemMustNotRun) {
+  identity.subsystem_nqn = b->topology.identity.subsystem_nqn;
+  identity.controller = 3;
+  expect_blocker("source_runs");
+  b->backend[3].frozen = true;
+  EXPECT_TRUE(look().empty());
+  b->backend[3].frozen = false;
+  b->shared.record(IntentKind::moved, 3);
+  EXPECT_TRUE(look().empty());
+  identity.controller = 2;
+  EXPECT_FALSE(the("same_function").blocker);
+}
+
+TEST_F(FindingsTest, TheRefusalNamesEveryBlockerAndEveryWay) {
+  b->topology.functions[1].marked = false;
+  identity.model = "x";
+  identity.simulated = true;
+  try {
+    refuse_if_any_stands(look({"simulated"}), "import it");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ExitStatus::refused);
+    EXPECT_THAT(error.what(), HasSubstr("not marked"));
+    EXPECT_THAT(error.what(), HasSubstr("'x'"));
+    EXPECT_THAT(error.what(), testing::Not(HasSubstr("simulated")));
+    EXPECT_THAT(error.hint(), HasSubstr("nvmigrate mark b 2"));
+    EXPECT_THAT(error.hint(), HasSubstr("--allow model"));
+  }
+}
+
+}  // namespace
+}  // namespace nvmigrate

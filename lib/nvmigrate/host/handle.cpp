@@ -114,9 +114,9 @@ std::string as_qemu(const Handle& handle) {
 std::string as_libvirt(const Handle& handle) {
   const auto at = parts_of(handle.address);
   const auto model = handle.variant_driver ? " model='" + xml_quoted(handle.driver) + "'" : "";
-  const auto node = handle.nodes.group.value_or(handle.nodes.device.value_or(""));
+  const auto nodes = handle.nodes.group.value_or("") + " " + handle.nodes.device.value_or("");
   return "<hostdev mode='subsystem' type='pci' managed='no'>\n  " +
-         xml_comment(controlled_by(handle) + "; vfio node " + node) + "\n  <driver name='vfio'" +
+         xml_comment(controlled_by(handle) + "; vfio nodes " + nodes) + "\n  <driver name='vfio'" +
          model + "/>\n  <source>\n    <address domain='" + at.domain + "' bus='" + at.bus +
          "' slot='" + at.slot + "' function='" + at.function +
          "'/>\n  </source>\n  <alias name='ua-nvmigrate-" + std::to_string(handle.cntlid) +

@@ -193,21 +193,12 @@ class Planner {
     if (rebuild_ && sriov.enabled != 0) steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
     if (rebuild_) add_forgetting(steps, *topology_, plan_.wreck);
     if (rebuild_) steps.push_back({ProvisionAction::set_vfs, {}, 0, wish_->vfs});
-    add_function_steps(steps);
+    std::vector<FunctionGoal> goals;
+    for (const auto* function : chosen_)
+      goals.push_back({function, queues_each_, interrupts_each_, true});
+    add_steps(steps, goals);
     if (wanted_probe && (rebuild_ || !sriov.autoprobe)) {
       steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 1});
-    }
-  }
-
-  /// All that is reset is configured before, so that the resets stand together and run at once.
-  void add_function_steps(std::vector<ProvisionStep>& steps) const {
-    for (const auto* function : chosen_) {
-      add_steps_of(steps, *function, queues_each_, interrupts_each_, false);
-    }
-    for (const auto action : {ProvisionAction::reset, ProvisionAction::online}) {
-      for (const auto* function : chosen_) {
-        steps.push_back({action, function->cntlid, function->vfn, 0});
-      }
     }
   }
 

@@ -216,17 +216,23 @@ std::string StepRunner::address_of(const ProvisionStep& step) {
   return *address;
 }
 
-void add_steps_of(std::vector<ProvisionStep>& steps, const ControlledFunction& function,
-                  unsigned queues, unsigned interrupts, bool bring_online) {
-  const auto add = [&](ProvisionAction action, unsigned value = 0) {
-    steps.push_back({action, function.cntlid, function.vfn, value});
+void add_steps(std::vector<ProvisionStep>& steps, std::span<const FunctionGoal> goals) {
+  const auto add = [&](const FunctionGoal& goal, ProvisionAction action, unsigned value = 0) {
+    steps.push_back({action, goal.function->cntlid, goal.function->vfn, value});
   };
-  add(offline);
-  if (queues != 0) add(assign_queues, queues);
-  if (interrupts != 0) add(assign_interrupts, interrupts);
-  if (!bring_online) return;
-  add(reset);
-  add(online);
+  for (const auto& goal : goals)
+    add(goal, offline);
+  for (const auto& goal : goals) {
+    if (goal.queues != 0) add(goal, assign_queues, goal.queues);
+  }
+  for (const auto& goal : goals) {
+    if (goal.interrupts != 0) add(goal, assign_interrupts, goal.interrupts);
+  }
+  for (const auto action : {reset, online}) {
+    for (const auto& goal : goals) {
+      if (goal.online) add(goal, action);
+    }
+  }
 }
 
 std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
@@ -244,14 +250,15 @@ std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, 
     if (vfs_now != 0) back.push_back({set_vfs, {}, 0, 0});
     if (before.sriov.enabled != 0) back.push_back({set_vfs, {}, 0, before.sriov.enabled});
   }
+  std::vector<FunctionGoal> goals;
   for (const auto& function : before.functions) {
     const bool destroyed = recounted && function.vfn != 0 && function.vfn <= before.sriov.enabled;
     const bool had_any = function.queues != 0 || function.interrupts != 0;
     if (!destroyed && !touched.contains(function.cntlid)) continue;
     if (!had_any && recounted) continue;
-    add_steps_of(back, function, function.queues, function.interrupts,
-                 function.online.value_or(false));
+    goals.push_back({&function, function.queues, function.interrupts, function.online == true});
   }
+  add_steps(back, goals);
   back.push_back({set_autoprobe, {}, 0, autoprobe ? 1U : 0U});
   return back;
 }

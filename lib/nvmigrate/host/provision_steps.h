@@ -45,9 +45,15 @@ class StepRunner {
 std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
                                       std::span<const ProvisionStep> done);
 
-/// Offline, resources, reset and online of one function, the second half only as far as it is asked
-/// for: 0 resources are not assigned.
-void add_steps_of(std::vector<ProvisionStep>& steps, const ControlledFunction& function,
-                  unsigned queues, unsigned interrupts, bool online);
+/// What one function is to become; 0 resources are not assigned.
+struct FunctionGoal {
+  const ControlledFunction* function = nullptr;
+  unsigned queues = 0, interrupts = 0;
+  bool online = true;
+};
+
+/// The steps to make functions so. All are offline before the first gets resources: what one gives
+/// back another may need; and the resets stand together, to run at once.
+void add_steps(std::vector<ProvisionStep>& steps, std::span<const FunctionGoal> goals);
 
 }  // namespace nvmigrate

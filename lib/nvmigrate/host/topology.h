@@ -17,9 +17,9 @@ namespace nvmigrate {
 /// the journal know of one controller id.
 struct ControlledFunction {
   std::uint16_t cntlid = 0;
-  bool secondary = false;       ///< in the Secondary Controller List of the controlling function
-  std::optional<bool> online;   ///< nothing: no secondary, the device does not say
-  std::uint16_t vfn = 0;        ///< 1-based VF number; 0: no VF
+  bool secondary = false;      ///< in the Secondary Controller List of the controlling function
+  std::optional<bool> online;  ///< nothing: no secondary, the device does not say
+  std::uint16_t vfn = 0;       ///< 1-based VF number; 0: no VF
   std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
   VfioNodes vfio;
@@ -52,8 +52,8 @@ Topology read_topology(Device& device, const Registry& registry, const Journal& 
 
 /// The functions that a user's words mean: `3`, `0x3`, `1-4,7`, `vf2`, a PCI address, `all`; in the
 /// order of the topology, each once.
-/// \throws usage_error for words that are none of these; not_found naming the one that is not there;
-/// refused (never overridable) when one is the controlling function itself
+/// \throws usage_error for words that are none of these; not_found naming the one that is not
+/// there; refused (never overridable) when one is the controlling function itself
 std::vector<const ControlledFunction*> select(const Topology& topology, const std::string& words);
 /// As select, of exactly one function. \throws usage_error when it is several
 const ControlledFunction& select_one(const Topology& topology, const std::string& word);

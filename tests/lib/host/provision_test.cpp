@@ -37,9 +37,9 @@ class ProvisionTest : public HostTest {
 
 TEST_F(ProvisionTest, DoesTheStepsInTheOrderThatWorks) {
   const auto result = make({.vfs = 2, .queues = 3, .interrupts = 2});
-  EXPECT_THAT(effects(),
-              ElementsAre("offline 1", "assign_queues 1 3", "assign_interrupts 1 2", "offline 2",
-                          "assign_queues 2 3", "assign_interrupts 2 2", "online 1", "online 2"));
+  EXPECT_THAT(effects(), ElementsAre("offline 1", "offline 2", "assign_queues 1 3",
+                                     "assign_queues 2 3", "assign_interrupts 1 2",
+                                     "assign_interrupts 2 2", "online 1", "online 2"));
   ASSERT_THAT(device.bus.changes, SizeIs(5));
   EXPECT_EQ(device.bus.changes[0], "set_autoprobe 0000:01:00.0 0");
   EXPECT_EQ(device.bus.changes[1], "set_vfs 0000:01:00.0 2");
@@ -75,6 +75,12 @@ TEST_F(ProvisionTest, SharesEvenlyInSteps) {
   const auto result = make({.vfs = 3});
   EXPECT_EQ(result.functions[0].queues, 6) << "7 each, in steps of 2";
   EXPECT_EQ(result.functions[0].interrupts, 16) << "no more than a function may have";
+}
+
+TEST_F(ProvisionTest, UsesWhatTheFunctionsThemselvesHoldWhileOffline) {
+  device.queues_total = 8;
+  device.at(2).queues = 8;
+  EXPECT_EQ(make({.vfs = 2}).functions[0].queues, 4);
 }
 
 TEST_F(ProvisionTest, SharesAtLeastWhatAFunctionNeeds) {

@@ -148,7 +148,7 @@ void Options::optional_positional(const std::string& name, std::optional<std::st
 void Options::positionals(const std::string& name, std::vector<std::string>& values,
                           const std::string& help, Offer offer) {
   texts(name, values, help, name, offer);
-  declared_->back().option->expected(0, CLI::detail::expected_max_vector_size);
+  declared_->back().option->allow_extra_args();
 }
 
 }  // namespace nvmigrate::cli

@@ -57,6 +57,16 @@ TEST(CommandLine, StoresEveryKindOfValue) {
   EXPECT_TRUE(example.dry_run);
 }
 
+TEST(CommandLine, TakesAnyNumberOfArgumentsWhereItMay) {
+  for (const auto& given : {Words{}, Words{"a"}, Words{"a", "b", "c"}}) {
+    CommandLine line;
+    std::vector<std::string> values;
+    line.options().positionals("DEVICE", values, "Devices");
+    line.parse(given);
+    EXPECT_EQ(values, given);
+  }
+}
+
 TEST(CommandLine, LeavesDefaultsWhereNothingIsGiven) {
   Example example;
   example.line.parse({"sim:a"});

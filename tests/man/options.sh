@@ -32,7 +32,8 @@ remake() {
 cp "$man"/nvmigrate*.1 "$made"
 "$binary" __man-options | remake nvmigrate.1 OPTIONS
 "$binary" __man-options --exit-status | remake nvmigrate.1 '"EXIT STATUS"'
-while read -r command; do
+commands=$("$binary" __complete -- '')
+for command in $commands; do
   page=nvmigrate-$command.1
   if [ ! -e "$made/$page" ]; then
     echo "no page for $command"
@@ -41,7 +42,7 @@ while read -r command; do
   fi
   { "$binary" __man-options "$command" &&
     printf '.PP\nThose of every command are in\n.BR nvmigrate (1).\n'; } | remake "$page" OPTIONS
-done < <("$binary" __complete -- '')
+done
 
 for page in "$man"/nvmigrate*.1; do
   cmp -s "$page" "$made/${page##*/}" && continue

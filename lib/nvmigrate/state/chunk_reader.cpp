@@ -2,7 +2,6 @@
 #include "nvmigrate/state/chunk_reader.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <utility>
 
@@ -25,6 +24,11 @@ std::uint64_t chain(std::uint64_t sum, std::span<const std::byte> header) {
   std::memcpy(both.data(), &sum, sizeof(sum));
   std::copy(header.begin(), header.end(), both.begin() + sizeof(sum));
   return xxh3(std::span{both}.first(sizeof(sum) + header.size()));
+}
+
+bool is_alnum(char letter) {
+  return (letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') ||
+         (letter >= 'a' && letter <= 'z');
 }
 
 /// Whether the bytes are the magic after something took them for text.
@@ -52,7 +56,7 @@ void FileChunkReader::truncated() const {
 std::string FileChunkReader::record() const {
   std::string tag;
   for (const char letter : header_.tag) {
-    tag += std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '?';
+    tag += is_alnum(letter) ? letter : '?';
   }
   return "record " + std::to_string(number_) + " (" + tag + ") at byte " +
          std::to_string(body_offset_ - header_size);
@@ -119,6 +123,9 @@ void FileChunkReader::check_kind() {
   const std::uint32_t flags = header_.flags;
   const std::uint64_t length = header_.length;
   if ((flags & ~state_file::flag_critical) != 0) fail(start, record() + " has unknown flags");
+  if (!std::all_of(header_.tag.begin(), header_.tag.end(), is_alnum)) {
+    fail(start, record() + " has a tag that is none");
+  }
   const bool json = is(state_file::tag_identity) || is(state_file::tag_end);
   const bool known = json || is(state_file::tag_chunk);
   const bool critical = (flags & state_file::flag_critical) != 0;

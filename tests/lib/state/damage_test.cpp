@@ -155,6 +155,11 @@ TEST_F(Damage, UnknownFlags) {
               HasSubstr("unknown flags"));
 }
 
+TEST_F(Damage, TagThatIsNone) {
+  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record("a\x1b[2", false, "x").end().text()),
+              HasSubstr("record 1 (a?\?2)"));
+}
+
 TEST_F(Damage, TooManyOptionalRecords) {
   FileBuilder file;
   file.identity(3).chunk("uvw");

@@ -60,22 +60,15 @@ Words all_commands() {
   return names;
 }
 
-Words words_of(const std::string& name, const Words& more) {
-  Words words;
-  std::string word;
-  for (const char letter : name + ' ') {
-    if (letter != ' ')
-      word += letter;
-    else if (!word.empty())
-      words.push_back(std::exchange(word, {}));
-  }
+Words command_line(const std::string& name, const Words& more) {
+  Words words = words_of(name);
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
 
 TEST_F(Contract, HelpGoesToStandardOutput) {
   for (auto name : all_commands()) {
-    const auto ran = tool.run(words_of(name, {"--help"}));
+    const auto ran = tool.run(command_line(name, {"--help"}));
     SCOPED_TRACE(name);
     EXPECT_EQ(ran.status, 0);
     EXPECT_THAT(ran.error, IsEmpty());
@@ -92,13 +85,13 @@ TEST_F(Contract, HelpGoesToStandardOutput) {
 
 TEST_F(Contract, EveryCommandRefusesWhatItDoesNotKnow) {
   for (const auto& name : all_commands()) {
-    expect_refused(words_of(name, {"--no-such-option"}), ExitStatus::usage,
+    expect_refused(command_line(name, {"--no-such-option"}), ExitStatus::usage,
                    "unknown option '--no-such-option'");
     const Words many(12, "x");
     if (name != "list") {
-      expect_refused(words_of(name, many), ExitStatus::usage, "unexpected argument 'x'");
+      expect_refused(command_line(name, many), ExitStatus::usage, "unexpected argument 'x'");
     }
-    expect_refused(words_of(name, {"--timeout", "soon"}), ExitStatus::usage, "");
+    expect_refused(command_line(name, {"--timeout", "soon"}), ExitStatus::usage, "");
   }
 }
 

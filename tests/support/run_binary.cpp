@@ -63,9 +63,9 @@ Ran Tool::run(const std::vector<std::string>& words, const std::function<void()>
   return run_program(whole, environment_, in_child);
 }
 
-Ran Tool::run(const std::string& line, const std::function<void()>& in_child) const {
+std::vector<std::string> words_of(const std::string& line) {
   std::istringstream stream(line);
-  return run(std::vector<std::string>(std::istream_iterator<std::string>(stream), {}), in_child);
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <string>
@@ -9,6 +10,9 @@
 #include "tests/support/temporary_folder.h"
 
 namespace nvmigrate::test {
+
+/// The words of a line, apart by blanks.
+std::vector<std::string> words_of(const std::string& line);
 
 /// What became of a program.
 struct Ran {
@@ -31,8 +35,11 @@ class Tool {
   /// Runs it with these words, without its name.
   [[nodiscard]] Ran run(const std::vector<std::string>& words,
                         const std::function<void()>& in_child = {}) const;
-  /// Words apart by blanks.
-  [[nodiscard]] Ran run(const std::string& line, const std::function<void()>& in_child = {}) const;
+  /// Words apart by blanks. A template so that words in braces are never taken for a line.
+  template <std::convertible_to<std::string> Line>
+  [[nodiscard]] Ran run(const Line& line, const std::function<void()>& in_child = {}) const {
+    return run(words_of(line), in_child);
+  }
 
   [[nodiscard]] const std::string& binary() const noexcept { return binary_; }
   [[nodiscard]] const TemporaryFolder& folder() const noexcept { return folder_; }

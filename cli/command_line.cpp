@@ -15,16 +15,6 @@ std::chrono::milliseconds seconds(std::uint64_t count) {
   return std::chrono::seconds{static_cast<std::int64_t>(count)};
 }
 
-/// CLI11 would take the next word for the value of `--file=`.
-void refuse_empty_values(const std::vector<std::string>& words) {
-  for (const auto& word : words) {
-    if (word == "--") return;
-    if (word.starts_with("--") && word.ends_with('=')) {
-      throw usage_error(word.substr(0, word.size() - 1) + " needs a value");
-    }
-  }
-}
-
 /// In the tool's own words; CLI11 says "--file: 1 required TEXT missing".
 Error in_our_words(const CLI::ParseError& failure) {
   const std::string text = failure.what();
@@ -106,20 +96,37 @@ const Declared* CommandLine::find(std::string_view name) const noexcept {
   return found == declared_.end() ? nullptr : &*found;
 }
 
-bool CommandLine::wants_next(std::string_view word) const {
-  const auto known = [&](std::string_view name) -> const Declared& {
-    if (const auto* declared = find(name)) return *declared;
-    throw usage_error("unknown option '" + std::string{word} + "'");
-  };
+std::optional<bool> CommandLine::value_follows(std::string_view word) const {
   if (word.starts_with("--")) {
     const auto equals = word.find('=');
-    return !known(word.substr(0, equals)).placeholder.empty() && equals == std::string_view::npos;
+    const auto* declared = find(word.substr(0, equals));
+    if (declared == nullptr) return std::nullopt;
+    return !declared->placeholder.empty() && equals == std::string_view::npos;
   }
   for (std::size_t place = 1; place < word.size(); ++place) {
-    const std::string name{'-', word[place]};
-    if (!known(name).placeholder.empty()) return place + 1 == word.size();
+    const auto* declared = find(std::string{'-', word[place]});
+    if (declared == nullptr) return std::nullopt;
+    if (!declared->placeholder.empty()) return place + 1 == word.size();
   }
   return false;
+}
+
+bool CommandLine::wants_next(std::string_view word) const {
+  if (const auto follows = value_follows(word)) return *follows;
+  throw usage_error("unknown option '" + std::string{word} + "'");
+}
+
+/// CLI11 takes the next word for the value of `--file=`, and of `-f --dry-run`.
+void CommandLine::refuse_missing_values(const std::vector<std::string>& words) const {
+  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
+    if (!is_option(*word)) continue;
+    if (word->starts_with("--") && word->ends_with('=')) {
+      throw usage_error(word->substr(0, word->size() - 1) + " needs a value");
+    }
+    if (!value_follows(*word).value_or(false) || word + 1 == words.end()) continue;
+    if (is_option(*(word + 1))) throw usage_error(*word + " needs a value");
+    ++word;
+  }
 }
 
 bool CommandLine::given(const Declared& declared) const { return declared.option->count() > 0; }
@@ -132,7 +139,7 @@ void CommandLine::check(const Declared& declared) const {
 }
 
 Asked CommandLine::parse(const std::vector<std::string>& words) {
-  refuse_empty_values(words);
+  refuse_missing_values(words);
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
     app_->parse(reversed);

@@ -41,6 +41,9 @@ class CommandLine {
 
  private:
   void declare_globals();
+  /// Nothing for an option that is not known.
+  [[nodiscard]] std::optional<bool> value_follows(std::string_view word) const;
+  void refuse_missing_values(const std::vector<std::string>& words) const;
   [[nodiscard]] bool given(const Declared& declared) const;
   void check(const Declared& declared) const;
 

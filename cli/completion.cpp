@@ -76,7 +76,7 @@ bool takes_several(const Place& place) {
 Words beginning(const Words& words, const std::string& typed, const std::string& kept = {}) {
   Words fitting;
   for (const auto& word : words) {
-    if (word.starts_with(':') && kept.empty())
+    if (word.starts_with(':'))
       fitting.push_back(word);
     else if (word.starts_with(typed))
       fitting.push_back(kept + word);

@@ -23,15 +23,24 @@ std::string words_of(std::span<const Command> rows) {
   return words;
 }
 
-/// Prints what a command has to say. That it was done is not undone when that fails.
-ExitStatus deliver(Environment& environment, const Context& context, const Outcome& outcome) {
+/// Writes to standard output; a reader who went away needs no message.
+template <typename Write>
+ExitStatus written(ExitStatus status, const Write& write) {
   try {
-    print(environment, context.globals(), context.command(), outcome);
-    return outcome.status;
+    write();
+    return status;
   } catch (const OsError& error) {
     if (error.code() != EPIPE) throw;
     return ExitStatus::io;
   }
+}
+
+ExitStatus tell(Environment& environment, const std::string& text) {
+  return written(ExitStatus::ok, [&] { print_text(environment, text); });
+}
+
+ExitStatus tell_version(Environment& environment) {
+  return tell(environment, "nvmigrate " + std::string{version} + '\n');
 }
 
 void log_change(const Context& context, const std::vector<std::string>& words,
@@ -65,14 +74,8 @@ ExitStatus run_group(const Located& located, Environment& environment) {
   CommandLine line;
   const auto asked = line.parse(located.rest);
   const auto* row = located.command;
-  if (asked.version) {
-    print_text(environment, "nvmigrate " + std::string{version} + '\n');
-    return ExitStatus::ok;
-  }
-  if (asked.help) {
-    print_text(environment, row == nullptr ? help_of_all() : help_of_group(located));
-    return ExitStatus::ok;
-  }
+  if (asked.version) return tell_version(environment);
+  if (asked.help) return tell(environment, row == nullptr ? help_of_all() : help_of_group(located));
   if (row == nullptr) throw usage_error("no command was given");
   throw usage_error(located.name + " needs a command: " + words_of(row->subcommands));
 }
@@ -86,13 +89,12 @@ ExitStatus run_located(const Located& located, const std::vector<std::string>& w
   auto options = line.options();
   const auto runner = located.command->declare(options);
   const auto asked = line.parse(located.rest);
-  if (asked.help || asked.version) {
-    print_text(environment,
-               asked.help ? help_of(located, line) : "nvmigrate " + std::string{version} + '\n');
-    return ExitStatus::ok;
-  }
+  if (asked.help) return tell(environment, help_of(located, line));
+  if (asked.version) return tell_version(environment);
   Context context(environment, line.globals(), located.name);
-  return deliver(environment, context, run_logged(context, runner, words));
+  const auto outcome = run_logged(context, runner, words);
+  return written(outcome.status,
+                 [&] { print(environment, context.globals(), context.command(), outcome); });
 }
 
 }  // namespace

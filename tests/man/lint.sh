@@ -11,7 +11,7 @@ fault() {
 }
 
 for page in "$man"/*.[15]; do
-  warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 MANROFFSEQ='' man --warnings=all -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+  warnings=$(groff -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
   [ -z "$warnings" ] || fault "$page: $warnings"
   for heading in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' EXAMPLES '"SEE ALSO"'; do
     [[ $page != *.1 ]] || grep -qx ".SH $heading" "$page" || fault "$page has no section $heading"

@@ -18,11 +18,21 @@ BindWish wish_of(const BindOptions& options, const Globals& globals) {
   return wish;
 }
 
+/// `all` are all that can be bound: VFs that are not enabled are listed, but not there.
+FunctionList chosen_by(const Topology& topology, const std::string& words) {
+  auto functions = select(topology, words);
+  if (words != "all") return functions;
+  std::erase_if(functions, [](const ControlledFunction* function) { return !function->pci; });
+  if (!functions.empty()) return functions;
+  throw not_found("no function that " + topology.device + " controls is on the PCI bus",
+                  "nvmigrate provision " + topology.device + " --vfs N enables VFs");
+}
+
 Outcome bind_functions(Context& context, const BindOptions& options) {
   const auto wish = wish_of(options, context.globals());
   auto subject = options.open(context);
   const auto topology = subject.topology();
-  const auto functions = select(topology, options.functions);
+  const auto functions = chosen_by(topology, options.functions);
   const auto result = options.dry_run
                           ? plan_bind(topology, subject.device->pci(), functions, wish)
                           : nvmigrate::bind(access_of(subject), topology, functions, wish);

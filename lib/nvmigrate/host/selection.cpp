@@ -153,6 +153,7 @@ std::vector<const ControlledFunction*> select(const Topology& topology, const st
     ids.insert(pick.function->cntlid);
   }
   std::vector<const ControlledFunction*> functions;
+  functions.reserve(ids.size());
   for (const auto id : ids)
     functions.push_back(topology.find(id));
   return functions;

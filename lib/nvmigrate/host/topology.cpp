@@ -105,6 +105,7 @@ std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own,
   }
   functions.erase(own);
   std::vector<ControlledFunction> sorted;
+  sorted.reserve(functions.size());
   for (auto& [id, function] : functions)
     sorted.push_back(std::move(function));
   return sorted;

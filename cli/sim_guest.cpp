@@ -21,7 +21,7 @@ struct GuestOptions {
 Outcome outcome_of(const GuestOptions& options, std::uint16_t cntlid, bool changed,
                    const std::string& text) {
   auto outcome = sim_outcome(options.device, options.dry_run, changed, text);
-  outcome.document["cntlid"] = cntlid;
+  outcome.document["controller_id"] = cntlid;
   outcome.document["function"] = options.id;
   return outcome;
 }

@@ -15,7 +15,7 @@ struct StatusOptions {
 Json json_of(const sim::GuestReport& report) {
   Json json{{"device", report.device},
             {"function", report.function},
-            {"cntlid", report.cntlid},
+            {"controller_id", report.cntlid},
             {"state", report.state},
             {"progress", report.progress}};
   add_queues(json, report.queues);
@@ -49,7 +49,7 @@ std::string sentence(const sim::GuestReport& from, const sim::GuestReport& to, b
 void add_proof(Outcome& outcome, const sim::GuestReport& from, const sim::GuestReport& to) {
   const auto differences = sim::discontinuities(from, to);
   outcome.document["continues_from"] = {
-      {"device", from.device}, {"function", from.function}, {"cntlid", from.cntlid}};
+      {"device", from.device}, {"function", from.function}, {"controller_id", from.cntlid}};
   outcome.document["continues"] = differences.empty();
   outcome.document["differences"] = differences;
   outcome.text += sentence(from, to, differences.empty());

@@ -17,7 +17,7 @@ std::string driver_word(const sim::Function& function) { return function.driver.
 
 Json json_of(const sim::Subsystem& subsystem, const sim::Function& function) {
   const bool present = subsystem.present(function);
-  Json json{{"cntlid", function.id},
+  Json json{{"controller_id", function.id},
             {"kind", to_string(function.kind)},
             {"vfn", function.vfn},
             {"address", present ? Json(subsystem.address_of(function)) : Json()},

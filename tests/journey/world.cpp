@@ -33,7 +33,8 @@ std::vector<std::string> words(const std::string& line, const std::string& root)
   std::vector<std::string> result;
   std::istringstream in(line);
   for (std::string word; in >> word;) {
-    if (const auto place = word.find("$W"); place != std::string::npos) word.replace(place, 2, root);
+    if (const auto place = word.find("$W"); place != std::string::npos)
+      word.replace(place, 2, root);
     result.push_back(word);
   }
   return result;

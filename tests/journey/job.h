@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/journey/world.h"
+
+namespace nvmigrate::test {
+
+/// One job of the tool, with what must hold however it ended.
+struct Job {
+  std::string name;
+  std::vector<std::string> before;  ///< lines that prepare the world
+  std::string line;                 ///< the run that is disturbed
+  /// Once the wrecks are repaired: what a user does to have the job done after all. Fails the test
+  /// when it cannot be done.
+  void (*finish)(World& world, const Job& job);
+};
+
+/// export, import, transfer, provision, bind, unbind.
+const std::vector<Job>& jobs();
+
+/// Fails the test when, after a disturbed run, a file is half published, something is suspended or
+/// driverless that nothing names, or a guest runs twice.
+void expect_nothing_lost(World& world);
+
+/// Runs the repair that the tool names and then finishes the job; everything must be home.
+void expect_repaired(World& world, const Job& job);
+
+/// Every how many points of an enumeration are tried; 1 tries all. From NVMIGRATE_TEST_STRIDE,
+/// which the sanitized runs set.
+int stride();
+
+}  // namespace nvmigrate::test

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+
+#include "tests/journey/world.h"
+
+namespace nvmigrate::test {
+namespace {
+
+// Two hosts, a guest on the first, and a function prepared on the second as a VMM leaves it.
+void two_hosts(World& world, const std::string& options, const std::string& id = "vf1") {
+  for (const std::string host : {"a", "b"}) {
+    const auto device = "sim:" + host;
+    world.must("sim create " + host + " " + options + (host == "b" ? " --renumber-formats" : ""));
+    if (id.starts_with("vf")) world.must("provision " + device + " --vfs 2");
+    world.must("mark " + device + " " + id);
+    world.must("bind " + device + " " + id);
+    world.must("sim guest start " + device + " " + id + (host == "b" ? " --empty" : ""));
+  }
+}
+
+void expect_continued(World& world, const std::string& id = "vf1") {
+  const auto proof = world.read("sim guest status sim:b " + id + " --continues-from sim:a " + id);
+  EXPECT_EQ(proof["continues"], true) << proof;
+}
+
+struct Shape {
+  std::string name, options, export_options;
+};
+
+class PathJourney : public testing::TestWithParam<Shape> {};
+
+TEST_P(PathJourney, TheGuestContinuesThroughAFile) {
+  World world;
+  two_hosts(world, GetParam().options);
+  const auto taken = world.read("export sim:a vf1 -f $W/s.nvmstate" + GetParam().export_options);
+  EXPECT_EQ(taken["schema"], "nvmigrate.export/1");
+  world.must("verify $W/s.nvmstate");
+  world.must("import sim:b vf1 -f $W/s.nvmstate --check-only");
+  world.must("import sim:b vf1 -f $W/s.nvmstate");
+  world.must("resume sim:b vf1");
+  expect_continued(world);
+}
+
+TEST_P(PathJourney, TheGuestContinuesThroughAPipe) {
+  World world;
+  two_hosts(world, GetParam().options);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  Answer taken;
+  std::thread source([&] {
+    taken = world.run_with("export sim:a vf1 -f -" + GetParam().export_options, -1, ends[1]);
+    ::close(ends[1]);
+  });
+  const int out = ::dup(STDERR_FILENO);
+  const auto given = world.run_with("import sim:b vf1 -f - --resume -q", ends[0], out);
+  ::close(out);
+  ::close(ends[0]);
+  source.join();
+  EXPECT_EQ(taken.status, ExitStatus::ok) << taken.err;
+  EXPECT_EQ(given.status, ExitStatus::ok) << given.err;
+  expect_continued(world);
+}
+
+TEST_P(PathJourney, TheGuestContinuesAfterATransfer) {
+  World world;
+  two_hosts(world, GetParam().options);
+  const auto moved = world.read("transfer sim:a vf1 sim:b vf1" + GetParam().export_options);
+  EXPECT_TRUE(moved.contains("blackout_us")) << moved;
+  expect_continued(world);
+}
+
+const std::array shapes{
+    Shape{"SpecWithVendor", "--vendor --state-size 300004", ""},
+    Shape{"SpecStandardOnly", "--state-size 152", ""},
+    Shape{"SpecStandardOfBoth", "--vendor --state-size 300004", " --standard-only"},
+    Shape{"OneChunk", "--vendor --state-size 262144", ""},
+    Shape{"OneChunkAndADword", "--vendor --state-size 262148", ""},
+    Shape{"OneChunkLessADword", "--vendor --state-size 262140", ""},
+    Shape{"SixtyFourMebibytes", "--vendor --state-size 64M", ""},
+    Shape{"SmallChunks", "--vendor --state-size 40000 --mdts 4K", ""},
+    Shape{"Emulator", "--personality emulator --state-size 152", ""},
+};
+
+INSTANTIATE_TEST_SUITE_P(Shapes, PathJourney, testing::ValuesIn(shapes),
+                         [](const auto& about) { return about.param.name; });
+
+TEST(PathJourneyOfOthers, AFunctionThatIsNoVfMoves) {
+  World world;
+  two_hosts(world, "--others 1", "0000:02:00.0");
+  world.must("transfer sim:a 0000:02:00.0 sim:b 0000:02:00.0");
+  expect_continued(world, "0000:02:00.0");
+}
+
+TEST(PathJourneyOfOthers, ABareHeaderMoves) {
+  World world;
+  two_hosts(world, "--state-size 48");
+  world.must("export sim:a vf1 -f $W/s.nvmstate");
+  world.must("import sim:b vf1 -f $W/s.nvmstate --resume");
+}
+
+TEST(PathJourneyOfOthers, ThreeHundredFunctionsTakeThreeLists) {
+  World world;
+  world.must("sim create big --vfs-total 300 --vq 900 --vi 600");
+  int lists = 0;
+  world.watcher().set([&](const SeamCall& call) {
+    const bool secondary = call.name == "opcode 0x06" && call.object.substr(8, 2) == "15";
+    if (secondary) ++lists;
+    return Verdict{};
+  });
+  const auto listed = world.read("list sim:big");
+  EXPECT_EQ(listed["devices"][0]["functions"].size(), 300U);
+  EXPECT_EQ(lists, 3);
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

@@ -18,7 +18,8 @@ namespace nvmigrate {
 
 struct BackendOptions {
   std::chrono::milliseconds suspend_timeout{300'000};  ///< of Suspend, whose drain takes its time
-  std::size_t chunk_limit = std::size_t{256} << 10U;   ///< most bytes of one command, multiple of 4096
+  std::size_t chunk_limit = std::size_t{256}
+                            << 10U;  ///< most bytes of one command, multiple of 4096
 };
 
 /// One row of the explicit table of backends.
@@ -33,7 +34,7 @@ std::span<const BackendRow> backends();
 
 /// One row of the explicit table of where devices come from.
 struct ProviderRow {
-  std::string_view name;     ///< linux, sim
+  std::string_view name;  ///< linux, sim
   std::string_view summary;
   /// Whether a user's device string is one of this provider's.
   bool (*owns)(std::string_view device);

@@ -18,7 +18,8 @@ class Io {
  public:
   virtual ~Io() = default;
 
-  virtual int open(const std::string& path, int flags, mode_t mode) = 0;  ///< open(2), O_CLOEXEC added
+  virtual int open(const std::string& path, int flags,
+                   mode_t mode) = 0;  ///< open(2), O_CLOEXEC added
   virtual int close(int fd) = 0;
   virtual ssize_t read(int fd, std::span<std::byte> into) = 0;
   virtual ssize_t pread(int fd, std::span<std::byte> into, off_t offset) = 0;

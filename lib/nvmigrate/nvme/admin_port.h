@@ -23,7 +23,7 @@ struct AdminCommand {
   std::uint32_t cdw15 = 0;
   std::span<const std::byte> to_device{};  ///< for opcodes ending in 01b
   std::span<std::byte> from_device{};      ///< for opcodes ending in 10b
-  std::chrono::milliseconds timeout{0};  ///< 0: the driver's default
+  std::chrono::milliseconds timeout{0};    ///< 0: the driver's default
 };
 
 /// What a command completed with.

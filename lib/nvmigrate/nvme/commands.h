@@ -86,8 +86,8 @@ constexpr AdminCommand set_state(std::uint16_t controller, FormatIndexes formats
           .to_device = chunk};
 }
 
-/// Migration Receive, Get Controller State (SEL 0), Base 2.1 §5.1.16. Offset in bytes, a multiple of
-/// 4; the length of `chunk` is a multiple of 4 and is sent 0's based, in dwords.
+/// Migration Receive, Get Controller State (SEL 0), Base 2.1 §5.1.16. Offset in bytes, a multiple
+/// of 4; the length of `chunk` is a multiple of 4 and is sent 0's based, in dwords.
 constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats,
                                  std::uint64_t offset, std::span<std::byte> chunk) noexcept {
   return {.opcode = opcode::migration_receive,

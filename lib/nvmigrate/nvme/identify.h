@@ -19,7 +19,7 @@ struct ControllerIdentity {
   std::uint16_t vendor = 0;
   std::string serial, model, firmware;  ///< without padding; control characters as '?'
   std::string subsystem_nqn;
-  std::uint32_t version = 0;  ///< 0x00020100 is 2.1
+  std::uint32_t version = 0;     ///< 0x00020100 is 2.1
   std::size_t max_transfer = 0;  ///< bytes, from MDTS with 4 KiB pages; 0: no limit
   bool virtualization_management = false;
   bool live_migration = false;  ///< OACS b11, HMLMS
@@ -28,10 +28,10 @@ struct ControllerIdentity {
 /// Flexible resources of one kind (queues or interrupts) of a primary controller.
 struct FlexibleResources {
   bool supported = false;
-  std::uint32_t total = 0;      ///< VQFRT
-  std::uint32_t assigned = 0;   ///< VQRFA
-  std::uint16_t primary = 0;    ///< VQRFAP
-  std::uint16_t private_ = 0;   ///< VQPRT
+  std::uint32_t total = 0;          ///< VQFRT
+  std::uint32_t assigned = 0;       ///< VQRFA
+  std::uint16_t primary = 0;        ///< VQRFAP
+  std::uint16_t private_ = 0;       ///< VQPRT
   std::uint16_t per_secondary = 0;  ///< VQFRSM
   std::uint16_t granularity = 0;    ///< VQGRAN
   /// What is left for secondary controllers.

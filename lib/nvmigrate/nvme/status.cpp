@@ -40,9 +40,8 @@ constexpr std::array names{
 }  // namespace
 
 std::string_view name_of(NvmeStatus status) noexcept {
-  const auto* const found = std::find_if(names.begin(), names.end(), [&](const Named& named) {
-    return named.code == status.code();
-  });
+  const auto* const found = std::find_if(
+      names.begin(), names.end(), [&](const Named& named) { return named.code == status.code(); });
   return found == names.end() ? "Unknown Status" : found->name;
 }
 

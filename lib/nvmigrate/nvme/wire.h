@@ -8,8 +8,9 @@
 #include "nvmigrate/nvme/endian.h"
 
 /// The structures of the specification as they lie in memory: little-endian, byte packed, sizes
-/// asserted. Structures that libnvme 1.3 (Debian 12) has, its headers have; the seams' simulator and
-/// decoders must not depend on the library's version, so the few bytes used here are named here.
+/// asserted. Structures that libnvme 1.3 (Debian 12) has, its headers have; the seams' simulator
+/// and decoders must not depend on the library's version, so the few bytes used here are named
+/// here.
 namespace nvmigrate::wire {
 
 inline constexpr std::size_t identify_size = 4096;

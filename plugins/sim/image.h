@@ -16,8 +16,8 @@ namespace nvmigrate::sim {
 
 /// The parts a state has, by value.
 struct Formats {
-  std::optional<std::uint16_t> version;
-  std::optional<Uuid> vendor;
+  std::optional<std::uint16_t> version{};
+  std::optional<Uuid> vendor{};
 };
 
 /// The first 64 bytes of the simulator's vendor part: who it is of and what the rest must be.
@@ -28,7 +28,7 @@ struct VendorHead {
 
   std::uint64_t seed = 0, progress = 0;
   std::uint64_t length = 0;  ///< of the whole vendor part, this head included, in bytes
-  Uuid uuid;
+  Uuid uuid{};
 
   static VendorHead of(const Guest& guest, std::uint64_t length);
   [[nodiscard]] std::array<std::byte, size> encoded() const;
@@ -46,10 +46,10 @@ class Image {
  public:
   struct Content {
     bool suspended = false;
-    std::optional<std::uint16_t> version;  ///< nothing: no NVMe part
-    Queues queues;
-    std::uint64_t padding = 0;         ///< bytes
-    std::optional<VendorHead> vendor;  ///< nothing: no vendor part
+    std::optional<std::uint16_t> version{};  ///< nothing: no NVMe part
+    Queues queues{};
+    std::uint64_t padding = 0;           ///< bytes
+    std::optional<VendorHead> vendor{};  ///< nothing: no vendor part
   };
   explicit Image(const Content& content);
 

@@ -18,8 +18,8 @@ namespace nvmigrate::sim {
 class Intake {
  public:
   struct Rules {
-    Formats formats;            ///< what CSVI and CSUUIDI name
-    Limits limits;              ///< of the target
+    Formats formats{};          ///< what CSVI and CSUUIDI name
+    Limits limits{};            ///< of the target
     bool queues_exist = false;  ///< in the target
     bool emulator = false;      ///< wants an NVMe part
   };

@@ -9,10 +9,17 @@ check 'nothing is on standard output' [ ! -s /tmp/out ]
 run 0 -q list
 check 'and nothing on standard error' [ ! -s /tmp/err ]
 
+# A state file that import finds nothing wrong with, from a simulated subsystem.
+run 0 provision sim:demo --vfs 1 --vq 2 --vi 1
+run 0 mark sim:demo vf1
+run 0 export sim:demo vf1 -f /tmp/valid
+run 0 verify /tmp/valid
+rm -rf /var/lib/nvmigrate
+
 # each STATUS TEXT DEVICE: every command that takes a device, with this one.
 each() {
   for command in list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
-    'handle 1' 'suspend 1' 'resume 1' 'export 1 -f /tmp/state' 'import 1 -f /guest/state' backends; do
+    'handle 1' 'suspend 1' 'resume 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' backends; do
     verb=${command%% *}
     rest=${command#"$verb"}
     run "$1" "$verb" "$3" $rest

@@ -83,6 +83,8 @@ class StateDecoder {
   /// \param vendor_digest whether the SHA-256 of the vendor part is wanted (it costs)
   explicit StateDecoder(bool vendor_digest = false);
   ~StateDecoder();
+  StateDecoder(const StateDecoder&) = delete;
+  StateDecoder& operator=(const StateDecoder&) = delete;
   StateDecoder(StateDecoder&&) noexcept;
   StateDecoder& operator=(StateDecoder&&) noexcept;
 

@@ -49,15 +49,15 @@ inline constexpr std::uint16_t version = 1;
 
 /// The first bytes of the file.
 struct Preamble {
-  std::array<std::uint8_t, 8> magic;
+  std::array<std::uint8_t, 8> magic{};
   Le16 version;
-  std::array<std::uint8_t, 6> zero;
+  std::array<std::uint8_t, 6> zero{};
 };
 static_assert(sizeof(Preamble) == 16);
 
 /// In front of every record.
 struct RecordHeader {
-  std::array<char, 4> tag;
+  std::array<char, 4> tag{};
   Le32 flags;
   Le64 length, number, body_sum, header_sum;
 };

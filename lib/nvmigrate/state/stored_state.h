@@ -42,6 +42,8 @@ class StoredState {
   static StoredState read(Io& io, int fd, const std::string& object,
                           const ReadStateOptions& options = {});
   ~StoredState();
+  StoredState(const StoredState&) = delete;
+  StoredState& operator=(const StoredState&) = delete;
   StoredState(StoredState&&) noexcept;
   StoredState& operator=(StoredState&&) noexcept;
 

@@ -11,10 +11,14 @@ namespace {
 ExitStatus status_of_errno(int code) {
   switch (code) {
     case EACCES:
-    case EPERM: return ExitStatus::permission;
-    case ENOENT: return ExitStatus::not_found;
-    case ETIMEDOUT: return ExitStatus::timed_out;
-    default: return ExitStatus::io;
+    case EPERM:
+      return ExitStatus::permission;
+    case ENOENT:
+      return ExitStatus::not_found;
+    case ETIMEDOUT:
+      return ExitStatus::timed_out;
+    default:
+      return ExitStatus::io;
   }
 }
 

@@ -74,8 +74,7 @@ int SystemIo::list(const std::string& path, std::vector<std::string>& names) {
   return failure == 0 ? 0 : -1;
 }
 
-OpenFile::OpenFile(OpenFile&& other) noexcept
-    : io_(other.io_), fd_(std::exchange(other.fd_, -1)) {}
+OpenFile::OpenFile(OpenFile&& other) noexcept : io_(other.io_), fd_(std::exchange(other.fd_, -1)) {}
 
 OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
   std::swap(io_, other.io_);

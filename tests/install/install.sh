@@ -29,6 +29,9 @@ for page in "$source"/man/*.[15]; do
   section=${page##*.}
   [ -s "share/man/man$section/$(basename "$page")" ] || fail "man page missing: $(basename "$page")"
 done
+for schema in "$source"/cli/schemas/*.json; do
+  [ -s "share/nvmigrate/schemas/$(basename "$schema")" ] || fail "schema missing: $(basename "$schema")"
+done
 for file in bin/nvmigrate share/man/man1/nvmigrate.1 share/bash-completion/completions/nvmigrate \
   include/nvmigrate/version.h; do
   [ -s "$file" ] || fail "missing: $file"

@@ -15,17 +15,17 @@ struct PciFunction {
   std::string address;  ///< domain:bus:device.function, 0000:01:00.0
   std::uint16_t vendor = 0;
   std::uint16_t device = 0;
-  std::uint32_t class_code = 0;             ///< 0x010802 for NVM Express
-  std::optional<std::string> driver;        ///< bound driver
-  std::optional<std::string> override_to;   ///< driver_override
+  std::uint32_t class_code = 0;            ///< 0x010802 for NVM Express
+  std::optional<std::string> driver;       ///< bound driver
+  std::optional<std::string> override_to;  ///< driver_override
   std::optional<unsigned> iommu_group;
-  std::optional<std::string> physical;      ///< address of the physical function of a VF
+  std::optional<std::string> physical;  ///< address of the physical function of a VF
 };
 
 /// SR-IOV of a physical function; total is 0 where there is none.
 struct SriovState {
-  unsigned total = 0;  ///< sriov_totalvfs
-  unsigned enabled = 0;  ///< sriov_numvfs
+  unsigned total = 0;     ///< sriov_totalvfs
+  unsigned enabled = 0;   ///< sriov_numvfs
   bool autoprobe = true;  ///< sriov_drivers_autoprobe
 };
 

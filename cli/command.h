@@ -61,14 +61,14 @@ struct Subject {
   Registry registry;
   Journal journal;
 
-  [[nodiscard]] Topology topology() { return read_topology(*device, registry, journal); }
+  [[nodiscard]] Topology topology() const { return read_topology(*device, registry, journal); }
 };
 
 /// What a command is run with.
 class Context {
  public:
   /// \param command its name, `sim guest start`
-  Context(Environment& environment, Globals globals, std::string command);
+  Context(Environment& environment, const Globals& globals, std::string command);
 
   [[nodiscard]] Environment& environment() const noexcept { return *environment_; }
   [[nodiscard]] Io& io() const noexcept { return environment_->io; }
@@ -77,9 +77,9 @@ class Context {
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
 
   /// Opens a device for a command that reads. \throws not_found, permission, …, naming the device
-  [[nodiscard]] Subject open(const std::string& device);
+  [[nodiscard]] Subject open(const std::string& name);
   /// Opens it and takes the lock of its subsystem; refuses what only root may (exit 11).
-  [[nodiscard]] Subject open_to_change(const std::string& device);
+  [[nodiscard]] Subject open_to_change(const std::string& name);
 
   /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
   void note(const std::string& line);
@@ -91,7 +91,7 @@ class Context {
   [[nodiscard]] bool changes_hardware() const noexcept { return changes_hardware_; }
 
  private:
-  [[nodiscard]] std::unique_ptr<Device> open_traced(const std::string& device);
+  [[nodiscard]] std::unique_ptr<Device> open_traced(const std::string& name);
   [[nodiscard]] Subject subject_of(std::unique_ptr<Device> device, bool lock);
 
   Environment* environment_;

@@ -48,9 +48,9 @@ auto naming(const std::string& device, const What& what) {
 
 }  // namespace
 
-Context::Context(Environment& environment, Globals globals, std::string command)
+Context::Context(Environment& environment, const Globals& globals, std::string command)
     : environment_(&environment),
-      globals_(std::move(globals)),
+      globals_(globals),
       command_(std::move(command)),
       talk_(std::make_shared<Talk>(environment, globals_)) {}
 

@@ -40,7 +40,7 @@ void describe(Description& text, const std::vector<Served>& asked) {
     text.add("state format", "NVMe controller state, version " + std::to_string(version));
   }
   for (const auto& uuid : first->query->formats.vendors)
-    text.add("state format", nvmigrate::to_string(uuid));
+    text.add("state format", "vendor " + nvmigrate::to_string(uuid));
   text.add("bytes of one command", format_size(first->query->chunk));
 }
 

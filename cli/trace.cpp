@@ -33,8 +33,8 @@ std::string dwords(const AdminCommand& command) {
                      command.cdw15);
 }
 
-void tell(Talk& talk, const AdminCommand& command, const std::string& answer, Json answer_json,
-          std::int64_t microseconds) {
+void tell(Talk& talk, const AdminCommand& command, const std::string& answer,
+          const Json& answer_json, std::int64_t microseconds) {
   const auto line =
       fmt::format("admin {:#04x} {} nsid={:#x} {} out={} in={}: {} in {} us", command.opcode,
                   opcode_name(command.opcode), command.nsid, dwords(command),

@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "nvmigrate/host/doctor.h"
+#include "nvmigrate/migrate/transfer.h"
 
 namespace nvmigrate::cli {
 namespace {
+
+constexpr const char* committed_detail = "committed";
 
 constexpr std::array status_words{
     std::pair{FunctionStatus::running, "running"},
@@ -21,15 +24,23 @@ constexpr std::array status_words{
 /// Whether its command had more to do with the function; else it was left so on purpose.
 bool died_at_work(const Intent& intent) { return intent.details.contains(unfinished_detail); }
 
+std::string moved_text(const Intent& intent) {
+  const auto destination = intent.details.find("destination");
+  const bool known = destination != intent.details.end();
+  return "must not run: its state runs " + (known ? "in " + destination->second : "elsewhere");
+}
+
 /// What an intent came to when its command is at work no more.
 std::string outcome_of(const Intent& intent) {
   switch (intent.kind) {
     case IntentKind::suspended:
       return died_at_work(intent) ? "was left suspended by a command that died" : "is suspended";
     case IntentKind::loading:
-      return "holds a state that was not loaded to its end";
+      return intent.details.contains(committed_detail)
+                 ? "holds the whole state of a transfer and is not yet resumed"
+                 : "holds a state that was not loaded to its end";
     case IntentKind::moved:
-      return "must not run: its state runs elsewhere";
+      return moved_text(intent);
     case IntentKind::unbound:
       return "was taken from its driver and not yet given to another";
     case IntentKind::provisioning:
@@ -132,13 +143,29 @@ std::string vfio_node(const ControlledFunction& function) {
   return function.vfio.group.value_or(std::string{});
 }
 
+void mark_committed_loads(const Context& context, Topology& topology) {
+  for (auto& function : topology.functions) {
+    for (auto& intent : function.intents) {
+      if (intent.kind != IntentKind::loading || intent.at_work) continue;
+      try {
+        const bool whole = load_was_committed(context.io(), context.folders(), intent);
+        if (whole) intent.details[committed_detail] = "yes";
+      } catch (const Error&) {
+        // The journal of the source is damaged; a command on the source says so.
+      }
+    }
+  }
+}
+
 std::string remedy_of(const Intent& intent, const std::string& device) {
   const auto id = intent.cntlid ? ' ' + std::to_string(*intent.cntlid) : std::string{};
   switch (intent.kind) {
     case IntentKind::suspended:
       return "nvmigrate resume " + device + id;
     case IntentKind::loading:
-      return "nvmigrate import " + device + id + " -f FILE";
+      return intent.details.contains(committed_detail)
+                 ? "nvmigrate resume " + device + id
+                 : "nvmigrate import " + device + id + " -f FILE";
     case IntentKind::unbound:
       return "nvmigrate unbind " + device + id;
     case IntentKind::provisioning:

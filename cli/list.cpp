@@ -83,7 +83,9 @@ Outcome list(Context& context, const std::vector<std::string>& named) {
   Outcome outcome{.document = {{"devices", Json::array()}, {"failed", Json::array()}}};
   for (const auto& device : devices) {
     try {
-      add(outcome, context.open(device).topology());
+      auto topology = context.open(device).topology();
+      mark_committed_loads(context, topology);
+      add(outcome, topology);
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

@@ -128,7 +128,8 @@ Outcome controlled(const Topology& topology, const ControlledFunction& function)
 
 Outcome show(Context& context, const ShowOptions& options) {
   auto subject = context.open(options.device);
-  const auto topology = subject.topology();
+  auto topology = subject.topology();
+  mark_committed_loads(context, topology);
   if (options.function) return controlled(topology, select_one(topology, *options.function));
   return controlling(topology, ask_backends(subject.device->admin()));
 }

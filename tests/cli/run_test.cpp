@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "cli/command_line.h"
 #include "cli/describe.h"
 #include "cli/render.h"
@@ -169,6 +171,64 @@ TEST(Account, SaysWhatIsLeftAndWhatMendsIt) {
   }
   intent.kind = IntentKind::moved;
   EXPECT_TRUE(remedy_of(intent, "sim:a").empty());
+}
+
+/// A destination whose transfer died at its point of no return, or before.
+class DeadTransfer : public InProcess {
+ protected:
+  static constexpr const char* source = "nqn.2020-01.org.example:source";
+
+  Topology topology_of(bool committed) {
+    Topology topology;
+    topology.device = "sim:b";
+    auto& function = topology.functions.emplace_back();
+    function.cntlid = 3;
+    auto& intent = function.intents.emplace_back();
+    intent.kind = IntentKind::loading;
+    intent.cntlid = 3;
+    intent.details = {{"transfer", "t1"}, {"source_nqn", source}};
+    const auto kind = committed ? IntentKind::moved : IntentKind::suspended;
+    Journal(io, folder.folders(), source, "transfer")
+        .record(kind, 1, {{"transfer", "t1"}, {"destination", "sim:b 3"}});
+    mark_committed_loads(context, topology);
+    return topology;
+  }
+
+  Context context{environment, Globals{}, "list"};
+};
+
+TEST_F(DeadTransfer, AfterItsPointOfNoReturnNeedsAResumeOnly) {
+  const auto topology = topology_of(true);
+  const auto& intent = topology.functions.at(0).intents.at(0);
+  EXPECT_EQ(remedy_of(intent, "sim:b"), "nvmigrate resume sim:b 3");
+  EXPECT_THAT(account_of(intent, topology), HasSubstr("holds the whole state"));
+}
+
+TEST_F(DeadTransfer, BeforeItNeedsAnotherLoad) {
+  const auto topology = topology_of(false);
+  const auto& intent = topology.functions.at(0).intents.at(0);
+  EXPECT_EQ(remedy_of(intent, "sim:b"), "nvmigrate import sim:b 3 -f FILE");
+}
+
+TEST_F(DeadTransfer, WithADamagedJournalOfItsSourceIsNotTakenForWhole) {
+  topology_of(true);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "run")) {
+    if (entry.is_regular_file()) test::put(entry.path(), "not a journal");
+  }
+  Topology again;
+  auto& intent = again.functions.emplace_back().intents.emplace_back();
+  intent.kind = IntentKind::loading;
+  intent.details = {{"transfer", "t1"}, {"source_nqn", source}};
+  EXPECT_NO_THROW(mark_committed_loads(context, again));
+  EXPECT_THAT(account_of(again.functions[0].intents[0], again), HasSubstr("not loaded to its end"));
+}
+
+TEST(Account, NamesWhereAStateRunsNow) {
+  Intent intent;
+  intent.kind = IntentKind::moved;
+  intent.cntlid = 1;
+  intent.details = {{"destination", "sim:b 3"}};
+  EXPECT_THAT(account_of(intent, Topology{}), HasSubstr("its state runs in sim:b 3"));
 }
 
 }  // namespace

@@ -103,8 +103,7 @@ void Store::publish(Subsystem next) {
 void Store::write(std::shared_ptr<const Subsystem> next) {
   const std::string text = to_text(*next);
   const std::string temporary = folder_ + "/." + name_ + ".new";
-  io_.unlink(temporary);
-  auto file = OpenFile::open(io_, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  auto file = OpenFile::open(io_, temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   write_all(io_, file.fd(), std::as_bytes(std::span{text}), temporary);
   if (io_.rename(temporary, path_) != 0) {
     const int failure = errno;

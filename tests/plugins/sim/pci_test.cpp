@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <chrono>
 
 #include "tests/plugins/sim/lab.h"
 
@@ -252,6 +253,14 @@ TEST_F(SimPci, WhatIsNotThereIsNotFound) {
   for (const auto& call : calls) {
     EXPECT_THAT(error_of(call, ExitStatus::not_found), HasSubstr(address));
   }
+}
+
+TEST_F(SimPci, AResetTakesTheTimeItIsSaidTo) {
+  make({.reset_ms = 20});
+  bench_->provision(1);
+  const auto begin = std::chrono::steady_clock::now();
+  pci().reset(first_vf);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(20));
 }
 
 TEST_F(SimPci, DisablingVfsForgetsTheirDrivers) {

@@ -13,7 +13,7 @@ import tempfile
 
 from jsonschema import Draft202012Validator, RefResolver
 
-BINARY, SCHEMAS = sys.argv[1], pathlib.Path(sys.argv[2])
+BINARY, SCHEMAS = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
 schemas = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
 used = set()
 faults = []

@@ -79,7 +79,8 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   return {.status = sc::invalid_opcode};
 }
 
-Answer SimAdminPort::execute_identify(const AdminCommand& command, const Subsystem& subsystem) {
+Answer SimAdminPort::execute_identify(const AdminCommand& command,
+                                      const Subsystem& subsystem) const {
   const bool right = command.from_device.size() == wire::identify_size &&
                      command.to_device.empty() && command.nsid == 0 && command.cdw11 == 0 &&
                      bits(command.cdw10, 15, 8) == 0 && !has_tail(command);

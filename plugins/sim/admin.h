@@ -17,13 +17,15 @@ class SimAdminPort final : public AdminPort {
 
  private:
   Answer execute(const AdminCommand& command, const Subsystem& subsystem);
-  Answer execute_identify(const AdminCommand& command, const Subsystem& subsystem);
+  [[nodiscard]] Answer execute_identify(const AdminCommand& command,
+                                        const Subsystem& subsystem) const;
   Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_suspend(const AdminCommand& command);
   Answer execute_resume(const AdminCommand& command);
   Answer execute_set(const AdminCommand& command);
-  Answer execute_receive(const AdminCommand& command, const Subsystem& subsystem) const;
+  [[nodiscard]] Answer execute_receive(const AdminCommand& command,
+                                       const Subsystem& subsystem) const;
 
   Store* store_;
   std::uint16_t controlling_;

@@ -13,8 +13,8 @@ namespace {
 
 struct WireVendorHead {
   Le64 magic, seed, progress, length;
-  std::array<std::uint8_t, 16> uuid;
-  std::array<std::uint8_t, 16> zeros;
+  std::array<std::uint8_t, 16> uuid{};
+  std::array<std::uint8_t, 16> zeros{};
 };
 static_assert(sizeof(WireVendorHead) == VendorHead::size);
 

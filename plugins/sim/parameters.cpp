@@ -41,8 +41,8 @@ void check_sizes(const Parameters& p) {
     demand(*p.state_size <= std::uint64_t{1} << 60U, "a state size is at most 2^60");
   }
   const std::uint64_t mdts = *p.mdts;
-  demand(mdts == 0 || (mdts >= page_size && std::has_single_bit(mdts) && mdts >> 32U == 0),
-         "the largest transfer is 0 (no limit) or 4 KiB times a power of 2");
+  demand(mdts == 0 || (mdts > page_size && std::has_single_bit(mdts) && mdts >> 32U == 0),
+         "the largest transfer is 0 (no limit) or a power of 2 from 8K on");
 }
 
 void check_formats(const Parameters& p) {

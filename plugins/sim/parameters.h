@@ -38,7 +38,7 @@ struct Parameters {
   std::vector<Uuid> vendor_uuids{};  ///< formats of the vendor part; empty: one of the simulator
   std::vector<std::uint16_t> versions{0};  ///< of the NVMe controller state
   bool renumber_formats = false;           ///< odd controlling functions number formats backwards
-  /// Most bytes of one command: 0 for no limit or 4 KiB times a power of 2. Nothing: 512 KiB
+  /// Most bytes of one command: 0 for no limit or a power of 2 from 8 KiB on. Nothing: 512 KiB
   /// (spec), no limit (emulator).
   std::optional<std::uint64_t> mdts{};
 

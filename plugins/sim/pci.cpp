@@ -100,6 +100,7 @@ std::vector<KernelController> SimPciBus::controllers() {
   std::sort(bound.begin(), bound.end(),
             [](const auto* a, const auto* b) { return a->instance < b->instance; });
   std::vector<KernelController> found;
+  found.reserve(bound.size());
   for (const auto* each : bound) {
     found.push_back({.name = "nvme" + std::to_string(each->instance),
                      .address = subsystem->address_of(*each),

@@ -329,20 +329,20 @@ TEST_F(SimMigration, RefusesWrongLengthsOfGet) {
 
 TEST(SimMigrationLimits, TakesNoMoreThanMdts) {
   Lab lab;
-  lab.create("a", {.state_size = 9000, .mdts = 4096});
+  lab.create("a", {.state_size = 17000, .mdts = 8192});
   Bench bench(lab, "sim:a");
   bench.provision(2);
   sim::start_guest(lab.folders(), "sim:a", "vf1");
   sim::start_guest(lab.folders(), "sim:a", "vf2", 0);
   bench.suspend(1);
   bench.suspend(2);
-  const auto image = bench.image(1, {1, 1}, 4096);
-  Bytes data(4100);
+  const auto image = bench.image(1, {1, 1}, 8192);
+  Bytes data(8196);
   EXPECT_EQ(bench.get(1, 0, data).status.code(), sc::invalid_field);
   EXPECT_EQ(bench.set(2, image), sc::invalid_field);
-  ASSERT_EQ(bench.set_part(2, Sequence::first, image, 0, 4096), 0);
-  ASSERT_EQ(bench.set_part(2, Sequence::middle, image, 4096, 4096), 0);
-  ASSERT_EQ(bench.set_part(2, Sequence::last, image, 8192, 9000 - 8192), 0);
+  ASSERT_EQ(bench.set_part(2, Sequence::first, image, 0, 8192), 0);
+  ASSERT_EQ(bench.set_part(2, Sequence::middle, image, 8192, 8192), 0);
+  ASSERT_EQ(bench.set_part(2, Sequence::last, image, 16384, 17000 - 16384), 0);
   EXPECT_EQ(bench.resume(2), 0);
 }
 

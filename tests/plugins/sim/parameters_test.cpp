@@ -51,7 +51,7 @@ TEST(SimParameters, RefusesWhatCannotBe) {
   EXPECT_THAT(refusal(with([](auto& p) { p.state_size = 106; })), HasSubstr("multiple of 4"));
   EXPECT_THAT(refusal(with([](auto& p) { p.state_size = 52; })), HasSubstr("at least 56"));
   EXPECT_THAT(refusal(with([](auto& p) { p.mdts = 5000; })), HasSubstr("power of 2"));
-  EXPECT_THAT(refusal(with([](auto& p) { p.mdts = 2048; })), HasSubstr("power of 2"));
+  EXPECT_THAT(refusal(with([](auto& p) { p.mdts = 4096; })), HasSubstr("power of 2"));
   EXPECT_THAT(refusal(with([](auto& p) { p.versions = {0, 0}; })), HasSubstr("twice"));
   EXPECT_THAT(refusal(with([](auto& p) { p.versions = {}; })), HasSubstr("versions"));
   EXPECT_THAT(refusal(with([](auto& p) {

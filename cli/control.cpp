@@ -39,7 +39,7 @@ Json json_of(const Controlled& each) {
 std::string line_of(const Controlled& each, const std::string& label, bool dry_run,
                     const std::string& done) {
   const auto who = "controlled function " + label + ": ";
-  if (each.failure) return who + failure_text(each.failure) + '\n';
+  if (each.failure) return failure_text(each.failure) + '\n';
   if (!each.result.changed) return who + "is " + done + " already\n";
   return who + (dry_run ? "would be " : "is now ") + done + '\n';
 }

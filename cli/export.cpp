@@ -81,7 +81,7 @@ Json function_json(const ExportOutcome& outcome, const std::string& file) {
 std::string function_text(const ExportOutcome& outcome, const std::string& label,
                           const std::string& file, bool dry_run) {
   const auto who = "controlled function " + label + ": ";
-  if (outcome.failure) return who + failure_text(outcome.failure) + '\n';
+  if (outcome.failure) return failure_text(outcome.failure) + '\n';
   const auto& result = *outcome.result;
   const std::string after = result.suspended ? "stays suspended" : "runs";
   if (dry_run) return who + "would be read into " + file + ", and then " + after + '\n';

@@ -14,6 +14,13 @@ ControlResult result_of(std::uint16_t cntlid, bool before, bool after) {
       .cntlid = cntlid, .suspended_before = before, .suspended = after, .changed = before != after};
 }
 
+void require_resumable(Io& io, const Folders& folders, const MigrationSide& side,
+                       std::uint16_t cntlid, std::vector<std::string> allowed) {
+  const auto loading = side.journal.find(IntentKind::loading, cntlid);
+  if (loading && load_was_committed(io, folders, *loading)) allowed.emplace_back("loading");
+  require_unambiguous(side, cntlid, allowed);
+}
+
 }  // namespace
 
 ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
@@ -41,12 +48,9 @@ ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool n
 ControlResult resume_function(Io& io, const Folders& folders, MigrationSide& side,
                               std::uint16_t cntlid, const std::vector<std::string>& allowed,
                               bool dry_run) {
-  auto names = allowed;
-  const auto loading = side.journal.find(IntentKind::loading, cntlid);
-  if (loading && load_was_committed(io, folders, *loading)) names.emplace_back("loading");
-  require_unambiguous(side, cntlid, names);
   const bool frozen = side.function(cntlid).online.value_or(true) &&
                       side.backend.is_frozen(cntlid, whole_state(side.query.formats));
+  if (frozen) require_resumable(io, folders, side, cntlid, allowed);
   auto result = result_of(cntlid, frozen, false);
   if (dry_run) return result;
   stop_if_interrupted("nothing more was resumed");

@@ -25,8 +25,9 @@ struct ControlResult {
 ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
                                bool dry_run);
 
-/// Lets a function run and strikes what the journal says of its suspension; nothing else changes
-/// when it runs already. \param allowed `loading` and `moved` override those refusals
+/// Lets a function run and strikes what the journal says of its suspension. When it runs already,
+/// as after a reset, only the journal changes. \param allowed `loading` and `moved` override those
+/// refusals
 /// \throws refused; NvmeError, OsError, and then the journal still calls it suspended
 ControlResult resume_function(Io& io, const Folders& folders, MigrationSide& side,
                               std::uint16_t cntlid, const std::vector<std::string>& allowed,

@@ -107,7 +107,7 @@ class Import {
     suspension_.keep();
     return side_->name_of(result_.cntlid) +
            " stays suspended without a usable state: import again, or reset the function and run " +
-           side_->command_line("resume", result_.cntlid) + " --allow loading";
+           side_->command_line("resume", result_.cntlid);
   }
 
   std::string leave_loaded() {

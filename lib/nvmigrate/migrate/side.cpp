@@ -61,6 +61,16 @@ std::string SharedJournal::try_to_strike(const std::vector<IntentKind>& kinds,
   }
 }
 
+bool SharedJournal::try_to_rewrite() noexcept {
+  try {
+    const std::lock_guard only(mutex_);
+    journal_->rewrite();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 const ControlledFunction& MigrationSide::function(std::uint16_t cntlid) const {
   const auto* found = topology.find(cntlid);
   if (found == nullptr) {
@@ -129,8 +139,8 @@ void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
   if (moved && !contains(allowed, std::string("moved"))) {
     throw refused("the state of " + side.name_of(cntlid) + " was moved to " +
                       detail(*moved, "destination") + " and runs there",
-                  "two copies must never run; reset the function to use it anew, or give --allow "
-                  "moved when you know that the other one is gone");
+                  "two copies must never run; reset the function and resume it to use it anew, or "
+                  "give --allow moved when you know that the other one is gone");
   }
 }
 

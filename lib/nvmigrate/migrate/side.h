@@ -26,6 +26,9 @@ class SharedJournal {
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
   /// As strike, on the way out of a failure. \return empty, or why the journal still has them
   std::string try_to_strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid) noexcept;
+  /// After a commit that failed, and may have been seen: makes the file what this journal holds.
+  /// \return false when that failed too
+  bool try_to_rewrite() noexcept;
   /// For one thread, while no other uses it.
   [[nodiscard]] Journal& alone() noexcept { return *journal_; }
 

@@ -98,6 +98,7 @@ class Transfer {
     const auto begun = Suspension::Clock::now();
     pump_.run([this](StateSink& sink) { source_->backend.save(from_, result_.formats, sink); },
               [this](StateSource& source) { load(source); });
+    is_committing_ = true;
     moved.commit();
     source_stop_.keep();
     moved_ = true;
@@ -142,7 +143,9 @@ class Transfer {
 
   std::string leave() { return moved_ ? leave_destination() : go_back(); }
 
+  /// The source runs again only once no journal says that its state runs elsewhere.
   std::string go_back() {
+    if (is_committing_ && !source_->journal.try_to_rewrite()) return stay_moved();
     auto left =
         joined(source_stop_.undo(), source_->journal.try_to_strike({IntentKind::moved}, from_));
     if (!touched_) {
@@ -153,7 +156,12 @@ class Transfer {
     return joined(left, destination_->name_of(to_) +
                             " stays suspended without a usable state: transfer again, or reset it "
                             "and run " +
-                            destination_->command_line("resume", to_) + " --allow loading");
+                            destination_->command_line("resume", to_));
+  }
+
+  std::string stay_moved() {
+    source_stop_.keep();
+    return leave_destination();
   }
 
   std::string leave_destination() {
@@ -175,7 +183,7 @@ class Transfer {
   Suspension destination_stop_, source_stop_;
   bool source_was_suspended_;
   TransferResult result_;
-  bool touched_ = false, moved_ = false;
+  bool touched_ = false, is_committing_ = false, moved_ = false;
 };
 
 }  // namespace

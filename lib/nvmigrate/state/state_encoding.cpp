@@ -75,14 +75,14 @@ class RawEncoding final : public StateEncoding {
 void StateOutput::put(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = io_->write(fd_, bytes);
-    if (count < 0 && errno == EINTR) {
-      stop_if_interrupted(("writing " + object_ + " was stopped").c_str());
-      continue;
-    }
-    if (count < 0) throw OsError(errno, "write", object_);
+    if (count < 0 && errno != EINTR) throw OsError(errno, "write", object_);
     if (count == 0) throw OsError(EIO, "write", object_);
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-    written_ += static_cast<std::uint64_t>(count);
+    if (count > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      written_ += static_cast<std::uint64_t>(count);
+    }
+    // A write that a signal ends has often taken some of the bytes, and then is no error.
+    if (!bytes.empty()) stop_if_interrupted(("writing " + object_ + " was stopped").c_str());
   }
 }
 

@@ -58,6 +58,14 @@ TEST_F(ControlTest, AFunctionThatWasResetIsStruckFromTheJournal) {
   EXPECT_FALSE(named());
 }
 
+TEST_F(ControlTest, AFunctionThatWasResetMayBeUsedAnew) {
+  a->shared.record(IntentKind::moved, 1);
+  a->shared.record(IntentKind::loading, 1);
+  EXPECT_FALSE(resume().changed);
+  EXPECT_EQ(a->backend.count("resume"), 0U);
+  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1) || on_disk("a", IntentKind::loading, 1));
+}
+
 TEST_F(ControlTest, RefusesToSuspendWhatIsOffline) {
   a->topology.functions[0].online = false;
   EXPECT_THROW(suspend_function(side, 1, false, false), Error);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/export.h"
 
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <csignal>
+#include <thread>
 
 #include "nvmigrate/host/doctor.h"
 #include "nvmigrate/state/stored_state.h"
@@ -248,6 +252,33 @@ TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
   ::close(ends[1]);
   EXPECT_FALSE(a->backend[1].frozen);
   EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
+}
+
+TEST_F(ExportTest, AReaderThatStallsCanBeEndedBySignal) {
+  for (const std::size_t size : {std::size_t{300'000}, std::size_t{3} << 20U}) {
+    const InterruptGuard guard;
+    a->backend[1].state = test::make_state(size);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const auto exporter = ::pthread_self();
+    std::atomic<bool> ended{false};
+    std::thread reader([&] {
+      int waiting = 0;
+      while (waiting < 30'000)
+        ::ioctl(ends[0], FIONREAD, &waiting);
+      while (!ended) {
+        ::pthread_kill(exporter, SIGTERM);
+        ::usleep(1000);
+      }
+    });
+    auto side = a->side();
+    EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), Interrupted);
+    ended = true;
+    reader.join();
+    ::close(ends[0]);
+    ::close(ends[1]);
+    EXPECT_FALSE(a->backend[1].frozen);
+  }
 }
 
 TEST_F(ExportTest, TellsTheProgress) {

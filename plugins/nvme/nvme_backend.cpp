@@ -99,9 +99,18 @@ void NvmeBackend::freeze(std::uint16_t function) {
 
 bool NvmeBackend::resume(std::uint16_t function) {
   const auto status = port_->submit(command::resume(function)).status;
-  if (status.code() == sc::controller_not_suspended) return false;
-  if (!status.ok()) throw explain(status, Step::resume, function);
-  return true;
+  if (status.ok()) return true;
+  if (status.code() == sc::controller_not_suspended && !says_frozen(function)) return false;
+  throw explain(status, Step::resume, function);
+}
+
+/// A function that is suspended after all must not be taken for one that runs.
+bool NvmeBackend::says_frozen(std::uint16_t function) {
+  const auto& found = known();
+  const command::FormatIndexes first{
+      .version = static_cast<std::uint8_t>(found.formats.versions.empty() ? 0 : 1),
+      .vendor = static_cast<std::uint8_t>(found.formats.versions.empty() ? 1 : 0)};
+  return StateReader(*port_, function, first, found.chunk).read_header();
 }
 
 bool NvmeBackend::is_frozen(std::uint16_t function, const FormatChoice& formats) {

@@ -35,6 +35,7 @@ class NvmeBackend final : public MigrationBackend {
     std::size_t chunk = 0;
   };
   const Known& known();
+  bool says_frozen(std::uint16_t function);
   [[nodiscard]] Known find_out() const;
 
   AdminPort* port_;

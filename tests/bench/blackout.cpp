@@ -59,7 +59,8 @@ class Blackouts {
   double imported() {
     world_->make_hosts(size_);
     take("--then keep");
-    return world_->run("import sim:b vf1 --resume -f " + world_->path("state"))["blackout_us"];
+    return world_->run("import sim:b vf1 --resume -f " +
+                       world_->path("guest.nvmstate"))["blackout_us"];
   }
   double import_floor() {
     world_->make_hosts(size_);
@@ -68,7 +69,7 @@ class Blackouts {
     return floor_.of_import(from->admin(), to->admin());
   }
   double take(const std::string& then) {
-    const auto file = world_->path("state");
+    const auto file = world_->path("guest.nvmstate");
     const auto result = world_->run("export sim:a vf1 -f " + file + " " + then);
     return result["functions"][0]["blackout_us"];
   }

@@ -65,7 +65,7 @@ class Rates {
   }
 
  private:
-  [[nodiscard]] std::string file() const { return world_->path("state"); }
+  [[nodiscard]] std::string file() const { return world_->path("guest.nvmstate"); }
 
   Measured export_file() {
     ::unlink(file().c_str());

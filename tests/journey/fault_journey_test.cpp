@@ -9,7 +9,7 @@
 namespace nvmigrate::test {
 namespace {
 
-constexpr std::uint16_t do_not_retry = 0x4000;
+constexpr unsigned do_not_retry = 0x4000;
 
 struct Fault {
   SeamCall::Seam seam;
@@ -19,8 +19,8 @@ struct Fault {
 
 std::vector<Fault> faults() {
   std::vector<Fault> all;
-  for (const std::uint16_t code : {0x001, 0x002, 0x006, 0x00C, 0x013, 0x11F, 0x120, 0x121, 0x122,
-                                   0x137, 0x138, 0x139, 0x13A, 0x13B}) {
+  for (const unsigned code : {0x001U, 0x002U, 0x006U, 0x00CU, 0x013U, 0x11FU, 0x120U, 0x121U,
+                              0x122U, 0x137U, 0x138U, 0x139U, 0x13AU, 0x13BU}) {
     const auto status = static_cast<std::uint16_t>(code | do_not_retry);
     all.push_back({SeamCall::Seam::admin, {.nvme_status = status}});
   }
@@ -86,7 +86,9 @@ TEST_P(FaultJourney, LosesNothingWhereverACallFails) {
       const auto answer = run_with_fault(world, job, point, fault);
       ++tried;
       EXPECT_NE(answer.status, ExitStatus::internal) << answer.err;
-      if (answer.status != ExitStatus::ok) EXPECT_NE(answer.err, "");
+      // The talk itself goes through the seam of files, and may be what fails.
+      const bool talks = answer.status == ExitStatus::ok || !answer.err.empty();
+      EXPECT_TRUE(talks || fault.seam == SeamCall::Seam::file);
       expect_nothing_lost(world);
       expect_repaired(world, job);
       if (HasFailure())

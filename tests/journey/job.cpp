@@ -100,7 +100,6 @@ void finish_export(World& world, const Job& job) {
 }
 
 void finish_import(World& world, const Job& job) {
-  if (continues(world)) return;
   world.run("resume sim:b vf1");
   if (continues(world)) return;
   world.must("sim guest stop sim:b vf1");
@@ -111,7 +110,7 @@ void finish_import(World& world, const Job& job) {
 
 void finish_transfer(World& world, const Job& job) {
   if (at(functions_of(world, "a"), 1)["status"] == "moved") {
-    if (!continues(world)) world.must("resume sim:b vf1");
+    world.must("resume sim:b vf1");
   } else {
     world.must("sim guest stop sim:b vf1");
     world.must("sim guest start sim:b vf1 --empty");
@@ -132,8 +131,11 @@ void finish_provision(World& world, const Job& job) {
 
 void expect_drivers(World& world, const std::string& vf, const std::string& other) {
   for (const auto& function : truth_of(world, "a")) {
-    if (function["vfn"] == 1) EXPECT_EQ(function["driver"], vf == "" ? json() : json(vf));
-    if (function["kind"] == "other") EXPECT_EQ(function["driver"], other);
+    if (function["vfn"] == 1) {
+      EXPECT_EQ(function["driver"], vf.empty() ? json() : json(vf));
+    } else if (function["kind"] == "other") {
+      EXPECT_EQ(function["driver"], other);
+    }
   }
 }
 
@@ -152,6 +154,8 @@ std::vector<std::string> bindable() {
 }
 
 }  // namespace
+
+void PrintTo(const Job& job, std::ostream* out) { *out << job.name; }
 
 const std::vector<Job>& jobs() {
   static const std::string unbound = "sim:a vf1,0000:02:00.0";

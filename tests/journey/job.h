@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Job {
   /// when it cannot be done.
   void (*finish)(World& world, const Job& job);
 };
+
+void PrintTo(const Job& job, std::ostream* out);
 
 /// export, import, transfer, provision, bind, unbind.
 const std::vector<Job>& jobs();

@@ -85,8 +85,8 @@ TEST_P(KillJourney, LosesNothingWhereverItIsKilled) {
     const bool was_late = status && signal == SIGKILL && WIFEXITED(*status);
     if (!status || was_late) break;
     ++tried;
-    if (signal == SIGKILL) EXPECT_TRUE(WIFSIGNALED(*status));
-    if (WIFEXITED(*status)) EXPECT_NE(WEXITSTATUS(*status), 1);
+    EXPECT_EQ(signal == SIGKILL, WIFSIGNALED(*status) != 0);
+    EXPECT_NE(WIFEXITED(*status) ? WEXITSTATUS(*status) : 0, 1);
     expect_nothing_lost(world);
     expect_repaired(world, job);
     if (HasFailure()) FAIL();

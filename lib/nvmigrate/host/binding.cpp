@@ -59,8 +59,9 @@ class Changes {
     if (!change.changed) return;
     const auto original = original_driver_of(function);
     if (function.pci) {
+      const bool is_recorded = function.binding || function.has(IntentKind::unbound);
       record(change, original);
-      release(change, original, wish);
+      release(change, original, is_recorded, wish);
     }
     forget(change.cntlid);
     access_.journal.strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
@@ -118,9 +119,11 @@ class Changes {
     return with(error, "; it is back at " + original.driver.value_or("no driver"), error.hint());
   }
 
-  void release(BindingChange& change, const OriginalDriver& original, const UnbindWish& wish) {
+  /// Back to what was recorded, no driver included; what others took from its driver goes to any.
+  void release(BindingChange& change, const OriginalDriver& original, bool is_recorded,
+               const UnbindWish& wish) {
     try {
-      if (original.driver) {
+      if (is_recorded || original.driver) {
         give_back(bus(), change.address, original, wish.timeout);
         change.to = original.driver;
       } else {

@@ -140,6 +140,8 @@ std::string Journal::text_of(const std::vector<Intent>& intents) const {
   return store::dump(json);
 }
 
+void Journal::rewrite() { document_.replace(text_of(intents_)); }
+
 void Journal::replace(std::vector<Intent> intents) {
   document_.replace(text_of(intents));
   intents_ = std::move(intents);

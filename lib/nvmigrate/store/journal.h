@@ -58,6 +58,8 @@ class Journal {
               std::map<std::string, std::string> details = {});
   /// Strikes these kinds of a function, in one write; those that are not there are no matter.
   void strike(const std::vector<IntentKind>& kinds, std::optional<std::uint16_t> cntlid);
+  /// Writes what this object holds, whatever the file holds; after a commit() that failed.
+  void rewrite();
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
 

@@ -64,7 +64,7 @@ TEST_P(NvmeStatusTest, IsReportedWithItsControllerAndItsName) {
   };
   NvmeBackend backend(target.port, BackendOptions{.chunk_limit = chunk});
   if (status == sc::controller_not_suspended && std::string_view{point.name} == "Resume") {
-    EXPECT_FALSE(backend.resume(5));
+    EXPECT_THROW(backend.resume(5), NvmeError) << "the header says that it is suspended";
     return;
   }
   try {

@@ -42,8 +42,21 @@ TEST_F(NvmeSuspendTest, FreezeSuspendsWithALongTimeOut) {
 TEST_F(NvmeSuspendTest, ResumeTellsWhetherItWasFrozen) {
   EXPECT_TRUE(backend.resume(5));
   EXPECT_EQ(target.sent().at(0).command.cdw10, 1U);
-  answer(0x413A);
+  target.tells_in_dw0 = false;
+  test::change_header(target.state, [](wire::StateHeader& header) { header.csattr = 0; });
+  target.fault = [](std::size_t, const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.opcode != command::opcode::migration_send) return std::nullopt;
+    return AdminCompletion{{0x413A}, 0, 0};
+  };
   EXPECT_FALSE(backend.resume(5));
+}
+
+TEST_F(NvmeSuspendTest, AFunctionIsNotTakenToRunWhileItsHeaderSaysSuspended) {
+  target.fault = [](std::size_t, const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.opcode != command::opcode::migration_send) return std::nullopt;
+    return AdminCompletion{{0x413A}, 0, 0};
+  };
+  EXPECT_THROW(backend.resume(5), NvmeError);
 }
 
 TEST_F(NvmeSuspendTest, AHalfLoadedFunctionIsNotResumed) {

@@ -32,7 +32,6 @@ struct Globals {
   OutputFormat output = OutputFormat::normal;
   int verbosity = 0;
   bool quiet = false;
-  bool yes = false;                                    ///< -y
   std::optional<std::chrono::milliseconds> timeout{};  ///< --timeout SECONDS, of a suspend or reset
   std::chrono::milliseconds wait{0};  ///< --wait SECONDS, for another command's lock
 };

@@ -81,7 +81,6 @@ void CommandLine::declare_globals() {
                  "Seconds to wait for another command that is changing the subsystem (default: 0)",
                  0, longest);
   declared_.back().placeholder = "SECONDS";
-  options.flag("-y,--yes", globals_.yes, "Answer every question with yes");
   options.flag("-h,--help", asked_.help, "Print help and exit");
   options.flag("--version", asked_.version, "Print the version and exit");
   for (auto& declared : declared_)

@@ -7,7 +7,7 @@ namespace nvmigrate::cli {
 
 void ChangeOptions::declare_device(Options& options, Offer offer) {
   options.positional("DEVICE", device, "The controlling function", offer);
-  options.flag("-n,--dry-run", dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", dry_run, "Say what would be done, and do nothing");
 }
 
 void ChangeOptions::declare_functions(Options& options, Offer offer) {

@@ -163,7 +163,7 @@ Runner declare_sim_create(Options& options) {
   declare_counts(options, *chosen);
   declare_formats(options, *chosen);
   declare_host(options, *chosen);
-  options.flag("-n,--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
   return [chosen](Context& context) { return create(context, *chosen); };
 }
 

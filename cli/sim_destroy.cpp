@@ -26,7 +26,7 @@ Outcome destroy(const Context& context, const DestroyOptions& options) {
 Runner declare_sim_destroy(Options& options) {
   const auto chosen = std::make_shared<DestroyOptions>();
   options.positional("NAME", chosen->name, "Simulated subsystem, damaged or not", Offer::device);
-  options.flag("-n,--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
   return [chosen](Context& context) { return destroy(context, *chosen); };
 }
 

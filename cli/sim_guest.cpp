@@ -14,7 +14,7 @@ struct GuestOptions {
   void declare(Options& options) {
     options.positional("DEVICE", device, "Controlling function, sim:NAME", Offer::device);
     options.positional("ID", id, "Controlled function", Offer::functions);
-    options.flag("-n,--dry-run", dry_run, "Say what would be done, and do nothing");
+    options.flag("--dry-run", dry_run, "Say what would be done, and do nothing");
   }
 };
 

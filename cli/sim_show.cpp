@@ -19,7 +19,7 @@ Json json_of(const sim::Subsystem& subsystem, const sim::Function& function) {
   const bool present = subsystem.present(function);
   Json json{{"controller_id", function.id},
             {"kind", to_string(function.kind)},
-            {"vfn", function.vfn},
+            {"virtual_function", function.vfn == 0 ? Json() : Json(function.vfn)},
             {"address", present ? Json(subsystem.address_of(function)) : Json()},
             {"online", function.online},
             {"queues", function.vq},

@@ -80,12 +80,11 @@ TEST(CommandLine, LeavesDefaultsWhereNothingIsGiven) {
 
 TEST(CommandLine, ReadsTheOptionsOfEveryCommand) {
   Example example;
-  example.line.parse({"-vo", "json", "sim:a", "-v", "-qy", "--timeout", "3", "--wait=2"});
+  example.line.parse({"-vo", "json", "sim:a", "-v", "-q", "--timeout", "3", "--wait=2"});
   const auto& globals = example.line.globals();
   EXPECT_EQ(globals.output, OutputFormat::json);
   EXPECT_EQ(globals.verbosity, 2);
   EXPECT_TRUE(globals.quiet);
-  EXPECT_TRUE(globals.yes);
   EXPECT_EQ(globals.timeout, std::chrono::seconds{3});
   EXPECT_EQ(globals.wait, std::chrono::seconds{2});
 }

@@ -61,7 +61,7 @@ bool continues(World& world) {
 
 bool source_is_suspended(World& world) {
   for (const auto& function : truth_of(world, "a")) {
-    if (function["vfn"] == 1) return function["suspended"];
+    if (function["virtual_function"] == 1) return function["suspended"];
   }
   return false;
 }
@@ -131,7 +131,7 @@ void finish_provision(World& world, const Job& job) {
 
 void expect_drivers(World& world, const std::string& vf, const std::string& other) {
   for (const auto& function : truth_of(world, "a")) {
-    if (function["vfn"] == 1) {
+    if (function["virtual_function"] == 1) {
       EXPECT_EQ(function["driver"], vf.empty() ? json() : json(vf));
     } else if (function["kind"] == "other") {
       EXPECT_EQ(function["driver"], other);

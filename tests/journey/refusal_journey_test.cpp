@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/journey/world.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Refusal {
+  std::string name;
+  std::vector<std::string> before;
+  std::string line;
+  ExitStatus status;
+  std::vector<std::string> says;
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
+
+std::string changes_of(const nlohmann::json& shown) { return shown["functions"].dump(); }
+
+class RefusalJourney : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusalJourney, NothingIsDoneAndTheReasonIsGiven) {
+  const auto& refusal = GetParam();
+  World world;
+  for (const auto& line : refusal.before)
+    world.must(line);
+  const auto before = changes_of(world.read("sim show a"));
+  bool has_changed = false;
+  world.watcher().set([&](const SeamCall& call) {
+    has_changed = has_changed || call.name == "opcode 0x41" || call.name == "opcode 0x1c" ||
+                  call.name.starts_with("set_") || call.name == "unbind" || call.name == "probe" ||
+                  call.name == "reset";
+    return Verdict{};
+  });
+  const auto answer = world.run(refusal.line);
+  world.watcher().set({});
+  EXPECT_EQ(answer.status, refusal.status) << answer.err;
+  for (const auto& words : refusal.says)
+    EXPECT_THAT(answer.err + answer.out, HasSubstr(words));
+  EXPECT_FALSE(has_changed) << "something was sent or written";
+  EXPECT_EQ(changes_of(world.read("sim show a")), before);
+}
+
+TEST_P(RefusalJourney, ADryRunRefusesTheSame) {
+  const auto& refusal = GetParam();
+  World world;
+  for (const auto& line : refusal.before)
+    world.must(line);
+  EXPECT_EQ(world.run(refusal.line + " --dry-run").status, refusal.status);
+}
+
+std::vector<std::string> provisioned(const std::vector<std::string>& more,
+                                     const std::string& options = "") {
+  std::vector<std::string> lines{"sim create a --vfs-total 4" + options, "provision sim:a --vfs 2"};
+  lines.insert(lines.end(), more.begin(), more.end());
+  return lines;
+}
+
+const std::vector<std::string> guest{"mark sim:a vf1", "bind sim:a vf1",
+                                     "sim guest start sim:a vf1"};
+
+constexpr auto refused = ExitStatus::refused;
+
+const std::vector<Refusal> refusals{
+    {"SuspendItself", provisioned({}), "suspend sim:a 0", refused, {"controlling function"}},
+    {"ResumeItself", provisioned({}), "resume sim:a 0", refused, {"controlling function"}},
+    {"ExportItself", provisioned({}), "export sim:a 0 -f $W/x", refused, {"controlling function"}},
+    {"BindItself", provisioned({}), "bind sim:a 0", refused, {"controlling function"}},
+    {"BindItselfByAddress",
+     provisioned({}),
+     "bind sim:a 0000:01:00.0",
+     refused,
+     {"controlling function"}},
+    {"MarkItself", provisioned({}), "mark sim:a 0", refused, {"controlling function"}},
+    {"ExportUnmarked",
+     provisioned({"bind sim:a vf1", "sim guest start sim:a vf1"}),
+     "export sim:a vf1 -f $W/x",
+     refused,
+     {"mark"}},
+    {"AssignToOnline",
+     provisioned({}),
+     "provision sim:a --vfs 2 --vq 3",
+     refused,
+     {"online", "--recreate"}},
+    {"ChangeTheNumberOfVfs", provisioned({}), "provision sim:a --vfs 3", refused, {"--recreate"}},
+    {"BindMounted",
+     provisioned({"unbind sim:a vf1", "sim change a --mount vf1 /srv"}),
+     "bind sim:a vf1",
+     refused,
+     {"/srv"}},
+    {"BindHeld",
+     provisioned({"sim change a --hold vf1 dm-0"}),
+     "bind sim:a vf1",
+     refused,
+     {"dm-0"}},
+    {"BindAFunctionWithVfs",
+     {"sim create a --controlling 2 --vfs-total 2", "provision sim:a/1 --vfs 1"},
+     "bind sim:a 1",
+     refused,
+     {"VF"}},
+    {"BindFromASharedGroup",
+     provisioned({}, " --shared-group"),
+     "bind sim:a vf1",
+     refused,
+     {"group", "shared-group"}},
+    {"BindWithoutIommu", provisioned({}, " --no-iommu"), "bind sim:a vf1", refused, {"IOMMU"}},
+    {"DeprovisionWhileOpen", provisioned(guest), "deprovision sim:a", refused, {"open"}},
+    {"MigrateWithoutMigration",
+     provisioned({}, " --no-migration"),
+     "mark sim:a vf1",
+     ExitStatus::unsupported,
+     {"OACS"}},
+    {"ExportWithoutMigration",
+     provisioned({}, " --no-migration"),
+     "export sim:a vf1 -f $W/x",
+     ExitStatus::unsupported,
+     {"OACS bit 11"}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Refusals, RefusalJourney, testing::ValuesIn(refusals),
+                         [](const auto& about) { return about.param.name; });
+
+TEST(RefusalJourneyOverrides, AMountedFunctionStaysUntouchedUntilItIsFree) {
+  World world;
+  for (const auto& line : provisioned({"sim change a --mount vf1 /srv"}))
+    world.must(line);
+  EXPECT_EQ(world.run("bind sim:a vf1").status, refused);
+  world.must("sim change a --release vf1");
+  world.must("bind sim:a vf1");
+}
+
+TEST(RefusalJourneyOverrides, ASharedGroupIsOverriddenByName) {
+  World world;
+  for (const auto& line : provisioned({}, " --shared-group"))
+    world.must(line);
+  world.must("bind sim:a vf1 --allow shared-group");
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

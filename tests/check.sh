@@ -23,7 +23,7 @@ build() {
   log=build-check/$preset.log
   if ! { cmake --preset "$preset" --fresh "${launcher[@]}" &&
     cmake --build --preset "$preset" -j "$jobs" --target "$@"; } >"$log" 2>&1; then
-    grep -E -m 40 -A8 'error:|FAILED:|CMake Error|undefined reference' "$log" || tail -n 60 "$log"
+    grep -E -m 40 -A4 'error:|CMake Error|undefined reference' "$log" || tail -n 40 "$log"
     echo "  the whole log: $log"
     exit 1
   fi

@@ -68,7 +68,7 @@ StatePump::~StatePump() {
 }
 
 void StatePump::run(const Produce& produce, const Consume& consume) {
-  size_ = produced_ = consumed_ = 0;
+  size_ = produced_ = consumed_ = wanted_bytes_ = wanted_room_ = 0;
   begun_ = threaded_ = false;
   failure_ = nullptr;
   consume_ = &consume;
@@ -102,29 +102,43 @@ void StatePump::start(std::uint64_t size) {
   if (threaded_) changed_.notify_all();
 }
 
+void StatePump::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
+  if (free() >= count) return;
+  wanted_room_ = std::max(count, batch());
+  changed_.wait(lock, [this] { return failure_ || free() >= wanted_room_; });
+  wanted_room_ = 0;
+}
+
+void StatePump::wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
+  if (held() >= count) return;
+  wanted_bytes_ = std::max(count, std::min(batch(), size_ - consumed_));
+  changed_.wait(lock, [this] { return failure_ || held() >= wanted_bytes_; });
+  wanted_bytes_ = 0;
+}
+
 std::span<std::byte> StatePump::room(std::size_t wanted) {
   stop_if_interrupted("the transfer of the state was stopped");
   std::unique_lock lock(mutex_);
-  const auto rest = static_cast<std::size_t>(
-      std::min<std::uint64_t>({wanted, size_ - produced_, memory_.size()}));
-  changed_.wait(lock, [&] { return failure_ || produced_ + rest - consumed_ <= memory_.size(); });
+  const auto count = static_cast<std::size_t>(
+      std::min<std::uint64_t>({wanted, size_ - produced_, memory_.size() / 2}));
+  wait_for_room(lock, count);
   if (failure_) std::rethrow_exception(failure_);
-  return memory_.at(produced_, rest);
+  return memory_.at(produced_, count);
 }
 
 void StatePump::commit(std::size_t count) {
   const std::lock_guard only(mutex_);
   produced_ += count;
-  if (threaded_) changed_.notify_all();
+  if (wanted_bytes_ > 0 && held() >= wanted_bytes_) changed_.notify_all();
 }
 
 std::span<const std::byte> StatePump::view(std::size_t wanted) {
   std::unique_lock lock(mutex_);
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, size_ - consumed_));
-  if (count > memory_.size()) {
+  if (count > memory_.size() / 2) {
     throw Error(ExitStatus::internal, "a chunk is larger than the memory it passes through");
   }
-  changed_.wait(lock, [&] { return failure_ || produced_ - consumed_ >= count; });
+  wait_for_bytes(lock, count);
   if (failure_) std::rethrow_exception(failure_);
   return memory_.at(consumed_, count);
 }
@@ -132,7 +146,7 @@ std::span<const std::byte> StatePump::view(std::size_t wanted) {
 void StatePump::take(std::size_t count) {
   const std::lock_guard only(mutex_);
   consumed_ += count;
-  if (threaded_) changed_.notify_all();
+  if (wanted_room_ > 0 && free() >= wanted_room_) changed_.notify_all();
 }
 
 bool StatePump::rewind() {

@@ -16,8 +16,10 @@
 namespace nvmigrate {
 
 /// A bounded ring between the thread that reads a state (producer) and the one that passes it on
-/// (consumer), so that they overlap. States that fit (inline_limit) need no second thread. All
-/// memory and the thread are made with the object: make it before the function is suspended.
+/// (consumer), so that they overlap. A side that has to wait waits for a quarter of the ring, not
+/// for the next chunk, so that the two threads seldom wake each other. States that fit
+/// (inline_limit) need no second thread. All memory and the thread are made with the object: make
+/// it before the function is suspended.
 class StatePump {
  public:
   static constexpr std::size_t default_capacity = std::size_t{4} << 20U;
@@ -43,6 +45,12 @@ class StatePump {
   class Sink;
   class Source;
 
+  [[nodiscard]] std::uint64_t held() const noexcept { return produced_ - consumed_; }
+  [[nodiscard]] std::uint64_t free() const noexcept { return memory_.size() - held(); }
+  [[nodiscard]] std::uint64_t batch() const noexcept { return memory_.size() / 4; }
+  void wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count);
+  void wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count);
+
   void start(std::uint64_t size);
   std::span<std::byte> room(std::size_t wanted);
   void commit(std::size_t count);
@@ -59,6 +67,7 @@ class StatePump {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t size_ = 0, produced_ = 0, consumed_ = 0;
+  std::uint64_t wanted_bytes_ = 0, wanted_room_ = 0;  ///< what a side that waits waits for; or 0
   bool begun_ = false, threaded_ = false, consuming_ = false, quit_ = false;
   std::exception_ptr failure_;
   const Consume* consume_ = nullptr;

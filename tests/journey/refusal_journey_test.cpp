@@ -89,13 +89,23 @@ const std::vector<Refusal> refusals{
      {"online", "--recreate"}},
     {"ChangeTheNumberOfVfs", provisioned({}), "provision sim:a --vfs 3", refused, {"--recreate"}},
     {"BindMounted",
-     provisioned({"unbind sim:a vf1", "sim change a --mount vf1 /srv"}),
-     "bind sim:a vf1",
+     provisioned({"sim change a --mount 0000:02:00.0 /srv"}, " --others 1"),
+     "bind sim:a 0000:02:00.0",
      refused,
      {"/srv"}},
+    {"BindSwap",
+     provisioned({"sim change a --swap 0000:02:00.0"}, " --others 1"),
+     "bind sim:a 0000:02:00.0",
+     refused,
+     {"swap"}},
+    {"BindPartitioned",
+     provisioned({"sim change a --partition 0000:02:00.0"}, " --others 1"),
+     "bind sim:a 0000:02:00.0",
+     refused,
+     {"open"}},
     {"BindHeld",
-     provisioned({"sim change a --hold vf1 dm-0"}),
-     "bind sim:a vf1",
+     provisioned({"sim change a --hold 0000:02:00.0 dm-0"}, " --others 1"),
+     "bind sim:a 0000:02:00.0",
      refused,
      {"dm-0"}},
     {"BindAFunctionWithVfs",
@@ -125,13 +135,14 @@ const std::vector<Refusal> refusals{
 INSTANTIATE_TEST_SUITE_P(Refusals, RefusalJourney, testing::ValuesIn(refusals),
                          [](const auto& about) { return about.param.name; });
 
-TEST(RefusalJourneyOverrides, AMountedFunctionStaysUntouchedUntilItIsFree) {
+TEST(RefusalJourneyOverrides, AMountedFunctionIsBoundOnceItIsFree) {
   World world;
-  for (const auto& line : provisioned({"sim change a --mount vf1 /srv"}))
+  for (const auto& line : provisioned({"sim change a --mount 0000:02:00.0 /srv"}, " --others 1")) {
     world.must(line);
-  EXPECT_EQ(world.run("bind sim:a vf1").status, refused);
-  world.must("sim change a --release vf1");
-  world.must("bind sim:a vf1");
+  }
+  EXPECT_EQ(world.run("bind sim:a 0000:02:00.0").status, refused);
+  world.must("sim change a --release 0000:02:00.0");
+  world.must("bind sim:a 0000:02:00.0");
 }
 
 TEST(RefusalJourneyOverrides, ASharedGroupIsOverriddenByName) {

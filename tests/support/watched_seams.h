@@ -23,9 +23,9 @@ struct SeamCall {
 
 /// What is to become of a call.
 struct Verdict {
-  int error = 0;                 ///< errno it fails with instead of being made
-  std::uint16_t nvme_status = 0; ///< completion of an admin command that is not sent
-  bool short_transfer = false;   ///< a write takes one byte only
+  int error = 0;                  ///< errno it fails with instead of being made
+  std::uint16_t nvme_status = 0;  ///< completion of an admin command that is not sent
+  bool short_transfer = false;    ///< a write takes one byte only
 };
 
 /// Sees every call through every seam and decides on it, one call at a time.

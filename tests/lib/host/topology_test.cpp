@@ -134,7 +134,7 @@ TEST_F(TopologyTest, OtherErrorsOfTheDeviceAreTold) {
     if ((command.cdw10 & 0xFFU) == 0x13U) return FakeSubsystem::error(sc::internal_error);
     return std::nullopt;
   };
-  EXPECT_THROW(topology(), NvmeError);
+  EXPECT_THROW(static_cast<void>(topology()), NvmeError);
 }
 
 }  // namespace

@@ -13,10 +13,9 @@
 namespace nvmigrate::bench {
 namespace {
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+/// Other work on the machine only ever adds to a time.
+double best(const std::vector<double>& values) {
+  return *std::min_element(values.begin(), values.end());
 }
 
 /// One kind of migration: ours and the floor, by turns.
@@ -87,10 +86,10 @@ Row row_of(const Kind& kind, std::uint64_t size, unsigned repeat) {
     floor.push_back(kind.floor());
   }
   std::cerr << "." << std::flush;
-  const double ratio = median(ours) / median(floor);
+  const double ratio = best(ours) / best(floor);
   return {.what = "blackout of " + kind.name + ", " + format_size(size),
-          .ours = number(median(ours), "us"),
-          .reference = number(median(floor), "us"),
+          .ours = number(best(ours), "us"),
+          .reference = number(best(floor), "us"),
           .ratio = ratio,
           .goal = kind.goal > 0 ? "at most " + number(kind.goal, "") : "",
           .met = kind.goal <= 0 || ratio <= kind.goal};

@@ -10,7 +10,7 @@
 namespace nvmigrate::bench {
 
 /// How long a function stands still in an export, an import and a transfer of `size` bytes, each
-/// against the bare minimum of admin commands through the same port; the median of `repeat`.
+/// against the bare minimum of admin commands through the same port; the best of `repeat`.
 /// \param goal of the transfer's ratio
 std::vector<Row> measure_blackouts(BenchWorld& world, std::uint64_t size, unsigned repeat,
                                    double goal);

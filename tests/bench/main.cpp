@@ -23,7 +23,7 @@ constexpr const char* usage =
     "nvmigrate_bench [--size BYTES] [--rounds N] [--repeat N] [--folder FOLDER]\n"
     "  --size    of the state that rates are measured with, 4G\n"
     "  --rounds  of the rates, of which the best counts, 3; 0 leaves them out\n"
-    "  --repeat  of the blackouts, of which the median counts, 50; 0 leaves them out\n"
+    "  --repeat  of the blackouts, of which the best counts, 50; 0 leaves them out\n"
     "  --folder  where the files go, the current one\n";
 
 void take(Given& given, const std::string& name, const std::string& value) {

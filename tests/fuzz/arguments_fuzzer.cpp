@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "cli/command_line.h"
 #include "nvmigrate/base/numbers.h"
 #include "tests/fuzz/memory_io.h"
@@ -39,7 +41,7 @@ bool harmless(const cli::Located& located) {
 void parse_only(const cli::Located& located) {
   cli::CommandLine line;
   auto options = line.options();
-  (void)located.command->declare(options);
+  const auto owner_of_the_values = located.command->declare(options);
   (void)line.parse(located.rest);
 }
 

@@ -50,6 +50,11 @@ int SystemIo::chown(const std::string& path, uid_t owner, gid_t group) {
 }
 int SystemIo::flock(int fd, int operation) { return ::flock(fd, operation); }
 
+void SystemIo::widen_pipe(int fd) {
+  constexpr int wide = 1 << 20;
+  static_cast<void>(::fcntl(fd, F_SETPIPE_SZ, wide));
+}
+
 int SystemIo::readlink(const std::string& path, std::string& target) {
   std::array<char, PATH_MAX> buffer{};
   const ssize_t length = ::readlink(path.c_str(), buffer.data(), buffer.size());

@@ -35,6 +35,9 @@ class Io {
   virtual int rmdir(const std::string& path) = 0;
   virtual int chown(const std::string& path, uid_t owner, gid_t group) = 0;
   virtual int flock(int fd, int operation) = 0;
+  /// Asks for a pipe of 1 MiB, so that its two ends wake each other seldom; no matter when it is
+  /// none, or the kernel gives less.
+  virtual void widen_pipe(int /*fd*/) {}
   /// readlink(2). \return -1 and errno, or 0 with the target.
   virtual int readlink(const std::string& path, std::string& target) = 0;
   /// The names in a directory, sorted, without . and .. \return -1 and errno, or 0.
@@ -60,6 +63,7 @@ class SystemIo final : public Io {
   int rmdir(const std::string& path) override;
   int chown(const std::string& path, uid_t owner, gid_t group) override;
   int flock(int fd, int operation) override;
+  void widen_pipe(int fd) override;
   int readlink(const std::string& path, std::string& target) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
 };

@@ -52,8 +52,9 @@ class FileSource final : public ByteSource {
 
 class StreamSource final : public ByteSource {
  public:
-  StreamSource(Io& io, int fd, std::string object)
-      : io_(&io), fd_(fd), object_(std::move(object)) {}
+  StreamSource(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {
+    io.widen_pipe(fd);
+  }
 
   std::size_t read(std::span<std::byte> into) override {
     return fill(into, object_, [this](std::span<std::byte> rest) { return io_->read(fd_, rest); });

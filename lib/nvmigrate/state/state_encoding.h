@@ -14,7 +14,9 @@ namespace nvmigrate {
 /// A descriptor that is written from the first byte to the last.
 class StateOutput {
  public:
-  StateOutput(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {}
+  StateOutput(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {
+    io.widen_pipe(fd);
+  }
 
   /// Writes all of it. Between tries it ends when a stop signal has come. \throws OsError,
   /// Interrupted

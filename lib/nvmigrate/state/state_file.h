@@ -16,26 +16,27 @@
 
 /// The state file, version 1. The format is a promise: every later version of the library reads it.
 ///
+// clang-format off
 ///   file       = preamble identity *extra *( chunk *extra ) end     ; nothing may follow
 ///   preamble   = magic version zero6
-///   magic      = %x89 %x4E %x56 %x4D %x0D %x0A %x1A %x0A             ; \x89 N V M CR LF SUB LF
-///   version    = u16                                                 ; 1
+///   magic      = %x89 %x4E %x56 %x4D %x0D %x0A %x1A %x0A            ; \x89 N V M CR LF SUB LF
+///   version    = u16                                                ; 1
 ///
-///   identity   = header("IDNT") json                                 ; critical, record 0
-///   chunk      = header("CHNK") 1*1048576OCTET                       ; critical
-///   end        = header("DONE") json                                 ; critical, the last record
-///   extra      = header(tag) *1048576OCTET                           ; optional, of a later
-///   version
+///   identity   = header("IDNT") json                                ; critical, record 0
+///   chunk      = header("CHNK") 1*1048576OCTET                      ; critical
+///   end        = header("DONE") json                                ; critical, the last record
+///   extra      = header(tag) *1048576OCTET                          ; optional, of a later version
 ///
-///   header     = tag flags length number body-sum header-sum         ; 40 bytes
-///   tag        = 4( %x41-5A / %x61-7A / %x30-39 )                    ; four letters or digits
-///   flags      = u32                                                 ; bit 0: critical; others 0
-///   length     = u64                                                 ; bytes of the body
-///   number     = u64                                                 ; of the record: 0, 1, 2, ...
-///   body-sum   = u64                                                 ; XXH3-64 of the body
-///   header-sum = u64                                                 ; XXH3-64 of the 32 bytes
-///   before json       = 1*65536OCTET                                        ; one JSON object,
-///   UTF-8 zero6      = 6%x00
+///   header     = tag flags length number body-sum header-sum        ; 40 bytes
+///   tag        = 4( %x41-5A / %x61-7A / %x30-39 )                   ; four letters or digits
+///   flags      = u32                                                ; bit 0: critical; others 0
+///   length     = u64                                                ; bytes of the body
+///   number     = u64                                                ; of the record: 0, 1, 2, ...
+///   body-sum   = u64                                                ; XXH3-64 of the body
+///   header-sum = u64                                                ; XXH3-64 of the 32 bytes before
+///   json       = 1*65536OCTET                                       ; one JSON object, UTF-8
+///   zero6      = 6%x00
+// clang-format on
 ///
 /// All integers are unsigned and little-endian; XXH3-64 has seed 0. The chunks one after the other
 /// are the state exactly as the backend gave it. A reader skips extra records whose tag it does not

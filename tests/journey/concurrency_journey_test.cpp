@@ -3,61 +3,71 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "tests/journey/world.h"
 
 namespace nvmigrate::test {
 namespace {
 
 constexpr int processes = 32;
-constexpr int rounds = 6;
 
-std::string line_of(int process, int round) {
-  const auto function = "vf" + std::to_string(process % 4 + 1);
-  const auto file = "$W/" + std::to_string(process) + "-" + std::to_string(round) + ".nvmstate";
-  switch ((process + round) % 6) {
-    case 0:
-      return "list sim:c -o json";
-    case 1:
-      return "export sim:c " + function + " -f " + file + " --then resume --wait 60";
-    case 2:
-      return "provision sim:c --vfs 4 --wait 60";
-    case 3:
-      return "bind sim:c " + function + " --wait 60";
-    case 4:
-      return "export sim:c " + function + " -f " + file + " --then resume";
-    default:
-      return "mark sim:c " + function + " --wait 60";
-  }
+std::string function_of(int process) { return " sim:c vf" + std::to_string(process + 1); }
+std::string file_of(int process) { return "$W/" + std::to_string(process) + ".nvmstate"; }
+
+// What one process does to a function of its own, and all do to the subsystem.
+std::vector<std::string> lines_of(int process) {
+  const auto patient = " -o json --wait 120";
+  std::vector<std::string> lines{"mark" + function_of(process) + patient,
+                                 "bind" + function_of(process) + patient};
+  if (process % 2 == 0) std::swap(lines[0], lines[1]);
+  const auto take = "export" + function_of(process) + " --then resume -f " + file_of(process);
+  lines.insert(lines.begin(), "provision sim:c --vfs 32" + std::string(patient));
+  lines.insert(lines.begin() + 1 + process % 3, "list sim:c -o json");
+  lines.push_back(take + patient);
+  lines.push_back(take);
+  return lines;
 }
 
-// 0 done, 7 somebody else holds the lock and the command did not want to wait.
-bool is_expected(int process, int round, int status) {
-  const bool waits = line_of(process, round).find("--wait") != std::string::npos;
-  const bool reads = line_of(process, round).starts_with("list");
-  return status == 0 || (status == 7 && !waits && !reads);
+// 0 done, 7 somebody else holds the lock and the command did not want to wait for it.
+bool is_expected(const std::string& line, const Answer& answer) {
+  if (answer.status == ExitStatus::ok) return true;
+  const bool waits = line.find("--wait") != std::string::npos || line.starts_with("list");
+  return !waits && answer.status == ExitStatus::busy &&
+         answer.err.find("is changing it") != std::string::npos;
+}
+
+void note_work(World& world, const std::string& line, const Answer& answer) {
+  if (!line.starts_with("provision") || answer.json()["changed"] != true) return;
+  std::ofstream(world.path("provisioned-by-" + std::to_string(::getpid())));
 }
 
 pid_t start(World& world, int process) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-  for (int round = 0; round < rounds; ++round) {
-    const auto answer = world.run(line_of(process, round));
-    if (is_expected(process, round, static_cast<int>(answer.status))) continue;
-    const auto talk = line_of(process, round) + ": " + answer.err;
-    static_cast<void>(!::write(STDERR_FILENO, talk.data(), talk.size()));
-    ::_exit(static_cast<int>(answer.status));
+  for (const auto& line : lines_of(process)) {
+    const auto answer = world.run(line);
+    if (!is_expected(line, answer)) {
+      const auto talk = line + ": " + answer.err;
+      static_cast<void>(!::write(STDERR_FILENO, talk.data(), talk.size()));
+      ::_exit(1);
+    }
+    note_work(world, line, answer);
   }
   ::_exit(0);
 }
 
+int files_named(World& world, const std::string& beginning) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(world.path("")))
+    count += entry.path().filename().string().starts_with(beginning) ? 1 : 0;
+  return count;
+}
+
 TEST(ConcurrencyJourney, ThirtyTwoProcessesLoseNoUpdate) {
   World world;
-  world.must("sim create c --vfs-total 4 --vendor --state-size 60000");
-  world.must("provision sim:c --vfs 4");
-  world.must("mark sim:c all");
-  world.must("bind sim:c all");
-  for (int vf = 1; vf <= 4; ++vf)
-    world.must("sim guest start sim:c vf" + std::to_string(vf));
+  world.must("sim create c --vfs-total 32 --vq 96 --vi 64 --vendor --state-size 60000");
 
   std::vector<pid_t> children;
   for (int process = 0; process < processes; ++process)
@@ -68,12 +78,18 @@ TEST(ConcurrencyJourney, ThirtyTwoProcessesLoseNoUpdate) {
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   }
 
-  const auto listed = world.read("list sim:c");
-  for (const auto& function : listed["devices"][0]["functions"]) {
+  EXPECT_EQ(files_named(world, "provisioned-by-"), 1) << "provisioned more than once";
+  const auto functions = world.read("list sim:c")["devices"][0]["functions"];
+  ASSERT_EQ(functions.size(), static_cast<std::size_t>(processes));
+  for (const auto& function : functions) {
     EXPECT_EQ(function["marked"], true) << function;
     EXPECT_EQ(function["driver"], "vfio-pci") << function;
+    EXPECT_FALSE(function["binding"].is_null()) << function;
+    EXPECT_EQ(function["status"], "running") << function;
     EXPECT_TRUE(function["intents"].empty()) << function;
   }
+  for (int process = 0; process < processes; ++process)
+    world.must("verify " + file_of(process));
 }
 
 TEST(ConcurrencyJourney, TheHolderOfTheLockIsNamed) {

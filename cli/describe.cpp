@@ -158,7 +158,7 @@ void mark_committed_loads(const Context& context, Topology& topology) {
 }
 
 std::string remedy_of(const Intent& intent, const std::string& device) {
-  const auto id = intent.cntlid ? ' ' + std::to_string(*intent.cntlid) : std::string{};
+  const auto id = ' ' + std::to_string(intent.cntlid);
   switch (intent.kind) {
     case IntentKind::suspended:
       return "nvmigrate resume " + device + id;
@@ -177,8 +177,9 @@ std::string remedy_of(const Intent& intent, const std::string& device) {
 }
 
 std::string account_of(const Intent& intent, const Topology& topology) {
-  const auto who = intent.cntlid ? "controlled function " + std::to_string(*intent.cntlid)
-                                 : "controlling function " + topology.device;
+  const bool controls = intent.cntlid == topology.identity.cntlid;
+  const auto who = controls ? "controlling function " + topology.device
+                            : "controlled function " + std::to_string(intent.cntlid);
   const auto by = " (" + intent.command + ", pid " + std::to_string(intent.pid);
   if (intent.at_work) return who + ' ' + work_of(intent) + by + " at work)";
   const auto remedy = remedy_of(intent, topology.device);
@@ -191,7 +192,7 @@ Json json_of(const Intent& intent, const std::string& device) {
   for (const auto& [name, value] : intent.details)
     details[name] = value;
   return {{"kind", to_string(intent.kind)},
-          {"controller_id", or_null(intent.cntlid)},
+          {"controller_id", intent.cntlid},
           {"command", intent.command},
           {"pid", intent.pid},
           {"time", intent.time},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nvmigrate/host/guards.h"
+#include "nvmigrate/host/provision_records.h"
 
 namespace nvmigrate {
 namespace {
@@ -34,6 +35,8 @@ class RecordChecker {
   Checks make() {
     for (const auto& intent : topology_->intents)
       consider(intent);
+    for (const auto& intent : topology_->other_intents)
+      consider_other(intent);
     for (const auto& function : topology_->functions) {
       for (const auto& intent : function.intents)
         consider(intent);
@@ -48,23 +51,35 @@ class RecordChecker {
   }
 
  private:
-  [[nodiscard]] std::string run(const std::string& verb,
-                                std::optional<std::uint16_t> cntlid) const {
-    const auto id = cntlid ? " " + std::to_string(*cntlid) : std::string{};
-    return "nvmigrate " + verb + " " + topology_->device + id;
+  [[nodiscard]] std::string run(const std::string& verb, std::uint16_t cntlid) const {
+    return "nvmigrate " + verb + " " + topology_->device + " " + std::to_string(cntlid);
+  }
+
+  static std::string by(const Intent& intent) {
+    return " (" + intent.command + ", pid " + std::to_string(intent.pid) + ", " + intent.time + ")";
   }
 
   void consider(const Intent& intent) {
     if (intent.at_work) return;
-    const auto who = intent.cntlid ? "controller " + std::to_string(*intent.cntlid)
-                                   : "controlling function " + topology_->device;
-    const auto by =
-        " (" + intent.command + ", pid " + std::to_string(intent.pid) + ", " + intent.time + ")";
+    const bool controls = intent.cntlid == topology_->identity.cntlid;
+    const auto who = controls ? "controlling function " + topology_->device
+                              : "controller " + std::to_string(intent.cntlid);
     auto check = account(intent);
     check.name = to_string(intent.kind);
-    check.message = who + " " + check.message + by;
+    check.message = who + " " + check.message + by(intent);
     check.cntlid = intent.cntlid;
     checks_.push_back(std::move(check));
+  }
+
+  /// What another controlling function of the subsystem left is mended through that one only.
+  void consider_other(const Intent& intent) {
+    if (intent.at_work) return;
+    const auto device = intent.details.find(device_detail);
+    const auto name = device == intent.details.end() ? std::string{"DEVICE"} : device->second;
+    checks_.push_back({"other_provisioning", Grade::warning,
+                       "controlling function " + name + " (controller " +
+                           std::to_string(intent.cntlid) + ") is provisioned in part" + by(intent),
+                       "nvmigrate doctor " + name + " --repair", intent.cntlid});
   }
 
   [[nodiscard]] Check account(const Intent& intent) const {

@@ -80,7 +80,7 @@ class Provisioning {
   }
 
  private:
-  void strike() { access_.journal.strike({IntentKind::provisioning}, std::nullopt); }
+  void strike() { access_.journal.strike({IntentKind::provisioning}, before_.identity.cntlid); }
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back() {

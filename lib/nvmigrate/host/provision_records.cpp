@@ -41,13 +41,14 @@ void record_provisioning(const HostAccess& access, const Topology& before,
   const bool again = plan.wreck && was_rebuilding(*plan.wreck);
   const auto was = again ? number_in(*plan.wreck, "was_vfs").value_or(0) : before.sriov.enabled;
   std::map<std::string, std::string> details{
+      {device_detail, before.device},
       {"was_vfs", std::to_string(std::max<std::uint64_t>(was, before.sriov.enabled))},
       {"wanted_vfs", std::to_string(wish.vfs)},
       {"autoprobe", autoprobe_before(before, plan.wreck) ? "1" : "0"},
       {"rebuild", again || destroys(before, plan) ? "1" : "0"}};
   if (wish.queues) details.emplace("queues", std::to_string(*wish.queues));
   if (wish.interrupts) details.emplace("interrupts", std::to_string(*wish.interrupts));
-  access.journal.record(IntentKind::provisioning, std::nullopt, std::move(details));
+  access.journal.record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
 }
 
 bool was_rebuilding(const Intent& wreck) { return number_in(wreck, "rebuild") == 1U; }

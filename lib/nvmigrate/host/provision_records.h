@@ -10,7 +10,11 @@ namespace nvmigrate {
 
 /// What the journal says of a provision or deprovision that is begun and not ended.
 
-/// The intent of one that died.
+/// Key of an intent `provisioning`: the controlling function as a user names it, so that who looks
+/// through another one of its subsystem can be told.
+inline constexpr const char* device_detail = "device";
+
+/// The intent of one that died, of this controlling function.
 std::optional<Intent> provisioning_wreck(const Topology& topology);
 /// Records what is about to be done, keeping of a wreck how things were before it.
 void record_provisioning(const HostAccess& access, const Topology& before,

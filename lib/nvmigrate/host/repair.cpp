@@ -2,6 +2,7 @@
 #include "nvmigrate/host/binding.h"
 #include "nvmigrate/host/doctor.h"
 #include "nvmigrate/host/guards.h"
+#include "nvmigrate/host/provision_records.h"
 
 namespace nvmigrate {
 namespace {
@@ -43,7 +44,7 @@ std::vector<Repair> repair(const HostAccess& access,
                            const std::function<void(std::uint16_t)>& resume,
                            const ProvisionLimits& limits) {
   std::vector<Repair> repairs;
-  if (access.journal.find(IntentKind::provisioning) != nullptr) {
+  if (provisioning_wreck(access.topology())) {
     repairs.push_back(attempt("provisioning", std::nullopt, [&] {
       finish_provisioning(access, limits);
       return "what was provisioned in part is finished";

@@ -22,9 +22,7 @@ class Places {
     }
     for (const auto& intent : journal.intents()) {
       const auto address = intent.details.find("address");
-      if (intent.cntlid && address != intent.details.end()) {
-        recorded_.emplace(*intent.cntlid, address->second);
-      }
+      if (address != intent.details.end()) recorded_.emplace(intent.cntlid, address->second);
     }
     for (const auto& binding : registry.bindings()) {
       recorded_.insert_or_assign(binding.cntlid, binding.address);
@@ -134,7 +132,19 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
   function.marked = registry.is_marked(function.cntlid);
   if (const auto* binding = registry.binding_of(function.cntlid)) function.binding = *binding;
   for (const auto& intent : journal.intents()) {
-    if (intent.cntlid == function.cntlid) function.intents.push_back(intent);
+    const bool own = intent.cntlid == function.cntlid;
+    // A provisioning is of a function as one that controls, not as one that is controlled.
+    if (own && intent.kind != IntentKind::provisioning) function.intents.push_back(intent);
+  }
+}
+
+void recall(Topology& topology, const Journal& journal) {
+  for (const auto& intent : journal.intents()) {
+    if (intent.cntlid == topology.identity.cntlid) {
+      topology.intents.push_back(intent);
+    } else if (intent.kind == IntentKind::provisioning) {
+      topology.other_intents.push_back(intent);
+    }
   }
 }
 
@@ -174,9 +184,7 @@ Topology read_topology(Device& device, const Registry& registry, const Journal& 
     place(function, topology, device.pci(), places);
     recall(function, registry, journal);
   }
-  for (const auto& intent : journal.intents()) {
-    if (!intent.cntlid) topology.intents.push_back(intent);
-  }
+  recall(topology, journal);
   return topology;
 }
 

@@ -40,7 +40,8 @@ struct Topology {
   std::optional<PrimaryResources> resources;
   SriovState sriov;
   std::vector<ControlledFunction> functions;
-  std::vector<Intent> intents;  ///< of the controlling function as a whole
+  std::vector<Intent> intents;        ///< of the controlling function itself
+  std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem
 
   [[nodiscard]] const ControlledFunction* find(std::uint16_t cntlid) const noexcept;
 };

@@ -38,8 +38,7 @@ IntentKind kind_of(const Json& json) {
 Intent intent_of(const Json& json) {
   Intent intent;
   intent.kind = kind_of(json.at("kind"));
-  const auto& controller = json.at("controller");
-  if (!controller.is_null()) intent.cntlid = store::controller_of(controller);
+  intent.cntlid = store::controller_of(json.at("controller"));
   intent.command = json.at("command").get<std::string>();
   intent.pid = json.at("pid").get<pid_t>();
   intent.time = json.at("time").get<std::string>();
@@ -49,7 +48,7 @@ Intent intent_of(const Json& json) {
 
 Json to_json(const Intent& intent) {
   return {{"kind", to_string(intent.kind)},
-          {"controller", intent.cntlid ? Json(*intent.cntlid) : Json()},
+          {"controller", intent.cntlid},
           {"command", intent.command},
           {"pid", intent.pid},
           {"time", intent.time},
@@ -57,7 +56,7 @@ Json to_json(const Intent& intent) {
 }
 
 std::vector<Intent> without(std::vector<Intent> intents, const std::vector<IntentKind>& kinds,
-                            std::optional<std::uint16_t> cntlid) {
+                            std::uint16_t cntlid) {
   std::erase_if(intents, [&](const Intent& intent) {
     return intent.cntlid == cntlid &&
            std::find(kinds.begin(), kinds.end(), intent.kind) != kinds.end();
@@ -119,14 +118,7 @@ const Intent* Journal::find(IntentKind kind, std::uint16_t cntlid) const noexcep
   return found == intents_.end() ? nullptr : &*found;
 }
 
-const Intent* Journal::find(IntentKind kind) const noexcept {
-  const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const Intent& intent) {
-    return intent.kind == kind && !intent.cntlid;
-  });
-  return found == intents_.end() ? nullptr : &*found;
-}
-
-Intent Journal::make(IntentKind kind, std::optional<std::uint16_t> cntlid,
+Intent Journal::make(IntentKind kind, std::uint16_t cntlid,
                      std::map<std::string, std::string> details) const {
   return {kind, cntlid, command_, ::getpid(), utc_now(), std::move(details), true};
 }
@@ -148,12 +140,12 @@ void Journal::replace(std::vector<Intent> intents) {
   ++revision_;
 }
 
-void Journal::record(IntentKind kind, std::optional<std::uint16_t> cntlid,
+void Journal::record(IntentKind kind, std::uint16_t cntlid,
                      std::map<std::string, std::string> details) {
   replace(with(intents_, make(kind, cntlid, std::move(details))));
 }
 
-void Journal::strike(const std::vector<IntentKind>& kinds, std::optional<std::uint16_t> cntlid) {
+void Journal::strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
   auto left = without(intents_, kinds, cntlid);
   if (left.size() != intents_.size()) replace(std::move(left));
 }
@@ -161,8 +153,7 @@ void Journal::strike(const std::vector<IntentKind>& kinds, std::optional<std::ui
 void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
   auto left = intents_;
   std::erase_if(left, [&](const Intent& intent) {
-    return intent.cntlid &&
-           std::find(cntlids.begin(), cntlids.end(), *intent.cntlid) != cntlids.end();
+    return std::find(cntlids.begin(), cntlids.end(), intent.cntlid) != cntlids.end();
   });
   if (left.size() != intents_.size()) replace(std::move(left));
 }

@@ -24,7 +24,7 @@ enum class IntentKind {
   loading,       ///< a state is being loaded into it; do not resume before a whole load
   moved,         ///< its state runs elsewhere since a transfer's commit; never resume it
   unbound,       ///< taken from its driver, the new one not yet verified
-  provisioning,  ///< numvfs and flexible resources of the whole subsystem are being changed
+  provisioning,  ///< numvfs and flexible resources of a controlling function are being changed
 };
 std::string_view to_string(IntentKind kind) noexcept;
 /// \return nothing when no kind has this name
@@ -33,8 +33,8 @@ std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
 /// One line of the journal: an effect that is begun and not yet ended.
 struct Intent {
   IntentKind kind{};
-  std::optional<std::uint16_t> cntlid;  ///< nothing: the controlling function as a whole
-  std::string command;                  ///< `export`, …
+  std::uint16_t cntlid = 0;  ///< whose it is; of `provisioning` the controlling function's own
+  std::string command;       ///< `export`, …
   pid_t pid = 0;
   std::string time;                            ///< RFC 3339, UTC
   std::map<std::string, std::string> details;  ///< address, original_driver, was_vfs, destination …
@@ -51,13 +51,12 @@ class Journal {
 
   [[nodiscard]] const std::vector<Intent>& intents() const noexcept { return intents_; }
   [[nodiscard]] const Intent* find(IntentKind kind, std::uint16_t cntlid) const noexcept;
-  [[nodiscard]] const Intent* find(IntentKind kind) const noexcept;  ///< of the whole subsystem
 
   /// Records and syncs, replacing one of the same kind and function. \throws OsError
-  void record(IntentKind kind, std::optional<std::uint16_t> cntlid,
+  void record(IntentKind kind, std::uint16_t cntlid,
               std::map<std::string, std::string> details = {});
   /// Strikes these kinds of a function, in one write; those that are not there are no matter.
-  void strike(const std::vector<IntentKind>& kinds, std::optional<std::uint16_t> cntlid);
+  void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
   /// Writes what this object holds, whatever the file holds; after a commit() that failed.
   void rewrite();
   /// Strikes everything of these functions.
@@ -71,7 +70,7 @@ class Journal {
                                  IntentKind record, std::map<std::string, std::string> details);
 
  private:
-  [[nodiscard]] Intent make(IntentKind kind, std::optional<std::uint16_t> cntlid,
+  [[nodiscard]] Intent make(IntentKind kind, std::uint16_t cntlid,
                             std::map<std::string, std::string> details) const;
   [[nodiscard]] std::string text_of(const std::vector<Intent>& intents) const;
   void replace(std::vector<Intent> intents);

@@ -29,7 +29,7 @@ class DoctorTest : public HostTest {
     return words;
   }
   /// An intent of a process that is no more.
-  void leave(IntentKind kind, std::optional<std::uint16_t> cntlid,
+  void leave(IntentKind kind, std::uint16_t cntlid,
              std::map<std::string, std::string> details = {}) {
     journal.record(kind, cntlid, std::move(details));
     journal = journal_again();
@@ -92,7 +92,7 @@ TEST_F(DoctorTest, LackOfSriovIsFineWhereThereAreFunctions) {
 TEST_F(DoctorTest, NothingLeftIsNothingSaid) { EXPECT_THAT(records(), IsEmpty()); }
 
 TEST_F(DoctorTest, NamesEveryWreckWithItsFix) {
-  leave(IntentKind::provisioning, std::nullopt);
+  leave(IntentKind::provisioning, 0);
   leave(IntentKind::unbound, 1);
   leave(IntentKind::suspended, 1, {{unfinished_detail, "1"}});
   leave(IntentKind::suspended, 2);
@@ -131,7 +131,7 @@ TEST_F(DoctorTest, RepairsDriverSuspensionAndProvisioning) {
   leave(IntentKind::unbound, 1, {{"address", vf(1)}, {"original_driver", "nvme"}});
   device.bus.functions.at(vf(1)).driver.reset();
   leave(IntentKind::suspended, 2, {{unfinished_detail, "1"}});
-  leave(IntentKind::provisioning, std::nullopt,
+  leave(IntentKind::provisioning, 0,
         {{"was_vfs", "0"}, {"wanted_vfs", "2"}, {"autoprobe", "1"}, {"rebuild", "0"}});
   const auto repairs = mend();
   ASSERT_THAT(repairs, SizeIs(3));

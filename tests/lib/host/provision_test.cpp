@@ -328,7 +328,7 @@ TEST_F(ProvisionFailureTest, WhatCannotBePutBackStaysInTheJournalAndIsFinished) 
       EXPECT_THAT(error, hints("doctor sim:fake --repair"));
     }
     heal();
-    ASSERT_NE(journal_again().find(IntentKind::provisioning), nullptr) << "effect " << nth;
+    ASSERT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr) << "effect " << nth;
     ASSERT_TRUE(finish_provisioning(access, limits));
     EXPECT_THAT(journal_again().intents(), IsEmpty());
     EXPECT_TRUE(device.at(1).online && device.at(2).online);
@@ -344,7 +344,7 @@ TEST_F(ProvisionFailureTest, AFailedFinishKeepsTheWreck) {
   EXPECT_THROW(make({.vfs = 2}), Error);
   fail(2);
   EXPECT_THROW(make({.vfs = 2}), Error);
-  EXPECT_NE(journal_again().find(IntentKind::provisioning), nullptr);
+  EXPECT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr);
   heal();
   const auto result = make({.vfs = 2});
   ASSERT_TRUE(result.wreck.has_value());
@@ -416,7 +416,7 @@ TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
       ++tried;
     }
     heal();
-    EXPECT_NE(journal_again().find(IntentKind::provisioning), nullptr) << "effect " << nth;
+    EXPECT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr) << "effect " << nth;
     ASSERT_TRUE(finish_provisioning(access, limits));
     EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 0U);
     EXPECT_FALSE(device.at(1).online);
@@ -428,7 +428,7 @@ TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
 
 TEST_F(DeprovisionTest, ForgetsWhatARunThatDiedHadDestroyed) {
   registry.mark(1);
-  journal.record(IntentKind::provisioning, std::nullopt,
+  journal.record(IntentKind::provisioning, 0,
                  {{"was_vfs", "2"}, {"wanted_vfs", "0"}, {"autoprobe", "1"}, {"rebuild", "1"}});
   device.bus.sriov_of[FakePciBus::physical].autoprobe = false;
   deprovision(access, false, limits);

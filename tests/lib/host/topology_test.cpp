@@ -94,7 +94,7 @@ TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreNoneOfIt) {
 TEST_F(TopologyTest, RecallsMarksAndIntents) {
   registry.mark(3);
   journal.record(IntentKind::suspended, 3);
-  journal.record(IntentKind::provisioning, std::nullopt);
+  journal.record(IntentKind::provisioning, 0);
   const auto found = topology();
   EXPECT_TRUE(found.find(3)->marked);
   EXPECT_TRUE(found.find(3)->has(IntentKind::suspended));
@@ -102,6 +102,17 @@ TEST_F(TopologyTest, RecallsMarksAndIntents) {
   EXPECT_FALSE(found.find(4)->marked);
   ASSERT_EQ(found.intents.size(), 1U);
   EXPECT_EQ(found.intents.front().kind, IntentKind::provisioning);
+  EXPECT_TRUE(found.other_intents.empty());
+}
+
+TEST_F(TopologyTest, AProvisioningIsOfTheControllingFunctionThatBeganIt) {
+  device.others = {40};
+  journal.record(IntentKind::provisioning, 40);
+  const auto found = topology();
+  EXPECT_TRUE(found.intents.empty());
+  EXPECT_TRUE(found.find(40)->intents.empty());
+  ASSERT_EQ(found.other_intents.size(), 1U);
+  EXPECT_EQ(found.other_intents.front().cntlid, 40);
 }
 
 TEST_F(TopologyTest, ThreeHundredFunctionsTakeThreeSecondaryLists) {

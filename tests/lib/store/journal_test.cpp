@@ -53,7 +53,7 @@ TEST_F(JournalTest, BeginsEmptyAndWritesNothing) {
 TEST_F(JournalTest, KeepsWhatIsRecorded) {
   auto journal = open();
   journal.record(IntentKind::unbound, 3, {{"original_driver", "nvme"}});
-  journal.record(IntentKind::provisioning, std::nullopt, {{"was_vfs", "4"}});
+  journal.record(IntentKind::provisioning, 0, {{"was_vfs", "4"}});
   const auto again = open();
   ASSERT_THAT(again.intents(), SizeIs(2));
   const auto* unbound = again.find(IntentKind::unbound, 3);
@@ -62,10 +62,10 @@ TEST_F(JournalTest, KeepsWhatIsRecorded) {
   EXPECT_EQ(unbound->pid, ::getpid());
   EXPECT_EQ(unbound->details.at("original_driver"), "nvme");
   EXPECT_EQ(unbound->time.size(), 20U);
-  ASSERT_NE(again.find(IntentKind::provisioning), nullptr);
-  EXPECT_EQ(again.find(IntentKind::provisioning)->details.at("was_vfs"), "4");
+  ASSERT_NE(again.find(IntentKind::provisioning, 0), nullptr);
+  EXPECT_EQ(again.find(IntentKind::provisioning, 0)->details.at("was_vfs"), "4");
   EXPECT_EQ(again.find(IntentKind::unbound, 4), nullptr);
-  EXPECT_EQ(again.find(IntentKind::unbound), nullptr);
+  EXPECT_EQ(again.find(IntentKind::unbound, 0), nullptr);
   EXPECT_EQ(again.find(IntentKind::provisioning, 3), nullptr);
 }
 
@@ -105,19 +105,19 @@ TEST_F(JournalTest, StrikesSeveralKindsInOneWrite) {
 TEST_F(JournalTest, LeavesNoFileWhenNothingIsLeft) {
   auto journal = open();
   journal.record(IntentKind::suspended, 3);
-  journal.record(IntentKind::provisioning, std::nullopt);
-  journal.strike({IntentKind::provisioning}, std::nullopt);
+  journal.record(IntentKind::provisioning, 0);
+  journal.strike({IntentKind::provisioning}, 0);
   EXPECT_TRUE(std::filesystem::exists(path()));
   journal.strike({IntentKind::suspended}, 3);
   EXPECT_THAT(names(), IsEmpty());
   EXPECT_THAT(open().intents(), IsEmpty());
 }
 
-TEST_F(JournalTest, ForgetsFunctionsAndKeepsWhatIsOfTheWhole) {
+TEST_F(JournalTest, ForgetsFunctionsAndKeepsWhatIsOfOthers) {
   auto journal = open();
   journal.record(IntentKind::suspended, 3);
   journal.record(IntentKind::unbound, 3);
-  journal.record(IntentKind::provisioning, std::nullopt);
+  journal.record(IntentKind::provisioning, 0);
   journal.forget({3, 4});
   EXPECT_THAT(open().intents(), SizeIs(1));
 }

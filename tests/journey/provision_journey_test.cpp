@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/journey/world.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Two controlling functions of one subsystem: the first has two VFs, one of them marked, and a
+/// provision through the second was begun, failed, and could not be put back.
+class ProvisionJourneyOfTwo : public testing::Test {
+ protected:
+  ProvisionJourneyOfTwo() {
+    world.must("sim create two --controlling 2 --vfs-total 3");
+    world.must("provision sim:two --vfs 2");
+    world.must("mark sim:two vf1");
+    break_from("reset");
+    EXPECT_EQ(world.run("provision sim:two/1 --vfs 2").status, ExitStatus::io);
+    world.watcher().set({});
+    before = of("sim:two");
+  }
+
+  /// The device answers nothing more from the first such call on.
+  void break_from(const std::string& name) {
+    world.watcher().set([name, broken = false](const SeamCall& call) mutable {
+      broken = broken || call.name == name;
+      const bool fails = broken && call.seam != SeamCall::Seam::file;
+      return fails ? Verdict{.error = EIO} : Verdict{};
+    });
+  }
+  json of(const std::string& device) { return world.read("list " + device)["devices"][0]; }
+  void expect_first_untouched() { EXPECT_EQ(of("sim:two"), before); }
+  void expect_second_unfinished() {
+    const auto second = of("sim:two/1");
+    ASSERT_EQ(second["intents"].size(), 1U) << second;
+    EXPECT_EQ(second["intents"][0]["kind"], "provisioning");
+    EXPECT_EQ(second["intents"][0]["controller_id"], 1);
+    EXPECT_EQ(second["intents"][0]["remedy"], "nvmigrate doctor sim:two/1 --repair");
+  }
+
+  World world;
+  json before;
+};
+
+TEST_F(ProvisionJourneyOfTwo, TheWreckIsOfTheOneThatLeftIt) {
+  EXPECT_TRUE(before["intents"].empty()) << before;
+  for (const auto& function : before["functions"])
+    EXPECT_TRUE(function["intents"].empty()) << function;
+  expect_second_unfinished();
+}
+
+TEST_F(ProvisionJourneyOfTwo, TheOtherOneIsNotRepairedButNamesIt) {
+  const auto doctor = world.read("doctor sim:two --repair");
+  EXPECT_TRUE(doctor["repairs"].empty()) << doctor;
+  EXPECT_EQ(doctor["problems"], 0);
+  EXPECT_THAT(doctor["checks"].dump(), HasSubstr("controlling function sim:two/1 (controller 1)"));
+  EXPECT_THAT(doctor["checks"].dump(), HasSubstr("nvmigrate doctor sim:two/1 --repair"));
+  expect_first_untouched();
+  expect_second_unfinished();
+}
+
+TEST_F(ProvisionJourneyOfTwo, AProvisionOfTheOtherOneFinishesAndStrikesNothing) {
+  const auto again = world.read("provision sim:two --vfs 2");
+  EXPECT_FALSE(again["changed"]);
+  EXPECT_TRUE(again["finishes"].is_null());
+  EXPECT_EQ(world.run("provision sim:two --vfs 3").status, ExitStatus::refused)
+      << "without --recreate nothing is destroyed";
+  expect_first_untouched();
+  world.must("deprovision sim:two");
+  world.must("provision sim:two --vfs 1");
+  expect_second_unfinished();
+}
+
+TEST_F(ProvisionJourneyOfTwo, ItsOwnRepairFinishesIt) {
+  EXPECT_TRUE(world.read("doctor sim:two/1 --repair")["changed"]);
+  const auto second = of("sim:two/1");
+  EXPECT_TRUE(second["intents"].empty());
+  EXPECT_EQ(second["vfs"]["enabled"], 2);
+  for (const std::string id : {"vf1", "vf2"})
+    EXPECT_EQ(world.read("show sim:two/1 " + id)["function"]["online"], true);
+  expect_first_untouched();
+  EXPECT_THAT(world.must("doctor sim:two").out, Not(HasSubstr("in part")));
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/host/provision_restore.h"
 #include "nvmigrate/host/provision_steps.h"
 
 namespace nvmigrate {
@@ -41,6 +42,12 @@ void confirm(Device& device, ProvisionResult& result) {
   }
 }
 
+bool remakes_vfs(std::span<const ProvisionStep> steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const ProvisionStep& step) {
+    return step.action == ProvisionAction::set_vfs;
+  });
+}
+
 std::string sentence_of(const std::vector<std::string>& failures) {
   std::string text;
   for (const auto& failure : failures)
@@ -56,7 +63,8 @@ class Provisioning {
       : access_(access),
         before_(std::move(before)),
         plan_(std::move(plan)),
-        runner_(access, limits) {}
+        runner_(access, limits),
+        timeout_(limits.appear) {}
 
   ProvisionResult run(const ProvisionWish& wish) {
     record_provisioning(access_, before_, plan_, wish);
@@ -87,6 +95,10 @@ class Provisioning {
     const std::span done{plan_.steps.data(), runner_.begun()};
     const bool autoprobe = autoprobe_before(before_, plan_.wreck);
     auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
+    if (remakes_vfs(done)) {
+      for (auto& failure : restore_functions(access_, before_, timeout_))
+        failures.push_back(std::move(failure));
+    }
     // What an earlier run left in part stays on record until a run ends well.
     if (failures.empty() && !plan_.wreck) failures = strike_or_say();
     if (failures.empty()) return;
@@ -124,6 +136,7 @@ class Provisioning {
   Topology before_;
   ProvisionResult plan_;
   StepRunner runner_;
+  std::chrono::milliseconds timeout_;
 };
 
 }  // namespace

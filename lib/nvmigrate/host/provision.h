@@ -72,11 +72,11 @@ struct ProvisionLimits {
 /// use
 ProvisionResult plan_provision(const Topology& topology, PciBus& bus, const ProvisionWish& wish);
 
-/// Makes it so, reads it back and compares. After a failure everything is as it was before, or the
-/// journal names what is not; the controlling function is never reset. Finishes what a run that
-/// died began. \throws as plan_provision; NvmeError; OsError; Error(device) when the controller
-/// granted another number of resources than asked for, or reads back otherwise; Interrupted, rolled
-/// back
+/// Makes it so, reads it back and compares. After a failure everything is as it was before, marks,
+/// bindings and drivers of VFs that were destroyed included, or the journal names what is not; the
+/// controlling function is never reset. Finishes what a run that died began. \throws as
+/// plan_provision; NvmeError; OsError; Error(device) when the controller granted another number of
+/// resources than asked for, or reads back otherwise; Interrupted, rolled back
 ProvisionResult provision(const HostAccess& access, const ProvisionWish& wish,
                           const ProvisionLimits& limits = {});
 

@@ -315,6 +315,76 @@ TEST_F(ProvisionFailureTest, FailedRecreationPutsTheOldFunctionsBack) {
   }
 }
 
+/// Three VFs in use of each way: bound by us, without driver, and with one of the host.
+class RecreationFailureTest : public ProvisionFailureTest {
+ protected:
+  RecreationFailureTest() {
+    bring_up(3);
+    device.bus.give(vf(1), "vfio-pci");
+    device.bus.functions.at(vf(1)).override_to = "vfio-pci";
+    device.bus.functions.at(vf(2)).driver.reset();
+    registry.mark(1);
+    registry.mark(3);
+    registry.remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
+    journal.record(IntentKind::unbound, 2, {{"address", vf(2)}, {"original_driver", "nvme"}});
+    secondary = device.secondary;
+  }
+  void expect_everything_back() {
+    EXPECT_EQ(device.secondary, secondary);
+    EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "vfio-pci");
+    EXPECT_EQ(device.bus.functions.at(vf(1)).override_to, "vfio-pci");
+    EXPECT_FALSE(device.bus.functions.at(vf(2)).driver);
+    EXPECT_EQ(device.bus.functions.at(vf(3)).driver, "nvme");
+    EXPECT_FALSE(device.bus.functions.at(vf(3)).override_to);
+    const auto marks = registry_again();
+    EXPECT_TRUE(marks.is_marked(1) && !marks.is_marked(2) && marks.is_marked(3));
+    ASSERT_THAT(marks.bindings(), SizeIs(1));
+    EXPECT_EQ(marks.bindings().front().original_driver, "nvme");
+    EXPECT_NE(journal_again().find(IntentKind::unbound, 2), nullptr);
+  }
+  std::vector<SecondaryController> secondary;
+  const ProvisionWish wish{.vfs = 2, .queues = 2, .interrupts = {}, .recreate = true};
+};
+
+TEST_F(RecreationFailureTest, PutsMarksBindingsAndDriversBack) {
+  unsigned tried = 0;
+  for (unsigned nth = 1;; ++nth, ++tried) {
+    fail(nth);
+    try {
+      make(wish);
+      break;
+    } catch (const Error& error) {
+      EXPECT_THAT(std::string{error.what()}, testing::Not(testing::HasSubstr("putting things")));
+    }
+    SCOPED_TRACE("effect " + std::to_string(nth));
+    expect_everything_back();
+    EXPECT_EQ(journal_again().find(IntentKind::provisioning, 0), nullptr);
+  }
+  EXPECT_EQ(tried, 14U) << "autoprobe, 2 counts, 2 × 5, autoprobe";
+}
+
+TEST_F(RecreationFailureTest, NamesADriverThatCannotBeGivenBack) {
+  device.bus.stubborn.insert("vfio-pci");
+  fail(4);
+  const auto error = error_of([&] { make(wish); });
+  EXPECT_THAT(error, fails(ExitStatus::device,
+                           "putting things back failed: give the driver back "
+                           "to controller 1 (0000:01:00.1): driver vfio-pci"));
+  EXPECT_THAT(error, hints("doctor sim:fake --repair"));
+  EXPECT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr);
+  EXPECT_TRUE(registry_again().is_marked(1));
+}
+
+TEST_F(RecreationFailureTest, VfsThatAreNotThereAgainGetNothing) {
+  fail(3, true);
+  const auto error = error_of([&] { make(wish); });
+  EXPECT_THAT(std::string{error.what()}, testing::Not(testing::HasSubstr("give the driver")));
+  heal();
+  ASSERT_TRUE(finish_provisioning(access, limits));
+  EXPECT_THAT(registry_again().marks(), IsEmpty());
+  EXPECT_THAT(journal_again().intents(), IsEmpty());
+}
+
 TEST_F(ProvisionFailureTest, WhatCannotBePutBackStaysInTheJournalAndIsFinished) {
   const ProvisionWish wish{.vfs = 2, .queues = 3, .interrupts = 2};
   unsigned tried = 0;

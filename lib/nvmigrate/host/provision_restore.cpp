@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/provision_restore.h"
+
+#include "nvmigrate/host/driver_change.h"
+#include "nvmigrate/host/guards.h"
+#include "nvmigrate/host/provision_records.h"
+
+namespace nvmigrate {
+namespace {
+
+class Restorer {
+ public:
+  Restorer(const HostAccess& access, std::chrono::milliseconds timeout)
+      : access_(access), timeout_(timeout) {}
+
+  void restore(const ControlledFunction& was) {
+    attempt("remember", was, [&] { remember(was); });
+    attempt("give the driver back to", was, [&] { give_driver(was); });
+  }
+
+  [[nodiscard]] std::vector<std::string> failures() && { return std::move(failures_); }
+
+ private:
+  template <typename Work>
+  void attempt(const std::string& what, const ControlledFunction& was, Work work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      failures_.push_back(what + " " + describe(was) + ": " + error.what());
+    }
+  }
+
+  void remember(const ControlledFunction& was) {
+    auto& registry = access_.registry;
+    if (was.marked && !registry.is_marked(was.cntlid)) registry.mark(was.cntlid);
+    if (was.binding && registry.binding_of(was.cntlid) == nullptr) registry.remember(*was.binding);
+    for (const auto& intent : was.intents) {
+      if (intent.kind != IntentKind::unbound) continue;
+      access_.journal.record(intent.kind, was.cntlid, intent.details);
+    }
+  }
+
+  void give_driver(const ControlledFunction& was) {
+    auto& bus = access_.device.pci();
+    // A VF that is not made again has nothing to be given; that it is not was told already.
+    if (!was.pci || !bus.find(was.pci->address)) return;
+    const auto& pci = *was.pci;
+    if (!on_vfio(was)) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
+    give_to_vfio(bus, pci.address, *pci.driver, timeout_);
+    if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
+  }
+
+  HostAccess access_;
+  std::chrono::milliseconds timeout_;
+  std::vector<std::string> failures_;
+};
+
+}  // namespace
+
+std::vector<std::string> restore_functions(const HostAccess& access, const Topology& before,
+                                           std::chrono::milliseconds timeout) {
+  Restorer restorer(access, timeout);
+  for (const auto& function : before.functions) {
+    if (is_enabled_vf(before, function)) restorer.restore(function);
+  }
+  return std::move(restorer).failures();
+}
+
+}  // namespace nvmigrate

@@ -208,6 +208,7 @@ Json json_of(const ControlledFunction& function, const std::string& device) {
           {"virtual_function", vf ? Json(function.vfn) : Json(nullptr)},
           {"address", pci ? Json(pci->address) : Json(nullptr)},
           {"secondary", function.secondary},
+          {"controls", function.controls},
           {"online", or_null(function.online)},
           {"status", to_string(status_of(function))},
           {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},

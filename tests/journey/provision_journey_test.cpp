@@ -78,6 +78,18 @@ TEST_F(ProvisionJourneyOfTwo, AProvisionOfTheOtherOneFinishesAndStrikesNothing) 
   expect_second_unfinished();
 }
 
+TEST_F(ProvisionJourneyOfTwo, NeitherIsPreparedAsAFunctionOfTheOther) {
+  for (const std::string line : {"mark sim:two 1", "bind sim:two 1", "mark sim:two/1 0"})
+    EXPECT_EQ(world.run(line).status, ExitStatus::refused) << line;
+  world.must("mark sim:two all");
+  world.must("bind sim:two all");
+  const auto after = of("sim:two");
+  EXPECT_EQ(after["functions"][0], before["functions"][0]);
+  EXPECT_EQ(after["functions"][0]["controls"], true);
+  EXPECT_EQ(after["functions"][1]["marked"], true);
+  EXPECT_EQ(after["functions"][1]["controls"], false);
+}
+
 TEST_F(ProvisionJourneyOfTwo, ItsOwnRepairFinishesIt) {
   EXPECT_TRUE(world.read("doctor sim:two/1 --repair")["changed"]);
   const auto second = of("sim:two/1");

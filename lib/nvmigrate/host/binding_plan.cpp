@@ -65,11 +65,7 @@ class BindPlanner {
       throw refused("cannot bind " + describe(function) +
                     ": it is the controlling function itself");
     }
-    if (const auto vfs = bus_->sriov(function.pci->address).enabled; vfs != 0) {
-      throw refused("cannot bind " + describe(function) + ": it has " + std::to_string(vfs) +
-                        " VFs, which depend on its driver",
-                    "take its VFs away first");
-    }
+    refuse_controlling(*bus_, function, deed);
     refuse_host_uses(*bus_, function, deed);
     refuse_open_node(*bus_, function, deed);
     refuse_suspended(*topology_, function, deed);

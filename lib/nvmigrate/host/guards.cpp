@@ -29,6 +29,18 @@ bool on_vfio(const ControlledFunction& function) noexcept {
   return function.vfio.group.has_value() || function.vfio.device.has_value();
 }
 
+void refuse_controlling(PciBus& bus, const ControlledFunction& function, const Deed& deed) {
+  if (!function.pci) return;
+  if (const auto vfs = bus.sriov(function.pci->address).enabled; vfs != 0) {
+    throw refused(cannot(deed, function) + "it has " + std::to_string(vfs) +
+                      " VFs, which depend on its driver",
+                  "take its VFs away first");
+  }
+  if (!function.controls) return;
+  throw refused(cannot(deed, function) + "it is a controlling function itself (it has SR-IOV)",
+                "name a function that is controlled only");
+}
+
 void refuse_open_node(PciBus& bus, const ControlledFunction& function, const Deed& deed) {
   if (!function.pci) return;
   const auto holders = bus.vfio_holders(function.pci->address);

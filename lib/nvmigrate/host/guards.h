@@ -22,6 +22,9 @@ std::string describe(const std::vector<Use>& uses);
 /// Whether a function is bound to a driver of vfio (its node is there).
 bool on_vfio(const ControlledFunction& function) noexcept;
 
+/// \throws refused (never overridable) when the function is another controlling function, naming
+/// its VFs when there are any: they depend on its driver
+void refuse_controlling(PciBus& bus, const ControlledFunction& function, const Deed& deed);
 /// \throws refused naming the processes when a vfio node of the function is open
 void refuse_open_node(PciBus& bus, const ControlledFunction& function, const Deed& deed);
 /// \throws refused naming every use when this host uses the function's namespaces

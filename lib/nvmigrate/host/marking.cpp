@@ -48,6 +48,9 @@ class MarkPlanner {
     if (const auto vfs = function.pci ? bus_->sriov(function.pci->address).enabled : 0; vfs != 0) {
       blocker(has_virtual_functions, pick,
               describe(function) + " has " + std::to_string(vfs) + " VFs of its own");
+    } else if (function.controls) {
+      blocker(controlling_function, pick,
+              describe(function) + " is a controlling function itself (it has SR-IOV)");
     }
     if (!function.online.value_or(true)) {
       warning(offline, pick, describe(function) + " is offline");
@@ -55,6 +58,15 @@ class MarkPlanner {
     if (!on_vfio(function)) {
       warning(not_on_vfio, pick, describe(function) + " is not bound to vfio, so no VM has it");
     }
+    consider_host(pick);
+  }
+
+  void consider_host(const Pick& pick) {
+    const auto& function = *pick.function;
+    const auto uses = function.pci ? bus_->host_uses(function.pci->address) : std::vector<Use>{};
+    if (uses.empty()) return;
+    warning(used_by_host, pick,
+            describe(function) + " is used by this host: " + nvmigrate::describe(uses));
   }
 
   void blocker(FindingCode code, const Pick& pick, std::string message) {
@@ -103,6 +115,8 @@ std::string_view to_string(FindingCode code) noexcept {
       return "offline";
     case not_on_vfio:
       return "not_on_vfio";
+    case used_by_host:
+      return "used_by_host";
     case queues_only:
       return "queues_only";
   }

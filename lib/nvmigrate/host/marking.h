@@ -28,6 +28,7 @@ enum class FindingCode {
   has_virtual_functions,
   offline,
   not_on_vfio,
+  used_by_host,
   queues_only,
 };
 std::string_view to_string(FindingCode code) noexcept;

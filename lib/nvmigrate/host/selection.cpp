@@ -101,12 +101,13 @@ void pick_range(const Topology& topology, std::string_view word, std::size_t das
 }
 
 void pick_all(const Topology& topology, std::vector<Pick>& picks) {
-  if (topology.functions.empty()) {
+  for (const auto& function : topology.functions) {
+    if (function.controls) continue;
+    picks.push_back(pick_id(topology, function.cntlid, std::to_string(function.cntlid)));
+  }
+  if (picks.empty()) {
     throw not_found(topology.device + " controls no functions",
                     "nvmigrate provision " + topology.device + " --vfs N creates some");
-  }
-  for (const auto& function : topology.functions) {
-    picks.push_back(pick_id(topology, function.cntlid, std::to_string(function.cntlid)));
   }
 }
 

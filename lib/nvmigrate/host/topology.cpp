@@ -120,6 +120,7 @@ void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
            const Places& places) {
   const auto address = address_of(function, topology, bus, places);
   if (!address.empty()) function.pci = bus.find(address);
+  if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
   if (const auto* known = places.controller(function.cntlid, address)) {
     function.kernel_name = known->name;
   }

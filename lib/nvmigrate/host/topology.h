@@ -22,6 +22,7 @@ struct ControlledFunction {
   std::uint16_t vfn = 0;       ///< 1-based VF number; 0: no VF
   std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
+  bool controls = false;  ///< has an SR-IOV capability: another controlling function
   VfioNodes vfio;
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;
@@ -51,8 +52,8 @@ struct Topology {
 /// \throws NvmeError, OsError
 Topology read_topology(Device& device, const Registry& registry, const Journal& journal);
 
-/// The functions that a user's words mean: `3`, `0x3`, `1-4,7`, `vf2`, a PCI address, `all`; in the
-/// order of the topology, each once.
+/// The functions that a user's words mean: `3`, `0x3`, `1-4,7`, `vf2`, a PCI address, `all` (but
+/// no other controlling function); in the order of the topology, each once.
 /// \throws usage_error for words that are none of these; not_found naming the one that is not
 /// there; refused (never overridable) when one is the controlling function itself
 std::vector<const ControlledFunction*> select(const Topology& topology, const std::string& words);

@@ -136,6 +136,16 @@ TEST_F(BindingTest, RefusesFunctionsThatHaveVfs) {
   EXPECT_THAT(refusal("1"), fails(ExitStatus::refused, "it has 2 VFs"));
 }
 
+TEST_F(BindingTest, RefusesAnotherControllingFunctionEvenWithoutVfs) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
+  device.bus.sriov_of["0000:02:00.0"].total = 4;
+  EXPECT_THAT(refusal("40"), fails(ExitStatus::refused,
+                                   "cannot bind controller 40 (0000:02:00.0): it is a controlling "
+                                   "function itself"));
+}
+
 TEST_F(BindingTest, RefusesTheControllingFunction) {
   EXPECT_THAT(refusal("0"), fails(ExitStatus::refused, "controlling function"));
   auto now = topology();

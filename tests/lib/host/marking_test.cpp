@@ -53,6 +53,27 @@ TEST_F(MarkingTest, WarnsOfWhatAMigrationWillMeet) {
   EXPECT_TRUE(registry_again().is_marked(2)) << "a warning is no refusal";
 }
 
+TEST_F(MarkingTest, WarnsOfWhatThisHostDoesWithIt) {
+  device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "mounted on /srv"}};
+  const auto result = allow("1");
+  ASSERT_THAT(codes(result), ElementsAre(FindingCode::used_by_host));
+  EXPECT_EQ(result.findings[0].severity, Severity::warning);
+  EXPECT_THAT(result.findings[0].message, testing::HasSubstr("/dev/nvme1n1 mounted on /srv"));
+}
+
+TEST_F(MarkingTest, AnotherControllingFunctionIsABlocker) {
+  device.others = {40};
+  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
+  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
+  device.bus.sriov_of["0000:02:00.0"].total = 4;
+  EXPECT_THAT(error_of([&] { allow("40"); }),
+              fails(ExitStatus::refused, "controller 40 (0000:02:00.0) is a controlling function"));
+  EXPECT_TRUE(allow("all").changed()) << "all means those that are controlled only";
+  EXPECT_FALSE(registry_again().is_marked(40));
+  device.bus.sriov_of["0000:02:00.0"].enabled = 2;
+  EXPECT_THAT(error_of([&] { allow("40"); }), fails(ExitStatus::refused, "has 2 VFs of its own"));
+}
+
 TEST_F(MarkingTest, ReportsEveryBlockerAtOnceAndMarksNothing) {
   device.bus.sriov_of[vf(3)] = {.total = 4, .enabled = 2, .autoprobe = true};
   const auto plan = plan_mark(topology(), device.bus, "0,1,3,9", able);

@@ -68,6 +68,17 @@ TEST_F(SelectionTest, AllOfNothingIsNotFound) {
   EXPECT_THAT(error_of([&] { ids("all"); }), fails(ExitStatus::not_found, "controls no functions"));
 }
 
+TEST_F(SelectionTest, AllLeavesOtherControllingFunctionsOut) {
+  now.functions.front().controls = true;
+  const auto one = std::to_string(now.functions.front().cntlid);
+  const auto all = ids("all");
+  EXPECT_EQ(all.size(), now.functions.size() - 1);
+  EXPECT_EQ(ids(one).size(), 1U) << "named, it is one";
+  for (auto& function : now.functions)
+    function.controls = true;
+  EXPECT_THAT(error_of([&] { ids("all"); }), fails(ExitStatus::not_found, "controls no functions"));
+}
+
 TEST_F(SelectionTest, OneMeansOne) {
   EXPECT_EQ(select_one(now, "vf2").cntlid, 2);
   EXPECT_THAT(error_of([&] { select_one(now, "1-2"); }),

@@ -30,6 +30,8 @@ void tell(Context& context, const ProvisionOptions& options, const ProvisionResu
     context.note("finished what '" + result.wreck->command + "' (pid " +
                  std::to_string(result.wreck->pid) + ") had begun");
   }
+  for (const auto& warning : result.warnings)
+    context.warn(warning);
 }
 
 Outcome provision_device(Context& context, const ProvisionOptions& options) {

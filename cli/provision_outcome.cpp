@@ -77,6 +77,7 @@ Outcome outcome_of(const ChangeOptions& options, const ProvisionResult& result) 
   document["functions"] = Json::array();
   for (const auto& function : result.functions)
     document["functions"].push_back(json_of(function));
+  document["warnings"] = result.warnings;
   outcome.text = headline(options, result);
   if (options.dry_run) outcome.text += steps_text(result);
   if (!result.functions.empty()) outcome.text += functions_text(result);

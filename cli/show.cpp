@@ -46,10 +46,13 @@ void describe(Description& text, const std::vector<Served>& asked) {
 
 std::string resources_text(const FlexibleResources& resources) {
   if (!resources.supported) return "not flexible";
-  return std::to_string(resources.free()) + " of " + std::to_string(resources.total) +
-         " free, at most " + std::to_string(resources.per_secondary) + " a function in steps of " +
-         std::to_string(resources.granularity) + ", " + std::to_string(resources.private_) +
-         " private";
+  const auto held = resources.primary == 0
+                        ? std::string{}
+                        : std::to_string(resources.primary) + " held by the controlling function, ";
+  return std::to_string(resources.free()) + " of " + std::to_string(resources.total) + " free, " +
+         held + "at most " + std::to_string(resources.per_secondary) +
+         " a function, preferably in steps of " + std::to_string(resources.granularity) + ", " +
+         std::to_string(resources.private_) + " private of the controlling function";
 }
 
 std::string vfs_text(const SriovState& sriov) {

@@ -42,6 +42,7 @@ class FakeSubsystem : public Device, public AdminPort {
   std::string model = "Fake";
   std::uint32_t queues_total = 64, interrupts_total = 64;
   std::uint16_t most_each = 16, granularity = 1;
+  std::uint16_t queues_primary = 0;  ///< flexible ones that the controlling function holds itself
   bool virtualization = true, live_migration = true;
   int grant_more = 0;                 ///< added to what assign grants
   std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
@@ -151,6 +152,7 @@ class FakeSubsystem : public Device, public AdminPort {
     data.vqfrt = queues_total;
     data.vifrt = interrupts_total;
     data.vqrfa = assigned(&SecondaryController::queues);
+    data.vqrfap = queues_primary;
     data.virfa = assigned(&SecondaryController::interrupts);
     data.vqfrsm = most_each;
     data.vifrsm = most_each;

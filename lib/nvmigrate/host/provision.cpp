@@ -63,7 +63,7 @@ class Provisioning {
       : access_(access),
         before_(std::move(before)),
         plan_(std::move(plan)),
-        runner_(access, limits),
+        runner_(access_, before_, limits),
         timeout_(limits.appear) {}
 
   ProvisionResult run(const ProvisionWish& wish) {

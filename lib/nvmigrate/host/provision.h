@@ -56,6 +56,7 @@ struct ProvisionResult {
   std::vector<ProvisionStep> steps;            ///< none: everything is as wished
   std::vector<ProvisionedFunction> functions;  ///< afterwards
   std::optional<Intent> wreck;                 ///< of an earlier run, which this one finishes
+  std::vector<std::string> warnings;           ///< a sentence each
 
   [[nodiscard]] bool changed() const noexcept { return !steps.empty(); }
 };
@@ -65,7 +66,8 @@ struct ProvisionLimits {
   unsigned parallel_resets = 16;
 };
 
-/// The steps from what is to what is wished. Changes nothing.
+/// The steps from what is to what is wished. Changes nothing. Warns of a number of resources that
+/// the device may round, and of VFs that no controller id will name.
 /// \throws unsupported (no SR-IOV, no such resources); refused, naming the override where there is
 /// one: more than the device has (free and needed are named), a VF count that is not 0 would
 /// change, an Online function would get other resources, a function to be reset or destroyed is in

@@ -38,7 +38,8 @@ bool is_managed(const Topology& topology) {
 
 /// One kind of flexible resource, and what is wished of it.
 struct Kind {
-  std::string name;
+  std::string name, granularity_field;
+  unsigned type = 0;  ///< of Virtualization Management
   FlexibleResources has;
   std::optional<std::uint16_t> wish;
   std::uint16_t least = 0;
@@ -54,8 +55,19 @@ class Planner {
   Planner(const Topology& topology, PciBus& bus, const ProvisionWish& wish)
       : topology_(&topology), bus_(&bus), wish_(&wish), managed_(is_managed(topology)) {
     const auto resources = topology.resources.value_or(PrimaryResources{});
-    queues_ = {"queues", resources.queues, wish.queues, least_queues, &ControlledFunction::queues};
-    interrupts_ = {"interrupts", resources.interrupts, wish.interrupts, least_interrupts,
+    queues_ = {"queues",
+               "VQGRAN",
+               0,
+               resources.queues,
+               wish.queues,
+               least_queues,
+               &ControlledFunction::queues};
+    interrupts_ = {"interrupts",
+                   "VIGRAN",
+                   1,
+                   resources.interrupts,
+                   wish.interrupts,
+                   least_interrupts,
                    &ControlledFunction::interrupts};
     plan_.was_vfs = topology.sriov.enabled;
     plan_.vfs = wish.vfs;
@@ -71,6 +83,7 @@ class Planner {
       check_online(*function);
     if (rebuild_) check_destruction();
     choose();
+    warn();
     make_steps();
     predict();
     return std::move(plan_);
@@ -171,11 +184,24 @@ class Planner {
     const auto each = kind.wish ? *kind.wish : even_share(kind, free);
     const auto needed = std::uint64_t{each} * chosen_.size();
     if (needed <= free) return each;
+    const auto held = kind.has.primary == 0
+                          ? std::string{}
+                          : "; it holds " + std::to_string(kind.has.primary) + " of " +
+                                std::to_string(kind.has.total) + " for itself";
     throw refused(topology_->device + " has " + std::to_string(free) + " flexible " + kind.name +
                       " free, and " + std::to_string(needed) + " are needed for " +
                       std::to_string(chosen_.size()) + " functions with " + std::to_string(each) +
-                      " each",
-                  "ask for fewer functions, or fewer " + kind.name + " each");
+                      " each" + held,
+                  more_of(kind));
+  }
+
+  [[nodiscard]] std::string more_of(const Kind& kind) const {
+    const auto fewer = "ask for fewer functions, or fewer " + kind.name + " each";
+    if (kind.has.primary == 0) return fewer;
+    const auto& device = topology_->device;
+    return fewer + ", or before any VF is in use let it give back its own: nvme virt-mgmt " +
+           device + " --cntlid=" + std::to_string(topology_->identity.cntlid) +
+           " --rt=" + std::to_string(kind.type) + " --act=1 --nr=0, then nvme reset " + device;
   }
 
   [[nodiscard]] unsigned even_share(const Kind& kind, std::uint64_t free) const {
@@ -183,6 +209,26 @@ class Planner {
     const auto grain = std::max<std::uint64_t>(kind.has.granularity, 1);
     const auto rounded = most >= grain ? most - most % grain : most;
     return static_cast<unsigned>(std::max<std::uint64_t>(rounded, kind.least));
+  }
+
+  void warn() {
+    if (!managed_) {
+      plan_.warnings.push_back(
+          topology_->device +
+          " has no Secondary Controller List (Identify CNS 15h), so its VFs "
+          "have no controller id here and the other commands cannot name them");
+    }
+    if (chosen_.empty()) return;
+    warn_of_rounding(queues_, queues_each_);
+    warn_of_rounding(interrupts_, interrupts_each_);
+  }
+
+  void warn_of_rounding(const Kind& kind, unsigned each) {
+    if (kind.has.granularity < 2 || each % kind.has.granularity == 0) return;
+    plan_.warnings.push_back(topology_->device + " prefers " + kind.name + " in steps of " +
+                             std::to_string(kind.has.granularity) + " (" + kind.granularity_field +
+                             "); asked for " + std::to_string(each) +
+                             " it may grant another number, and then the command fails");
   }
 
   void make_steps() {

@@ -46,6 +46,18 @@ std::string what(const ProvisionStep& step) {
   return {};
 }
 
+std::string name_of(const ProvisionStep& step) {
+  return step.action == assign_queues ? "queues" : "interrupts";
+}
+
+/// \return at least 1
+unsigned granularity_of(const Topology& topology, const ProvisionStep& step) {
+  if (!topology.resources) return 1;
+  const auto& [queues, interrupts] = *topology.resources;
+  const auto& has = step.action == assign_queues ? queues : interrupts;
+  return std::max<unsigned>(has.granularity, 1);
+}
+
 /// The neighbours of the step at `from` that do the same, itself included.
 std::span<const ProvisionStep> alike(std::span<const ProvisionStep> steps, std::size_t from) {
   auto end = from;
@@ -164,8 +176,14 @@ void StepRunner::assign(const ProvisionStep& step) {
   const auto granted =
       submit_or_throw(access_->device.admin(), asked, what(step)).dw0 & granted_mask;
   if (granted == step.value) return;
+  const auto sentence = what(step) + ": the device granted " + std::to_string(granted) +
+                        " instead of " + std::to_string(step.value);
+  const auto grain = granularity_of(*before_, step);
+  if (step.value % grain == 0) throw Error(ExitStatus::device, sentence);
+  const auto steps = std::to_string(grain);
   throw Error(ExitStatus::device,
-              what(step) + ": the device granted " + std::to_string(granted) + " instead");
+              sentence + "; it gives " + name_of(step) + " in steps of " + steps,
+              "ask for a multiple of " + steps);
 }
 
 void StepRunner::manage(const ProvisionStep& step) {

@@ -13,8 +13,9 @@ namespace nvmigrate {
 /// Carries out the steps of a plan, one after the other, neighbouring resets at once.
 class StepRunner {
  public:
-  StepRunner(const HostAccess& access, const ProvisionLimits& limits)
-      : access_(&access), limits_(limits) {}
+  /// \param before how things are before the first step; both must outlive it
+  StepRunner(const HostAccess& access, const Topology& before, const ProvisionLimits& limits)
+      : access_(&access), before_(&before), limits_(limits) {}
 
   /// Stops at the first that fails, or between two when a stop signal came.
   /// \param if_interrupted what the user is told then
@@ -37,6 +38,7 @@ class StepRunner {
   [[nodiscard]] std::string address_of(const ProvisionStep& step);
 
   const HostAccess* access_;
+  const Topology* before_;
   ProvisionLimits limits_;
   std::size_t begun_ = 0;
 };

@@ -18,6 +18,15 @@ TEST_F(ProvisionTest, AGrantOfAnotherNumberIsAFailure) {
   }
 }
 
+TEST_F(ProvisionTest, AGrantInStepsNamesTheSteps) {
+  device.granularity = 4;
+  device.grant_more = 3;
+  const auto error = error_of([&] { make({.vfs = 1, .queues = 5}); });
+  EXPECT_THAT(error,
+              fails(ExitStatus::device, "granted 8 instead of 5; it gives queues in steps of 4"));
+  EXPECT_THAT(error, hints("ask for a multiple of 4"));
+}
+
 TEST_F(ProvisionTest, WhatReadsBackOtherwiseIsAFailure) {
   device.before = [&](const AdminCommand& command) -> std::optional<AdminCompletion> {
     const bool online = command.opcode == command::opcode::virtualization_management &&

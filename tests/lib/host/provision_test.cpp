@@ -26,6 +26,7 @@ TEST_F(ProvisionTest, DoesTheStepsInTheOrderThatWorks) {
   EXPECT_THAT(device.bus.changes, Contains("reset " + vf(2)));
   EXPECT_EQ(device.bus.changes[4], "set_autoprobe 0000:01:00.0 1");
   EXPECT_TRUE(result.changed());
+  EXPECT_THAT(result.warnings, IsEmpty());
   ASSERT_THAT(result.functions, SizeIs(2));
   EXPECT_EQ(result.functions[1].cntlid, 2);
   EXPECT_EQ(result.functions[1].address, vf(2));
@@ -54,6 +55,15 @@ TEST_F(ProvisionTest, SharesEvenlyInSteps) {
   const auto result = make({.vfs = 3});
   EXPECT_EQ(result.functions[0].queues, 6) << "7 each, in steps of 2";
   EXPECT_EQ(result.functions[0].interrupts, 16) << "no more than a function may have";
+}
+
+TEST_F(ProvisionTest, WarnsOfANumberThatMayBeRounded) {
+  device.granularity = 4;
+  const auto plan =
+      plan_provision(topology(), device.bus, {.vfs = 2, .queues = 5, .interrupts = 4});
+  ASSERT_THAT(plan.warnings, SizeIs(1));
+  EXPECT_THAT(plan.warnings[0], testing::HasSubstr("queues in steps of 4 (VQGRAN); asked for 5"));
+  EXPECT_TRUE(make({.vfs = 2, .queues = 5, .interrupts = 4}).changed()) << "it grants exactly";
 }
 
 TEST_F(ProvisionTest, UsesWhatTheFunctionsThemselvesHoldWhileOffline) {
@@ -87,6 +97,8 @@ TEST_F(ProvisionTest, WorksWithoutFlexibleResources) {
   const auto result = make({.vfs = 2});
   EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 2U);
   EXPECT_FALSE(result.functions[0].cntlid.has_value());
+  ASSERT_THAT(result.warnings, SizeIs(1));
+  EXPECT_THAT(result.warnings[0], testing::HasSubstr("CNS 15h"));
   EXPECT_EQ(result.functions[1].address, vf(2));
   EXPECT_THAT(effects(), IsEmpty());
 }
@@ -129,6 +141,14 @@ TEST_F(ProvisionTest, RefusesMoreThanIsFreeNamingBoth) {
   EXPECT_THAT(refusal({.vfs = 4, .queues = 3}),
               fails(ExitStatus::refused, "10 flexible queues free, and 12 are needed"));
   EXPECT_THAT(refusal({.vfs = 8}), fails(ExitStatus::refused, "and 16 are needed"));
+}
+
+TEST_F(ProvisionTest, NamesWhatTheControllingFunctionHoldsItself) {
+  device.queues_total = device.queues_primary = 16;
+  const auto error = refusal({.vfs = 2, .queues = 2});
+  EXPECT_THAT(error, fails(ExitStatus::refused, "0 flexible queues free"));
+  EXPECT_THAT(error, fails(ExitStatus::refused, "it holds 16 of 16 for itself"));
+  EXPECT_THAT(error, hints("nvme virt-mgmt sim:fake --cntlid=0 --rt=0 --act=1 --nr=0"));
 }
 
 TEST_F(ProvisionTest, RefusesWithoutSriovOrFlexibleResources) {

@@ -9,6 +9,8 @@ namespace nvmigrate {
 namespace {
 
 constexpr std::string_view host_driver = "nvme";
+constexpr std::uint32_t nvm_class = 0x0108;  ///< mass storage, non-volatile memory
+constexpr unsigned interface_bits = 8;
 
 /// What the kernel and our records say about where the controllers of one subsystem are.
 class Places {
@@ -40,6 +42,11 @@ class Places {
     }
     const auto found = by_id_.find(cntlid);
     return found == by_id_.end() ? nullptr : &found->second;
+  }
+
+  /// Whether only a record of ours says where it is.
+  [[nodiscard]] bool is_only_recorded(const ControlledFunction& function) const {
+    return function.vfn == 0 && !by_id_.contains(function.cntlid);
   }
 
   /// Of a function whose address does not follow from a VF number; empty when nobody knows.
@@ -116,10 +123,25 @@ std::string address_of(const ControlledFunction& function, const Topology& topol
   return bus.virtual_function(topology.address, function.vfn).value_or(std::string{});
 }
 
+/// Addresses are given anew at a boot or a hotplug: a record may name what is another device by
+/// now.
+bool can_be_of(const PciFunction& pci, const ControllerIdentity& identity) {
+  return pci.class_code >> interface_bits == nvm_class && pci.vendor == identity.vendor;
+}
+
+std::optional<PciFunction> find(const ControlledFunction& function, const std::string& address,
+                                const Topology& topology, PciBus& bus, const Places& places) {
+  auto pci = bus.find(address);
+  const bool doubtful = pci && places.is_only_recorded(function);
+  if (doubtful && !can_be_of(*pci, topology.identity)) return std::nullopt;
+  return pci;
+}
+
 void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
            const Places& places) {
-  const auto address = address_of(function, topology, bus, places);
-  if (!address.empty()) function.pci = bus.find(address);
+  auto address = address_of(function, topology, bus, places);
+  if (!address.empty()) function.pci = find(function, address, topology, bus, places);
+  if (!function.pci) address.clear();
   if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
   if (const auto* known = places.controller(function.cntlid, address)) {
     function.kernel_name = known->name;

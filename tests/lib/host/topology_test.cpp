@@ -84,6 +84,21 @@ TEST_F(TopologyTest, StaleRecordDoesNotStealTheFunctionOfAnotherController) {
   EXPECT_TRUE(topology().find(41)->pci);
 }
 
+TEST_F(TopologyTest, ARecordedAddressOfAnotherDeviceIsNotBelieved) {
+  device.others = {40};
+  const auto address = std::string{"0000:02:00.0"};
+  registry.remember({40, address, "vfio-pci", "nvme", {}, {}});
+  auto& there = device.bus.functions[address] = FakePciBus::function_at(address);
+  there.class_code = 0x010802;
+  EXPECT_TRUE(topology().find(40)->pci);
+  there.class_code = 0x020000;
+  EXPECT_FALSE(topology().find(40)->pci) << "a network card";
+  there.class_code = 0x010802;
+  there.vendor = 0x144D;
+  EXPECT_FALSE(topology().find(40)->pci) << "a drive of another vendor";
+  EXPECT_TRUE(topology().find(40)->binding) << "the record itself stays";
+}
+
 TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreNoneOfIt) {
   device.others = {40};
   device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");

@@ -21,6 +21,8 @@ namespace {
 constexpr auto accepted_forms =
     "; name it as /dev/nvme0, nvme0 or a PCI address such as 0000:01:00.0";
 
+constexpr auto live = "live";
+
 Error not_permitted(const std::string& path) {
   return {ExitStatus::permission, "no permission to open " + path + ": it takes root"};
 }
@@ -93,6 +95,10 @@ std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
   const auto name = controller_behind(sysfs, path, about);
   const auto controller = read_controller(sysfs, name);
   if (!controller) throw not_found(path + " went away while it was opened");
+  if (controller->state != live) {
+    throw Error(ExitStatus::io, "open " + path + ": its controller is " + controller->state,
+                "it can be opened when /sys/class/nvme/" + name + "/state says " + live);
+  }
   return std::make_unique<LinuxDevice>(LinuxAdminPort(opened(sysfs, path, about), path),
                                        SysfsPciBus(sysfs.io(), sysfs.root()), path,
                                        controller->address);
@@ -139,7 +145,7 @@ std::vector<std::string> all_linux_devices(Io& io, const Sysroot& root) {
   const Sysfs sysfs(io, root);
   std::vector<std::string> devices;
   for (const auto& controller : read_controllers(sysfs)) {
-    if (controller.address.empty() || controller.state != "live") continue;
+    if (controller.address.empty() || controller.state.starts_with("deleting")) continue;
     if (sysfs.exists("/sys/bus/pci/devices/" + controller.address + "/physfn")) continue;
     devices.push_back("/dev/" + controller.name);
   }

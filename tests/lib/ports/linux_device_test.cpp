@@ -154,16 +154,32 @@ TEST_F(LinuxDeviceTest, AControllerThatWentAwayIsNotFound) {
   expect_not_found("/dev/nvme0", "went away");
 }
 
-TEST_F(LinuxDeviceTest, AllAreTheLivePcieControllersThatAreNoVirtualFunctions) {
+TEST_F(LinuxDeviceTest, AllAreThePcieControllersThatAreNoVirtualFunctions) {
   sysfs_.function("0000:02:00.0");
   sysfs_.controller(10, "0000:02:00.0", 5);
   sysfs_.function("0000:03:00.0");
   sysfs_.controller(2, "0000:03:00.0", 6);
   EXPECT_THAT(all_linux_devices(io_, sysfs_.root()),
               ElementsAre("/dev/nvme0", "/dev/nvme2", "/dev/nvme10"));
-  sysfs_.file("/sys/class/nvme/nvme2/state", "dead\n");
   sysfs_.file("/sys/class/nvme/nvme10/transport", "tcp\n");
-  EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), ElementsAre("/dev/nvme0"));
+  for (const std::string state : {"new", "resetting", "connecting", "dead"}) {
+    sysfs_.file("/sys/class/nvme/nvme2/state", state + "\n");
+    EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), ElementsAre("/dev/nvme0", "/dev/nvme2"));
+  }
+  for (const std::string state : {"deleting", "deleting (no IO)"}) {
+    sysfs_.file("/sys/class/nvme/nvme2/state", state + "\n");
+    EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), ElementsAre("/dev/nvme0"));
+  }
+}
+
+TEST_F(LinuxDeviceTest, AControllerThatIsNotLiveIsNamedWithItsState) {
+  sysfs_.file("/sys/class/nvme/nvme0/state", "resetting\n");
+  for (const std::string device : {"/dev/nvme0", "nvme0", "0000:01:00.0"}) {
+    const auto error = failure(device);
+    EXPECT_EQ(error.status(), ExitStatus::io);
+    EXPECT_THAT(error.what(), HasSubstr("open /dev/nvme0: its controller is resetting"));
+    EXPECT_THAT(error.hint(), HasSubstr("/sys/class/nvme/nvme0/state"));
+  }
 }
 
 TEST_F(LinuxDeviceTest, WithoutTheDriverThereAreNone) {

@@ -182,6 +182,10 @@ std::optional<std::string> SimPciBus::variant_driver(const std::string& address)
   return driver;
 }
 
+std::optional<std::string> SimPciBus::load_variant_driver(const std::string& address) {
+  return variant_driver(address);
+}
+
 VfioNodes SimPciBus::vfio_nodes(const std::string& address) {
   const auto subsystem = store_->read();
   return nodes_of(*subsystem, required(*subsystem, address));

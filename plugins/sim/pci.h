@@ -29,6 +29,7 @@ class SimPciBus final : public PciBus {
 
   bool has_driver(const std::string& driver) override;
   std::optional<std::string> variant_driver(const std::string& address) override;
+  std::optional<std::string> load_variant_driver(const std::string& address) override;
   VfioNodes vfio_nodes(const std::string& address) override;
   void set_owner(const std::string& node, uid_t owner, gid_t group) override;
 

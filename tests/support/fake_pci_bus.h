@@ -38,6 +38,8 @@ class FakePciBus : public PciBus {
   std::set<std::string> stubborn;  ///< drivers that take nothing
   std::map<std::string, std::pair<uid_t, gid_t>> owners;
   bool iommu = true;
+  bool loads = true;                 ///< modules of variant drivers
+  std::vector<std::string> loaded;   ///< for these functions
   bool nodes = true;                 ///< vfio nodes appear
   bool cdevs = false;                ///< device nodes as well
   std::vector<std::string> changes;  ///< "set_override 0000:01:00.1 vfio-pci", …
@@ -128,6 +130,11 @@ class FakePciBus : public PciBus {
     const auto found = variants.find(address);
     if (found == variants.end()) return std::nullopt;
     return found->second;
+  }
+  std::optional<std::string> load_variant_driver(const std::string& address) override {
+    loaded.push_back(address);
+    if (!loads) return std::nullopt;
+    return variant_driver(address);
   }
   VfioNodes vfio_nodes(const std::string& address) override {
     const auto& function = at(address);

@@ -152,6 +152,10 @@ class WatchedPci final : public PciBus {
     see("has_driver", driver);
     return bus_->has_driver(driver);
   }
+  std::optional<std::string> load_variant_driver(const std::string& address) override {
+    see("load_variant_driver", address);
+    return bus_->load_variant_driver(address);
+  }
   std::optional<std::string> variant_driver(const std::string& address) override {
     see("variant_driver", address);
     return bus_->variant_driver(address);

@@ -140,6 +140,13 @@ class Changes {
   const Topology* topology_;
 };
 
+/// The plan changes nothing, so it does not know whether a variant driver loads.
+void load_drivers(PciBus& bus, BindingResult& plan) {
+  for (auto& change : plan.functions) {
+    if (change.changed) change.to = bus.load_variant_driver(change.address).value_or(stock_driver);
+  }
+}
+
 void insist_on_drivers(PciBus& bus, const BindingResult& plan) {
   for (const auto& change : plan.functions) {
     if (!change.changed || bus.has_driver(*change.to)) continue;
@@ -166,6 +173,7 @@ bool BindingResult::skipped() const noexcept {
 BindingResult bind(const HostAccess& access, const Topology& topology,
                    const FunctionList& functions, const BindWish& wish) {
   auto plan = plan_bind(topology, access.device.pci(), functions, wish);
+  if (!wish.driver) load_drivers(access.device.pci(), plan);
   insist_on_drivers(access.device.pci(), plan);
   Changes changes(access, topology);
   changes.each(plan, [&](const ControlledFunction& function, BindingChange& change) {

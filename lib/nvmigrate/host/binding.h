@@ -59,9 +59,9 @@ struct BindingResult {
 using FunctionList = std::vector<const ControlledFunction*>;
 
 /// What bind would do. Changes nothing and does not look for the driver.
-/// \throws refused before any effect: a function that is not on the bus, has VFs of its own, is
-/// used by this host, suspended, or open in a VM; an IOMMU group shared with functions that are not
-/// bound (unless allowed); no IOMMU
+/// \throws usage_error for a driver that is none of vfio; refused before any effect: a function
+/// that is not on the bus, has VFs of its own, is used by this host, suspended, or open in a VM; an
+/// IOMMU group shared with functions that are not bound (unless allowed); no IOMMU
 BindingResult plan_bind(const Topology& topology, PciBus& bus, const FunctionList& functions,
                         const BindWish& wish);
 

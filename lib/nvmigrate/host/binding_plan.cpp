@@ -23,11 +23,18 @@ BindingChange unchanged(const ControlledFunction& function) {
   return change;
 }
 
+/// A driver that is none of vfio would take the function and give no node.
+void insist_on_vfio(const std::string& driver) {
+  if (driver.find("vfio") != std::string::npos) return;
+  throw usage_error("--driver: '" + driver + "' is no driver of vfio (their names contain 'vfio')");
+}
+
 class BindPlanner {
  public:
   BindPlanner(const Topology& topology, PciBus& bus, const FunctionList& functions,
               const BindWish& wish)
       : topology_(&topology), bus_(&bus), wish_(&wish) {
+    if (wish.driver) insist_on_vfio(*wish.driver);
     for (const auto* function : functions)
       plan_.functions.push_back(consider(*function));
   }
@@ -56,7 +63,7 @@ class BindPlanner {
 
   std::string driver_for(const ControlledFunction& function) {
     if (wish_->driver) return *wish_->driver;
-    return bus_->variant_driver(function.pci->address).value_or("vfio-pci");
+    return bus_->variant_driver(function.pci->address).value_or(stock_driver);
   }
 
   void refuse(const ControlledFunction& function) {

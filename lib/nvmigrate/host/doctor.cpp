@@ -3,13 +3,12 @@
 
 #include <utility>
 
+#include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/guards.h"
 #include "nvmigrate/host/provision_records.h"
 
 namespace nvmigrate {
 namespace {
-
-constexpr const char* stock_driver = "vfio-pci";
 
 Check fine(std::string name, std::string message) {
   return {std::move(name), Grade::ok, std::move(message), {}, {}};

@@ -10,6 +10,9 @@
 
 namespace nvmigrate {
 
+/// The driver of vfio that takes every function.
+inline constexpr const char* stock_driver = "vfio-pci";
+
 /// How the driver of a function was before anything of ours.
 struct OriginalDriver {
   std::optional<std::string> driver;

@@ -82,8 +82,11 @@ class PciBus {
 
   /// The drivers the kernel has, loading a module of that name first when it has not.
   virtual bool has_driver(const std::string& driver) = 0;
-  /// A vfio variant driver that claims this function (modules.alias `vfio_pci:`), when installed.
+  /// A vfio variant driver that claims this function (modules.alias `vfio_pci:`), when installed;
+  /// the name of its module while that is not loaded. Loads nothing.
   virtual std::optional<std::string> variant_driver(const std::string& address) = 0;
+  /// The same, loading its module first. \return nothing also when that does not load
+  virtual std::optional<std::string> load_variant_driver(const std::string& address) = 0;
   virtual VfioNodes vfio_nodes(const std::string& address) = 0;
   virtual void set_owner(const std::string& node, uid_t owner, gid_t group) = 0;
 

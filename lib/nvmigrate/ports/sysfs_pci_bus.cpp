@@ -142,12 +142,21 @@ bool SysfsPciBus::has_driver(const std::string& driver) {
 }
 
 std::optional<std::string> SysfsPciBus::variant_driver(const std::string& address) {
-  const auto modalias = sysfs_.line(folder_of(address) + "/modalias");
-  if (!modalias) return std::nullopt;
-  const auto module = variant_module(sysfs_, *modalias);
+  const auto module = variant_module_of(address);
+  if (!module) return std::nullopt;
+  return driver_of_module(sysfs_, *module).value_or(*module);
+}
+
+std::optional<std::string> SysfsPciBus::load_variant_driver(const std::string& address) {
+  const auto module = variant_module_of(address);
   if (!module) return std::nullopt;
   if (!driver_of_module(sysfs_, *module) && load_module_) load_module_(*module);
   return driver_of_module(sysfs_, *module);
+}
+
+std::optional<std::string> SysfsPciBus::variant_module_of(const std::string& address) const {
+  const auto modalias = sysfs_.line(folder_of(address) + "/modalias");
+  return modalias ? variant_module(sysfs_, *modalias) : std::nullopt;
 }
 
 VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {

@@ -36,6 +36,7 @@ class SysfsPciBus final : public PciBus {
 
   bool has_driver(const std::string& driver) override;
   std::optional<std::string> variant_driver(const std::string& address) override;
+  std::optional<std::string> load_variant_driver(const std::string& address) override;
   VfioNodes vfio_nodes(const std::string& address) override;
   void set_owner(const std::string& node, uid_t owner, gid_t group) override;
 
@@ -43,6 +44,7 @@ class SysfsPciBus final : public PciBus {
   std::vector<Use> vfio_holders(const std::string& address) override;
 
  private:
+  [[nodiscard]] std::optional<std::string> variant_module_of(const std::string& address) const;
   /// Writes an attribute of a function. \throws unsupported when the function has no such one
   void write(const std::string& address, const std::string& attribute, const std::string& text);
 

@@ -97,6 +97,34 @@ TEST_F(BindingTest, PrefersAVariantDriverAndTakesTheOneAskedFor) {
   EXPECT_FALSE(take("1").changed()) << "bound as it is, it stays";
 }
 
+TEST_F(BindingTest, APlanLoadsNoVariantDriver) {
+  device.bus.variants[vf(1)] = "fast-vfio";
+  const auto now = topology();
+  const auto plan = plan_bind(now, device.bus, select(now, "1"), {});
+  EXPECT_EQ(plan.functions[0].to, "fast-vfio");
+  EXPECT_THAT(device.bus.loaded, IsEmpty());
+}
+
+TEST_F(BindingTest, AVariantDriverThatDoesNotLoadIsNotWaitedFor) {
+  device.bus.variants[vf(1)] = "broken-vfio";
+  device.bus.loads = false;
+  EXPECT_EQ(take("1").functions[0].to, "vfio-pci");
+  EXPECT_THAT(device.bus.loaded, ElementsAre(vf(1)));
+  EXPECT_EQ(registry_again().binding_of(1)->driver, "vfio-pci");
+}
+
+TEST_F(BindingTest, RefusesADriverThatIsNoneOfVfio) {
+  device.bus.drivers.insert("pci-stub");
+  for (const std::string name : {"nvme", "", "pci-stub"}) {
+    BindWish wish;
+    wish.driver = name;
+    EXPECT_THAT(error_of([&] { take("1", wish); }),
+                fails(ExitStatus::usage, "'" + name + "' is no driver of vfio"));
+  }
+  EXPECT_THAT(device.bus.changes, IsEmpty());
+  EXPECT_THAT(journal_again().intents(), IsEmpty());
+}
+
 TEST_F(BindingTest, GivesTheNodesToTheirOwner) {
   device.bus.cdevs = true;
   BindWish wish;

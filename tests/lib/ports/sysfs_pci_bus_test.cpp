@@ -212,18 +212,22 @@ TEST_F(SysfsPciBusTest, AVariantDriverIsLoadedAndNamedAsItRegistered) {
   sysfs_.file("/lib/modules/6.1.0/modules.alias",
               "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
               "alias vfio_pci:v*d*sv*sd*bc01sc08i02* nvme_vfio_pci\n");
-  EXPECT_EQ(bus_.variant_driver(vf), "nvme-vfio-pci");
+  EXPECT_EQ(bus_.variant_driver(vf), "nvme_vfio_pci");
+  EXPECT_THAT(loaded_, IsEmpty()) << "asking changes nothing";
+  EXPECT_EQ(bus_.load_variant_driver(vf), "nvme-vfio-pci");
   EXPECT_THAT(loaded_, ElementsAre("nvme_vfio_pci"));
-  EXPECT_EQ(bus_.variant_driver(vf), "nvme-vfio-pci");
+  EXPECT_EQ(bus_.load_variant_driver(vf), "nvme-vfio-pci");
   EXPECT_EQ(loaded_.size(), 1U);
+  EXPECT_EQ(bus_.variant_driver(vf), "nvme-vfio-pci");
   EXPECT_EQ(bus_.variant_driver("0000:09:00.0"), std::nullopt);
+  EXPECT_EQ(bus_.load_variant_driver("0000:09:00.0"), std::nullopt);
 }
 
 TEST_F(SysfsPciBusTest, AVariantDriverThatDoesNotLoadIsNone) {
   sysfs_.file("/proc/sys/kernel/osrelease", "6.1.0\n");
   sysfs_.file("/lib/modules/6.1.0/modules.alias",
               "alias vfio_pci:v00001B36d*sv*sd*bc*sc*i* broken_vfio_pci\n");
-  EXPECT_EQ(bus_.variant_driver(vf), std::nullopt);
+  EXPECT_EQ(bus_.load_variant_driver(vf), std::nullopt);
 }
 
 TEST_F(SysfsPciBusTest, VfioNodesAreThoseThatExist) {

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # In the order in which the guest loads them; those after "later" are left to modprobe.
 modules=(crct10dif_common crc-t10dif crc64 crc64_rocksoft_generic crc64-rocksoft t10-pi nvme-core nvme)
-later=(irqbypass vfio_virqfd vfio vfio_iommu_type1 vfio-pci-core vfio-pci minix)
+later=(irqbypass vfio_virqfd vfio vfio_iommu_type1 vfio-pci-core vfio-pci minix loop)
 tools=(jq mkfs.minix)
 
 fail() {

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "nvmigrate/ports/kernel_users.h"
 #include "nvmigrate/ports/mounts.h"
 #include "nvmigrate/ports/nvme_class.h"
 #include "nvmigrate/ports/process_files.h"
@@ -80,6 +81,8 @@ std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device) 
   for (const auto& holder : sysfs.names(device.folder + "/holders")) {
     how.push_back("held by " + holder_name(sysfs, holder));
   }
+  for (auto& user : kernel_users(sysfs, device.node()))
+    how.push_back(std::move(user));
   for (const auto& file : find_open_files(sysfs, node_names(device))) {
     how.push_back(opened(device, file));
   }
@@ -90,6 +93,8 @@ std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device) 
 
 std::vector<Use> block_uses(const Sysfs& sysfs, const std::string& controller) {
   std::vector<Use> uses;
+  for (const auto& user : kernel_users(sysfs, "/dev/" + controller))
+    uses.push_back({"/dev/" + controller, user});
   std::vector<BlockDevice> unused;
   for (const auto& device : block_devices(sysfs, controller)) {
     const auto how = uses_of(sysfs, device);

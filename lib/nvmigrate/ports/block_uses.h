@@ -10,10 +10,9 @@
 namespace nvmigrate {
 
 /// What on this host uses the namespaces of a controller, their partitions included: file systems,
-/// swap, holders (dm, md, …), processes that have them open, and, where none of these is seen, an
-/// exclusive claim of the kernel. A namespace that several controllers share counts for each.
-/// \param controller its name, nvme1
-/// \throws OsError
+/// swap, holders (dm, md, …), loop devices, the kernel's NVMe target, processes that have them
+/// open, and, where none of these is seen, an exclusive claim of the kernel. A namespace that
+/// several controllers share counts for each. \param controller its name, nvme1 \throws OsError
 std::vector<Use> block_uses(const Sysfs& sysfs, const std::string& controller);
 
 }  // namespace nvmigrate

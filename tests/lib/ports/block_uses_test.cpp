@@ -49,6 +49,31 @@ TEST_F(BlockUsesTest, UnusedNamespacesHaveNone) {
   EXPECT_THAT(uses("0000:09:00.0"), IsEmpty());
 }
 
+TEST_F(BlockUsesTest, SeesLoopDevices) {
+  sysfs_.file("/sys/block/loop0/loop/backing_file", "/dev/nvme1n1\n");
+  sysfs_.file("/sys/block/loop1/loop/backing_file", "/dev/nvme1n1p2\n");
+  sysfs_.file("/sys/block/loop2/loop/backing_file", "/srv/nvme1n1\n");
+  sysfs_.folder("/sys/block/loop3");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1: backs loop0", "/dev/nvme1n1p2: backs loop1"));
+}
+
+TEST_F(BlockUsesTest, SeesTheKernelsTarget) {
+  const std::string target = "/sys/kernel/config/nvmet/subsystems/nqn.a";
+  sysfs_.file(target + "/namespaces/1/device_path", "/dev/disk/by-id/x\n");
+  sysfs_.file(target + "/namespaces/1/enable", "1\n");
+  sysfs_.link("/dev/disk/by-id/x", "../../nvme1n1");
+  sysfs_.file(target + "/namespaces/2/device_path", "/dev/nvme1n1p2\n");
+  sysfs_.file(target + "/namespaces/2/enable", "0\n");
+  sysfs_.file(target + "/namespaces/3/device_path", "(null)\n");
+  sysfs_.file(target + "/passthru/enable", "0\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1: is namespace 1 of the NVMe target nqn.a"));
+  sysfs_.file(target + "/namespaces/1/enable", "0\n");
+  EXPECT_THAT(uses(), IsEmpty());
+  sysfs_.file(target + "/passthru/device_path", "/dev/nvme1\n");
+  sysfs_.file(target + "/passthru/enable", "1\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1: is passed through by the NVMe target nqn.a"));
+}
+
 TEST_F(BlockUsesTest, SeesAMountByTheDevicesNumber) {
   mounts("40 22 259:4 / /srv/a\\040b rw - ext4 /dev/by-other-name rw\n");
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1: mounted on /srv/a b"));

@@ -1,4 +1,5 @@
-# What this host uses, bind leaves to it: a mounted file system, swap, an open block device.
+# What this host uses, bind leaves to it: a mounted file system, a loop device, swap, an open block
+# device.
 . /guest/lib/check.sh
 
 DEVICE=/dev/$(controller_of "$PF")
@@ -25,6 +26,11 @@ mkfs.minix "$DISK" >/dev/null
 mount -t minix "$DISK" /mnt
 stays 'mounted on /mnt'
 umount /mnt
+
+modprobe loop
+losetup /dev/loop0 "$DISK"
+stays 'backs loop0'
+losetup -d /dev/loop0
 
 mkswap "$DISK" >/dev/null
 swapon "$DISK"

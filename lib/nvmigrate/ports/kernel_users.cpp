@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/kernel_users.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr auto targets = "/sys/kernel/config/nvmet/subsystems";
+
+/// Whether an attribute names the node, itself or by a link such as those in /dev/disk.
+bool names_node(const Sysfs& sysfs, const std::string& attribute, const std::string& node) {
+  const auto path = sysfs.line(attribute);
+  if (!path || path->empty()) return false;
+  return *path == node || sysfs.link_name(*path) == last_part(node);
+}
+
+bool is_enabled(const Sysfs& sysfs, const std::string& folder) {
+  return sysfs.number(folder + "/enable") == 1U;
+}
+
+void add_loops(const Sysfs& sysfs, const std::string& node, std::vector<std::string>& how) {
+  for (const auto& name : sysfs.names("/sys/block")) {
+    if (names_node(sysfs, "/sys/block/" + name + "/loop/backing_file", node)) {
+      how.push_back("backs " + name);
+    }
+  }
+}
+
+void add_targets(const Sysfs& sysfs, const std::string& node, std::vector<std::string>& how) {
+  for (const auto& nqn : sysfs.names(targets)) {
+    const auto subsystem = targets + ("/" + nqn);
+    for (const auto& id : sysfs.names(subsystem + "/namespaces")) {
+      const auto folder = subsystem + "/namespaces/" + id;
+      if (!is_enabled(sysfs, folder) || !names_node(sysfs, folder + "/device_path", node)) continue;
+      how.push_back("is namespace " + id + " of the NVMe target " + nqn);
+    }
+    const auto whole = subsystem + "/passthru";
+    if (is_enabled(sysfs, whole) && names_node(sysfs, whole + "/device_path", node)) {
+      how.push_back("is passed through by the NVMe target " + nqn);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> kernel_users(const Sysfs& sysfs, const std::string& node) {
+  std::vector<std::string> how;
+  add_loops(sysfs, node, how);
+  add_targets(sysfs, node, how);
+  return how;
+}
+
+}  // namespace nvmigrate

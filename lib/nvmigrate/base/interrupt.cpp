@@ -16,14 +16,21 @@ std::array<struct sigaction, signals.size()> before{};
 
 void note_stop(int) { stop_asked = 1; }
 
+/// nohup, and a shell for what runs in its background, have signals ignored that are not to end it.
+bool stays_ignored(int signal, const struct sigaction& was) {
+  return signal != SIGPIPE && was.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
   stop_asked = 0;
   for (std::size_t i = 0; i < signals.size(); ++i) {
+    sigaction(signals.at(i), nullptr, &before.at(i));
+    if (stays_ignored(signals.at(i), before.at(i))) continue;
     struct sigaction action {};
     action.sa_handler = signals.at(i) == SIGPIPE ? SIG_IGN : note_stop;
-    sigaction(signals.at(i), &action, &before.at(i));
+    sigaction(signals.at(i), &action, nullptr);
   }
 }
 

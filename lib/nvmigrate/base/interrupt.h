@@ -4,7 +4,8 @@
 namespace nvmigrate {
 
 /// Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and ignores SIGPIPE, while it
-/// exists. Blocking calls return with EINTR (no SA_RESTART).
+/// exists; of the first three those stay ignored that the caller ignores (nohup). Blocking calls
+/// return with EINTR (no SA_RESTART).
 class InterruptGuard {
  public:
   InterruptGuard();

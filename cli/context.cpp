@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "cli/trace.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/ports/rights.h"
 #include "plugins/registry.h"
 
 namespace nvmigrate::cli {
@@ -77,9 +76,9 @@ Subject Context::open(const std::string& name) {
 Subject Context::open_to_change(const std::string& name) {
   return naming(name, [&] {
     auto device = open_traced(name);
-    if (!device->simulated() && ::geteuid() != 0) {
+    if (!device->simulated() && !may_administrate(Sysfs(io(), Sysroot{}))) {
       throw Error(ExitStatus::permission, command_ + " " + name + ": only root may change a device",
-                  "run it with sudo");
+                  "run it with sudo; in a container root needs CAP_SYS_ADMIN");
     }
     changes_hardware_ = changes_hardware_ || !device->simulated();
     return subject_of(std::move(device), true);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/doctor.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "cli/ability.h"
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/preparing.h"
+#include "nvmigrate/ports/rights.h"
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 #include "plugins/registry.h"
 
@@ -74,8 +73,12 @@ class Examination {
   }
 
   void check_rights() {
-    if (::geteuid() == 0) return;
-    add({}, {{"root", Grade::warning, "only root may change a device", "run it with sudo", {}}});
+    if (may_administrate(Sysfs(context_->io(), Sysroot{}))) return;
+    add({}, {{"root",
+              Grade::warning,
+              "only root may change a device",
+              "run it with sudo; in a container root needs CAP_SYS_ADMIN",
+              {}}});
   }
 
   void repair_device(const std::string& device) {

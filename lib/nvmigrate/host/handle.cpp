@@ -106,9 +106,11 @@ std::string as_environment(const Handle& handle) {
 }
 
 std::string as_qemu(const Handle& handle) {
-  const auto device = "-device vfio-pci,host=" + handle.address + ",id=" + qemu_id(handle);
+  const auto id = qemu_id(handle);
+  const auto device = "-device vfio-pci,host=" + handle.address + ",id=" + id;
   if (!handle.nodes.device) return device + "\n";
-  return "-object iommufd,id=iommufd0 " + device + ",iommufd=iommufd0\n";
+  // Two objects of one id on one command line would clash.
+  return "-object iommufd,id=" + id + "-iommufd " + device + ",iommufd=" + id + "-iommufd\n";
 }
 
 std::string as_libvirt(const Handle& handle) {

@@ -68,8 +68,9 @@ TEST_F(HandleTest, ForQemuTheIdNamesBothFunctions) {
             "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000.01.00.0\n");
   device.bus.cdevs = true;
   EXPECT_EQ(as_qemu(handle()),
-            "-object iommufd,id=iommufd0 -device vfio-pci,host=0000:01:00.1,"
-            "id=nvmigrate-1-of-0000.01.00.0,iommufd=iommufd0\n");
+            "-object iommufd,id=nvmigrate-1-of-0000.01.00.0-iommufd "
+            "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000.01.00.0,"
+            "iommufd=nvmigrate-1-of-0000.01.00.0-iommufd\n");
 }
 
 TEST_F(HandleTest, ForLibvirtAnElementWithAComment) {

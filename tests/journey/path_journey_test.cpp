@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -10,21 +11,39 @@
 namespace nvmigrate::test {
 namespace {
 
-// Two hosts, a guest on the first, and a function prepared on the second as a VMM leaves it.
-void two_hosts(World& world, const std::string& options, const std::string& id = "vf1") {
-  for (const std::string host : {"a", "b"}) {
-    const auto device = "sim:" + host;
-    world.must("sim create " + host + " " + options + (host == "b" ? " --renumber-formats" : ""));
-    if (id.starts_with("vf")) world.must("provision " + device + " --vfs 2");
-    world.must("mark " + device + " " + id);
-    world.must("bind " + device + " " + id);
-    world.must("sim guest start " + device + " " + id + (host == "b" ? " --empty" : ""));
-  }
+using nlohmann::json;
+
+const std::string first = "sim:a";
+const std::string second = "sim:b/1";
+
+void prepare(World& world, const std::string& device, const std::string& id,
+             const std::string& guest) {
+  if (id.starts_with("vf")) world.must("provision " + device + " --vfs 2");
+  world.must("mark " + device + " " + id);
+  world.must("bind " + device + " " + id);
+  world.must("sim guest start " + device + " " + id + guest);
 }
 
-void expect_continued(World& world, const std::string& id = "vf1") {
-  const auto proof =
-      world.run("sim guest status sim:b " + id + " --continues-from sim:a " + id + " -o json");
+// Two hosts, a guest on the first, and a function prepared on the second as a VMM leaves it. The
+// second is controlled by another controller id, which numbers the state formats backwards; the
+// emulator has but one number.
+void two_hosts(World& world, const std::string& options, const std::string& id = "vf1",
+               const std::string& id_there = "vf1") {
+  world.must("sim create a " + options);
+  const bool numbers = options.find("emulator") == std::string::npos;
+  world.must("sim create b --controlling 2 " + options + (numbers ? " --renumber-formats" : ""));
+  prepare(world, first, id, "");
+  prepare(world, second, id_there, " --empty");
+}
+
+Answer proof_of(World& world, const std::string& id = "vf1", const std::string& id_there = "vf1") {
+  return world.run("sim guest status sim:b/1 " + id_there + " --continues-from sim:a " + id +
+                   " -o json");
+}
+
+void expect_continued(World& world, const std::string& id = "vf1",
+                      const std::string& id_there = "vf1") {
+  const auto proof = proof_of(world, id, id_there);
   EXPECT_EQ(proof.status, ExitStatus::ok) << proof.out << proof.err;
 }
 
@@ -42,9 +61,9 @@ TEST_P(PathJourney, TheGuestContinuesThroughAFile) {
   auto taken = world.read("export sim:a vf1 -f $W/s.nvmstate");
   EXPECT_EQ(taken["schema"], "nvmigrate.export/1");
   world.must("verify $W/s.nvmstate");
-  world.must("import sim:b vf1 -f $W/s.nvmstate --check-only");
-  world.must("import sim:b vf1 -f $W/s.nvmstate");
-  world.must("resume sim:b vf1");
+  world.must("import sim:b/1 vf1 -f $W/s.nvmstate --check-only");
+  world.must("import sim:b/1 vf1 -f $W/s.nvmstate");
+  world.must("resume sim:b/1 vf1");
   expect_continued(world);
 }
 
@@ -59,7 +78,7 @@ TEST_P(PathJourney, TheGuestContinuesThroughAPipe) {
     ::close(ends[1]);
   });
   const int out = ::dup(STDERR_FILENO);
-  const auto given = world.run_with("import sim:b vf1 -f - --resume -q", ends[0], out);
+  const auto given = world.run_with("import sim:b/1 vf1 -f - --resume -q", ends[0], out);
   ::close(out);
   ::close(ends[0]);
   source.join();
@@ -71,7 +90,7 @@ TEST_P(PathJourney, TheGuestContinuesThroughAPipe) {
 TEST_P(PathJourney, TheGuestContinuesAfterATransfer) {
   World world;
   two_hosts(world, GetParam().options);
-  auto moved = world.read("transfer sim:a vf1 sim:b vf1");
+  auto moved = world.read("transfer sim:a vf1 sim:b/1 vf1");
   EXPECT_TRUE(moved.contains("blackout_us")) << moved;
   expect_continued(world);
 }
@@ -92,24 +111,46 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PathJourney, testing::ValuesIn(shapes),
 
 TEST(PathJourneyOfOthers, AFunctionThatIsNoVfMoves) {
   World world;
-  two_hosts(world, "--others 1", "0000:02:00.0");
-  world.must("transfer sim:a 0000:02:00.0 sim:b 0000:02:00.0");
-  expect_continued(world, "0000:02:00.0");
+  two_hosts(world, "--others 1", "0000:02:00.0", "0000:03:00.0");
+  world.must("transfer sim:a 0000:02:00.0 sim:b/1 0000:03:00.0");
+  expect_continued(world, "0000:02:00.0", "0000:03:00.0");
 }
 
 TEST(PathJourneyOfOthers, ABareHeaderMoves) {
   World world;
   two_hosts(world, "--state-size 48");
-  world.must("export sim:a vf1 -f $W/s.nvmstate");
-  world.must("import sim:b vf1 -f $W/s.nvmstate --resume");
+  const auto taken = world.read("export sim:a vf1 -f $W/s.nvmstate");
+  EXPECT_EQ(taken["functions"][0]["bytes"], 48) << taken;
+  const auto given = world.read("import sim:b/1 vf1 -f $W/s.nvmstate --resume");
+  EXPECT_EQ(given["bytes"], 48) << given;
+  EXPECT_EQ(given["resumed"], true) << given;
+  const auto functions = world.read("list sim:b/1")["devices"][0]["functions"];
+  const auto taker = std::find_if(functions.begin(), functions.end(),
+                                  [](const auto& one) { return one["virtual_function"] == 1; });
+  ASSERT_NE(taker, functions.end());
+  EXPECT_EQ((*taker)["status"], "running") << *taker;
+  EXPECT_TRUE((*taker)["intents"].empty()) << *taker;
+}
+
+TEST(PathJourneyOfOthers, TheTwoHostsNumberTheSameFormatsDifferently) {
+  World world;
+  two_hosts(world, "--vendor --state-size 300004");
+  const auto number = [&](const std::string& device, const char* kind, const json& format) {
+    const auto formats = world.read("show " + device)["migration"]["state_formats"][kind];
+    return std::find(formats.begin(), formats.end(), format) - formats.begin();
+  };
+  const auto moved = world.read("transfer sim:a vf1 sim:b/1 vf1")["formats"];
+  EXPECT_NE(number(first, "versions", moved["version"]),
+            number(second, "versions", moved["version"]));
+  EXPECT_NE(number(first, "vendors", moved["vendor"]), number(second, "vendors", moved["vendor"]));
 }
 
 TEST(PathJourneyOfOthers, WhatAStandardStateDoesNotCarryIsMissing) {
   World world;
   two_hosts(world, "--vendor --state-size 300004");
-  auto moved = world.read("transfer sim:a vf1 sim:b vf1 --standard-only");
+  auto moved = world.read("transfer sim:a vf1 sim:b/1 vf1 --standard-only");
   EXPECT_EQ(moved["bytes"], 152) << moved;
-  const auto proof = world.run("sim guest status sim:b vf1 --continues-from sim:a vf1 -o json");
+  const auto proof = proof_of(world);
   EXPECT_EQ(proof.status, ExitStatus::partial);
   EXPECT_EQ(proof.json()["differences"].size(), 1U) << proof.out;
 }

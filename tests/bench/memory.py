@@ -37,13 +37,28 @@ def prepare(tool, host, size, guest):
         run(tool, line)
 
 
+def give_back(tool):
+    """The function of b as a VMM leaves it, for the next move."""
+    run(tool, "sim guest stop sim:b vf1")
+    run(tool, "sim guest start sim:b vf1 --empty")
+
+
+def moved(tool, line):
+    """The peak of a line that moves the guest from a to b, which must go on there."""
+    peak = run(tool, line)
+    run(tool, "sim guest status sim:b vf1 --continues-from sim:a vf1")
+    return peak
+
+
 def through_a_pipe(tool):
     reading, writing = os.pipe()
     exporting = start(tool, "export sim:a vf1 -f -", stdout=writing)
     importing = start(tool, "import sim:b vf1 -f - --resume", stdin=reading)
     os.close(reading)
     os.close(writing)
-    return peak_of(exporting), peak_of(importing)
+    peaks = peak_of(exporting), peak_of(importing)
+    run(tool, "sim guest status sim:b vf1 --continues-from sim:a vf1")
+    return peaks
 
 
 def peaks(tool, size):
@@ -56,12 +71,10 @@ def peaks(tool, size):
         file = os.path.join(folder, "state")
         found = {"export": run(tool, f"export sim:a vf1 -f {file}"), "verify": run(tool, f"verify {file}")}
         found["export to a pipe"], found["import from a pipe"] = through_a_pipe(tool)
-        run(tool, "sim guest stop sim:b vf1")
-        run(tool, "sim guest start sim:b vf1 --empty")
-        found["import"] = run(tool, f"import sim:b vf1 -f {file} --resume")
-        run(tool, "sim guest stop sim:b vf1")
-        run(tool, "sim guest start sim:b vf1 --empty")
-        found["transfer"] = run(tool, "transfer sim:a vf1 sim:b vf1")
+        give_back(tool)
+        found["import"] = moved(tool, f"import sim:b vf1 -f {file} --resume")
+        give_back(tool)
+        found["transfer"] = moved(tool, "transfer sim:a vf1 sim:b vf1")
         return found
 
 

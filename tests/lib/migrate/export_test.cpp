@@ -7,7 +7,9 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
 #include <thread>
 
 #include "nvmigrate/host/doctor.h"
@@ -326,6 +328,27 @@ TEST_F(ExportTest, NoMoreAreReadAtOnceThanAsked) {
   export_many(io, side, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 1,
               {.resume = true});
   EXPECT_EQ(most, 1);
+}
+
+TEST_F(ExportTest, AsManyAreReadAtOnceAsAsked) {
+  std::mutex mutex;
+  std::condition_variable entered;
+  int inside = 0;
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call != "save") return;
+    std::unique_lock lock(mutex);
+    ++inside;
+    entered.notify_all();
+    if (!entered.wait_for(lock, std::chrono::seconds(30), [&] { return inside == 2; })) {
+      throw Error(ExitStatus::timed_out, "the other function is not being read");
+    }
+  });
+  auto side = a->side();
+  const auto outcomes =
+      export_many(io, side, {{1, folder / "1"}, {2, folder / "2"}}, 2, {.resume = true});
+  ASSERT_EQ(outcomes.size(), 2U);
+  for (const auto& outcome : outcomes)
+    EXPECT_FALSE(outcome.failure) << outcome.cntlid;
 }
 
 }  // namespace

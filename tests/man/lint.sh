@@ -11,7 +11,7 @@ fault() {
 }
 
 for page in "$man"/*.[15]; do
-  warnings=$(groff -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
+  warnings=$(groff -t -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
   [ -z "$warnings" ] || fault "$page: $warnings"
   for heading in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' EXAMPLES '"SEE ALSO"'; do
     [[ $page != *.1 ]] || grep -qx ".SH $heading" "$page" || fault "$page has no section $heading"

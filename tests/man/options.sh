@@ -44,6 +44,12 @@ for command in $commands; do
     printf '.PP\nThose of every command are in\n.BR nvmigrate (1).\n'; } | remake "$page" OPTIONS
 done
 
+for page in "$man"/nvmigrate-*.1; do
+  command=$(basename "$page" .1)
+  grep -qxF "${command#nvmigrate-}" <<<"$commands" && continue
+  echo "a page for a command that there is not: $page"
+  stale=1
+done
 for page in "$man"/nvmigrate*.1; do
   cmp -s "$page" "$made/${page##*/}" && continue
   if [ "$mode" = update ]; then

@@ -34,7 +34,7 @@ step "packages"
 need_packages "${build_packages[@]}" "${check_packages[@]}"
 
 step "g++ build with warnings as errors, in build-check/main"
-build check all nvmigrate_bench
+build check all
 
 step "clang build with AddressSanitizer, UBSan and fuzzers, in build-check/sanitized"
 build sanitized all

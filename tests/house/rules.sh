@@ -82,6 +82,15 @@ long=$(every_file | grep -E '\.(cpp|h|sh|py)$' | tr '\n' '\0' | xargs -0 -r wc -
   awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }')
 [ -z "$long" ] || breach 'longer than 500 lines:'$'\n'"$long"
 
+median=$(every_file | grep -E '\.(cpp|h)$' | xargs -r wc -l | awk '$2 != "total" { print $1 }' |
+  sort -n | awk '{ lines[NR] = $1 } END { print lines[int((NR + 1) / 2)] }')
+[ "$median" -lt 150 ] || breach "half of all sources have more than $median lines"
+
+undocumented=$(find lib plugins cli -name '*.h' -print0 | xargs -0 awk '
+  /^class [A-Za-z]+[^;]*\{/ && before !~ /\/\/\// { print FILENAME ":" FNR ": " $0 }
+  !/^template/ { before = $0 }')
+[ -z "$undocumented" ] || breach $'a class without a word of what it is:\n'"$undocumented"
+
 guards=$(every_file | grep -E '\.h$' | tr '\n' '\0' | xargs -0 -r grep -L '^#pragma once$' || true)
 [ -z "$guards" ] || breach 'a header without #pragma once:'$'\n'"$guards"
 

@@ -29,9 +29,11 @@ std::string lock_path(const Folders& folders, const std::string& nqn) {
 }
 
 bool take(Io& io, int fd, const std::string& path) {
-  if (io.flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
-  if (errno != EWOULDBLOCK && errno != EINTR) throw OsError(errno, "lock", path);
-  return false;
+  while (io.flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) throw OsError(errno, "lock", path);
+  }
+  return true;
 }
 
 /// Whether the locked file still is the one of that name; it may have been removed meanwhile.

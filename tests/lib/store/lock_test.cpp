@@ -122,6 +122,11 @@ TEST_F(LockTest, WaitingEndsWithAnInterruption) {
   set_interrupted(false);
 }
 
+TEST_F(LockTest, ACallThatASignalEndedIsNoHolder) {
+  io.fail_kind("flock", EINTR, 1, 2);
+  EXPECT_NO_THROW(SubsystemLock(io, folders, nqn, "bind", 0ms));
+}
+
 TEST_F(LockTest, IsTakenAgainWhenItsFileWasRemovedMeanwhile) {
   bool removed = false;
   io.hook([&](std::size_t, const test::FaultyIo::Call& call) {

@@ -81,6 +81,7 @@ TEST_P(KillJourney, LosesNothingWhereverItIsKilled) {
   for (const auto& line : job.before)
     world.must(line);
   world.remember();
+  const auto known = provisioned_by(world, job);
   int tried = 0;
   for (int point = 0;; point += stride()) {
     SCOPED_TRACE(job.name + " killed at call " + std::to_string(point));
@@ -90,7 +91,7 @@ TEST_P(KillJourney, LosesNothingWhereverItIsKilled) {
     ++tried;
     EXPECT_EQ(signal == SIGKILL, WIFSIGNALED(*status) != 0);
     EXPECT_NE(WIFEXITED(*status) ? WEXITSTATUS(*status) : 0, 1);
-    expect_nothing_lost(world);
+    expect_nothing_lost(world, job, known);
     expect_repaired(world, job);
     if (HasFailure()) FAIL();
     world.restore();

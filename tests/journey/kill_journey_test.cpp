@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <iostream>
+#include <thread>
 
 #include "tests/journey/job.h"
 
@@ -107,6 +110,69 @@ INSTANTIATE_TEST_SUITE_P(Jobs, KillJourney,
                            return std::get<0>(about.param).name + "_" +
                                   sigabbrev_np(std::get<1>(about.param));
                          });
+
+/// An export into a pipe that this process does not read to the end.
+class KillJourneyOfPipes : public testing::Test {
+ protected:
+  KillJourneyOfPipes() {
+    for (const auto* line :
+         {"sim create a --vfs-total 1 --vendor --state-size 8M", "provision sim:a --vfs 1",
+          "mark sim:a vf1", "bind sim:a vf1", "sim guest start sim:a vf1"})
+      world.must(line);
+  }
+
+  pid_t start_export() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      pipe.close_reading();
+      ::_exit(static_cast<int>(world.run_with("export sim:a vf1 -f -", -1, pipe.ends[1]).status));
+    }
+    pipe.close_writing();
+    return child;
+  }
+
+  /// Waits until the pipe holds half of what it can: the export is past its Suspend, and will
+  /// stall.
+  void wait_until_filled() {
+    int held = 0;
+    while (::ioctl(pipe.ends[0], FIONREAD, &held) == 0 &&
+           held < ::fcntl(pipe.ends[0], F_GETPIPE_SZ) / 2)
+      std::this_thread::yield();
+  }
+
+  void expect_ended(pid_t child, ExitStatus with) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), static_cast<int>(with));
+    EXPECT_FALSE(source_is_suspended(world));
+    const auto functions = world.read("list sim:a")["devices"][0]["functions"];
+    EXPECT_EQ(functions[0]["status"], "running") << functions;
+    EXPECT_TRUE(functions[0]["intents"].empty()) << functions;
+  }
+
+  World world;
+  Pipe pipe;
+};
+
+TEST_F(KillJourneyOfPipes, AReaderThatGoesAwayLeavesNothingSuspended) {
+  const auto child = start_export();
+  wait_until_filled();
+  pipe.close_reading();
+  expect_ended(child, ExitStatus::io);
+}
+
+TEST_F(KillJourneyOfPipes, AReaderThatIsNotThereLeavesNothingSuspended) {
+  pipe.close_reading();
+  expect_ended(start_export(), ExitStatus::io);
+}
+
+TEST_F(KillJourneyOfPipes, AnExportThatIsStalledEndsWithASignal) {
+  const auto child = start_export();
+  wait_until_filled();
+  ::kill(child, SIGTERM);
+  expect_ended(child, ExitStatus::interrupted);
+}
 
 }  // namespace
 }  // namespace nvmigrate::test

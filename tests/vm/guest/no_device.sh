@@ -19,7 +19,8 @@ rm -rf /var/lib/nvmigrate
 # each STATUS TEXT DEVICE: every command that takes a device, with this one.
 each() {
   for command in list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
-    'handle 1' 'suspend 1' 'resume 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' backends; do
+    'handle 1' 'suspend 1' 'resume 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' 'transfer 1 sim:demo vf1' \
+    backends doctor 'doctor --repair'; do
     verb=${command%% *}
     rest=${command#"$verb"}
     run "$1" "$verb" "$3" $rest
@@ -27,6 +28,9 @@ each() {
     says "$2"
     check 'nothing is on standard output' [ ! -s /tmp/out ]
   done
+  run "$1" transfer sim:demo vf1 "$3" 1
+  one_line
+  says "$2"
   run "$1" -o json list "$3"
   check 'the error is one JSON document' jq -e '.error.class and .error.message' /tmp/err
 }

@@ -97,6 +97,12 @@ check 'the function is in it' [ "$NVMIGRATE_FUNCTION" = "$(vf 1)" ]
 check 'the node is in it' [ "$NVMIGRATE_VFIO_GROUP" = "$NODE" ]
 check 'the controlling function is in it' [ "$NVMIGRATE_CONTROLLING_FUNCTION" = "$DEVICE" ]
 check 'and its address' [ "$NVMIGRATE_CONTROLLING_ADDRESS" = "$PF" ]
+format=json
+run 0 handle "$DEVICE" vf3 --format json
+json ".function.address == \"$(vf 3)\" and .function.controller_id == $THIRD
+      and .function.virtual_function == 3
+      and .function.vfio_group == \"/dev/vfio/$(group_of "$(vf 3)")\"
+      and .controlling_function.address == \"$PF\""
 format=qemu
 run 0 handle "$DEVICE" vf1 --format qemu
 holds "vfio-pci,host=$(vf 1)"

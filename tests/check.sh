@@ -15,13 +15,14 @@ if command -v ccache >/dev/null; then
   launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 fi
 
-# build PRESET TARGETS...: configures and builds, and shows the log only when something is wrong.
+# build PRESET SHARED TARGETS...: configures, with a shared library if ON, and builds, and shows the
+# log only when something is wrong.
 build() {
-  local preset=$1 log
-  shift
+  local preset=$1 shared=$2 log
+  shift 2
   mkdir -p build-check
   log=build-check/$preset.log
-  if ! { cmake --preset "$preset" --fresh "${launcher[@]}" &&
+  if ! { cmake --preset "$preset" --fresh "${launcher[@]}" -DBUILD_SHARED_LIBS="$shared" &&
     cmake --build --preset "$preset" -j "$jobs" --target "$@"; } >"$log" 2>&1; then
     grep -E -m 40 -A4 'error:|CMake Error|undefined reference' "$log" || tail -n 40 "$log"
     echo "  the whole log: $log"
@@ -33,11 +34,17 @@ build() {
 step "packages"
 need_packages "${build_packages[@]}" "${check_packages[@]}"
 
+# The objects are the same with a shared and a static library, so that the first costs but links.
+step "g++ build with warnings as errors, with a shared library, installed in build-check/shared"
+build check ON nvmigrate libnvmigrate
+rm -rf build-check/shared
+cmake --install build-check/main --prefix build-check/shared >/dev/null
+
 step "g++ build with warnings as errors, in build-check/main"
-build check all
+build check OFF all
 
 step "clang build with AddressSanitizer, UBSan and fuzzers, in build-check/sanitized"
-build sanitized all
+build sanitized OFF all
 
 step "tests"
 ctest --preset check -j "$jobs"

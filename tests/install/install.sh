@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# install.sh SOURCE BUILD CMAKE CXX: installs BUILD into a temporary prefix and uses what is there
-# as a stranger would: the tool, its completion, and the library by CMake and by pkg-config.
+# install.sh SOURCE build|prefix FROM CMAKE CXX: installs the build FROM into a temporary prefix, or
+# copies the prefix FROM to where nobody has ever seen it, and uses what is there as a stranger
+# would: the tool, its completion, and the library by CMake and by pkg-config.
 set -euo pipefail
-
 source=$1
-build=$2
-cmake=$3
-cxx=$4
+kind=$2
+from=$3
+cmake=$4
+cxx=$5
 consumer=$source/tests/install/consumer
-
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
@@ -18,10 +18,14 @@ fail() {
   exit 1
 }
 
-"$cmake" --install "$build" --prefix "$prefix" >"$scratch/install.log" || {
-  cat "$scratch/install.log" >&2
-  fail 'cmake --install failed'
-}
+if [ "$kind" = prefix ]; then
+  cp -a "$from" "$prefix"
+else
+  "$cmake" --install "$from" --prefix "$prefix" >"$scratch/install.log" || {
+    cat "$scratch/install.log" >&2
+    fail 'cmake --install failed'
+  }
+fi
 cd "$prefix"
 
 # Every source of an installed file arrives, and nothing of the tests does.
@@ -44,6 +48,9 @@ done
 
 version=$(sed -nE 's/.*version\{"([^"]+)"\}.*/\1/p' include/nvmigrate/version.h)
 [[ $(bin/nvmigrate --version) == *"$version"* ]] || fail "bin/nvmigrate is not version $version"
+if [ "$kind" = prefix ]; then
+  ldd bin/nvmigrate | grep -qF "$prefix/" || fail 'the tool does not find the library beside it'
+fi
 
 # Every header stands on its own: one file that includes them all, sorted both ways.
 (cd include && find nvmigrate -name '*.h' | sort | sed 's/.*/#include <&>/') >"$scratch/headers.h"

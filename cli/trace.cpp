@@ -12,21 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string_view opcode_name(std::uint8_t opcode) {
-  switch (opcode) {
-    case command::opcode::identify:
-      return "Identify";
-    case command::opcode::virtualization_management:
-      return "Virtualization Management";
-    case command::opcode::migration_send:
-      return "Migration Send";
-    case command::opcode::migration_receive:
-      return "Migration Receive";
-    default:
-      return "Admin";
-  }
-}
-
 std::string dwords(const AdminCommand& command) {
   return fmt::format("cdw10={:#x} cdw11={:#x} cdw12={:#x} cdw13={:#x} cdw14={:#x} cdw15={:#x}",
                      command.cdw10, command.cdw11, command.cdw12, command.cdw13, command.cdw14,
@@ -37,10 +22,10 @@ void tell(Talk& talk, const AdminCommand& command, const std::string& answer,
           const Json& answer_json, std::int64_t microseconds) {
   const auto line =
       fmt::format("admin {:#04x} {} nsid={:#x} {} out={} in={}: {} in {} us", command.opcode,
-                  opcode_name(command.opcode), command.nsid, dwords(command),
+                  command::name_of(command.opcode), command.nsid, dwords(command),
                   command.to_device.size(), command.from_device.size(), answer, microseconds);
   Json trace{{"opcode", command.opcode},
-             {"name", opcode_name(command.opcode)},
+             {"name", command::name_of(command.opcode)},
              {"nsid", command.nsid},
              {"cdw", Json::array({command.cdw10, command.cdw11, command.cdw12, command.cdw13,
                                   command.cdw14, command.cdw15})},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "nvmigrate/nvme/admin_port.h"
 
@@ -15,6 +16,22 @@ inline constexpr std::uint8_t virtualization_management = 0x1C;
 inline constexpr std::uint8_t migration_send = 0x41;
 inline constexpr std::uint8_t migration_receive = 0x42;
 }  // namespace opcode
+
+/// What the specification calls the command of an opcode; `Admin` of those that are not known.
+constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
+  switch (opcode) {
+    case opcode::identify:
+      return "Identify";
+    case opcode::virtualization_management:
+      return "Virtualization Management";
+    case opcode::migration_send:
+      return "Migration Send";
+    case opcode::migration_receive:
+      return "Migration Receive";
+    default:
+      return "Admin";
+  }
+}
 
 /// Controller or namespace structure to identify, Base 2.1 §5.1.13.
 enum class Cns : std::uint8_t {

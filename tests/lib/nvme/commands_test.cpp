@@ -93,6 +93,11 @@ static_assert(identify_is(command::Cns::controller, 0, 0x01));
 static_assert(identify_is(command::Cns::secondary_controllers, 128, 0x00800015));
 static_assert(identify_is(command::Cns::state_formats, 0, 0x20));
 
+static_assert(command::name_of(0x06) == "Identify" &&
+              command::name_of(0x1C) == "Virtualization Management" &&
+              command::name_of(0x41) == "Migration Send" &&
+              command::name_of(0x42) == "Migration Receive" && command::name_of(0xC0) == "Admin");
+
 TEST(Commands, CarryTheDataTheyAreGiven) {
   std::array<std::byte, 104> room{};
   EXPECT_EQ(command::get_state(target, version_1, 0, room).from_device.data(), room.data());

@@ -110,9 +110,17 @@ std::string explained(const PciFunction& function) {
   return "has no controller yet";
 }
 
-std::unique_ptr<Device> open_address(const Sysfs& sysfs, std::string address) {
+/// A PCI address as the kernel writes it, also of one without its domain; nothing of other words.
+std::optional<std::string> kernel_address(std::string_view word) {
+  std::string address{word};
+  if (!is_pci_address(address)) address.insert(0, "0000:");
+  if (!is_pci_address(address)) return std::nullopt;
   std::transform(address.begin(), address.end(), address.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return address;
+}
+
+std::unique_ptr<Device> open_address(const Sysfs& sysfs, const std::string& address) {
   for (const auto& controller : read_controllers(sysfs)) {
     if (controller.address == address) return open_path(sysfs, "/dev/" + controller.name);
   }
@@ -126,13 +134,13 @@ std::unique_ptr<Device> open_address(const Sysfs& sysfs, std::string address) {
 
 bool owns_linux(std::string_view device) {
   const auto colon = device.find(':');
-  if (colon == std::string_view::npos || is_pci_address(device)) return true;
+  if (colon == std::string_view::npos || kernel_address(device)) return true;
   return device.substr(0, colon).find('/') != std::string_view::npos;
 }
 
 std::unique_ptr<Device> open_linux_device(Io& io, const Sysroot& root, const std::string& device) {
   const Sysfs sysfs(io, root);
-  if (is_pci_address(device)) return open_address(sysfs, device);
+  if (const auto address = kernel_address(device)) return open_address(sysfs, *address);
   if (device.find('/') != std::string::npos) return open_path(sysfs, device);
   if (controller_number(device)) return open_path(sysfs, "/dev/" + device);
   if (namespace_head(device)) {

@@ -51,7 +51,7 @@ class LinuxDeviceTest : public ::testing::Test {
 };
 
 TEST_F(LinuxDeviceTest, OpensByPathNameAndAddress) {
-  for (const std::string name : {"/dev/nvme0", "nvme0", "0000:01:00.0"}) {
+  for (const std::string name : {"/dev/nvme0", "nvme0", "0000:01:00.0", "01:00.0"}) {
     const auto device = open(name);
     EXPECT_EQ(device->name(), "/dev/nvme0");
     EXPECT_EQ(device->address(), "0000:01:00.0");

@@ -55,6 +55,14 @@ void read_primaries(const Json& json, Subsystem& subsystem) {
   }
 }
 
+Json parsed(const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw std::runtime_error("it is no JSON (byte " + std::to_string(error.byte) + ")");
+  }
+}
+
 }  // namespace
 
 std::string to_text(const Subsystem& subsystem) {
@@ -72,7 +80,7 @@ std::string to_text(const Subsystem& subsystem) {
 }
 
 Subsystem from_text(const std::string& text) {
-  const auto json = Json::parse(text);
+  const auto json = parsed(text);
   if (json.at("format") != format) throw std::runtime_error("a format of another version");
   auto subsystem = made(json.at("name"), parameters_from(json.at("parameters")));
   json.at("generation").get_to(subsystem.generation);

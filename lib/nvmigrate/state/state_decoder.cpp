@@ -201,7 +201,7 @@ void StateDecoder::Impl::enter_queues() {
 
 void StateDecoder::Impl::check_length() {
   const auto total = header->total();
-  const auto sizes = format_size(count) + " of " + format_size(total);
+  const auto sizes = std::to_string(count) + " of " + std::to_string(total) + " bytes";
   if (count > total) {
     checks.add("too_long",
                "there are " + std::to_string(count - total) + " bytes behind the end of the state",

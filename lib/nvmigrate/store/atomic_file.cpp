@@ -24,6 +24,8 @@ bool replaces_regular(Io& io, const std::string& path) {
   if (path.empty()) throw usage_error("write a file: its name is empty");
   struct stat about {};
   if (io.lstat(path, about) != 0) {
+    if (errno == ENOTDIR)
+      throw not_found("write " + path + ": " + folder_of(path) + " is no folder");
     if (errno != ENOENT) throw OsError(errno, "look at", path);
     return false;
   }
@@ -39,6 +41,10 @@ OpenFile make_temporary(Io& io, const std::string& path, mode_t mode, std::strin
     const int fd = io.open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (fd >= 0) return {io, fd};
     if (errno != EEXIST && errno != EINTR) break;
+  }
+  if (errno == ENOENT) {
+    throw not_found("write " + path + ": there is no folder " + folder_of(path),
+                    "mkdir " + folder_of(path));
   }
   throw OsError(errno, "make a file for", path);
 }

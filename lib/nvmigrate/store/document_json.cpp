@@ -9,11 +9,26 @@ namespace {
 /// As the text comes back from the file.
 std::string as_written(const std::string& text) { return Json::parse(dump(Json(text))); }
 
+Json parsed(const Document& document, const DocumentKind& kind, const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw damaged(document, kind, "it is no JSON (byte " + std::to_string(error.byte) + ")");
+  }
+}
+
+/// What nlohmann says begins with the name of its exception, in brackets.
+std::string without_brackets(const std::string& what) {
+  const auto end = what.find("] ");
+  return what.starts_with('[') && end != std::string::npos ? what.substr(end + 2) : what;
+}
+
 }  // namespace
 
 Error damaged(const Document& document, const DocumentKind& kind, const std::string& what) {
   return {ExitStatus::io,
-          "read " + document.path() + ": the " + std::string{kind.name} + " is damaged: " + what,
+          "read " + document.path() + ": the " + std::string{kind.name} +
+              " is damaged: " + without_brackets(what),
           std::string{kind.remedy} + ", then remove " + document.path()};
 }
 
@@ -21,7 +36,7 @@ std::optional<Json> read_json(Document& document, const DocumentKind& kind,
                               const std::string& subsystem) {
   const auto text = document.read();
   if (!text) return std::nullopt;
-  auto json = Json::parse(*text, nullptr, false);
+  auto json = parsed(document, kind, *text);
   if (!json.is_object()) throw damaged(document, kind, "it is no JSON object");
   if (json.value("schema", Json()) != Json(kind.schema)) {
     throw damaged(document, kind, "its schema is not " + std::string{kind.schema});

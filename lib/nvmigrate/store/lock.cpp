@@ -53,13 +53,13 @@ std::string holder_of(Io& io, const std::string& path) {
   std::istringstream text(read_private(io, path).value_or("").substr(0, longest_holder));
   std::string pid;
   std::string command;
-  if (!(text >> pid >> command)) return "another process";
+  if (!(text >> pid >> std::ws) || !std::getline(text, command)) return "another process";
   return "pid " + pid + " (" + command + ")";
 }
 
 Error busy(const std::string& holder, const std::string& nqn) {
   return {ExitStatus::busy, "lock subsystem " + nqn + ": " + holder + " is changing it",
-          "wait for it to end, or let this command wait for it with --wait"};
+          "--wait 60 waits for it"};
 }
 
 void write_holder(Io& io, int fd, const std::string& path, const std::string& command) {

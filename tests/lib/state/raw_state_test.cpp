@@ -170,6 +170,7 @@ TEST(RawState, NamesAStateThatIsNotWhole) {
   auto cut = state_of_size(204);
   cut.resize(150);
   EXPECT_EQ(names(decode(cut)), Names{"!too_short"});
+  EXPECT_EQ(decode(cut).findings.at(0).message, "the state is incomplete: 150 of 204 bytes");
   cut.resize(60);
   EXPECT_EQ(names(decode(cut)), Names{"!too_short"});
   cut.resize(47);

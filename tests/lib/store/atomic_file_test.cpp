@@ -133,7 +133,13 @@ TEST_F(AtomicFileTest, RefusesToReplaceWhatIsNoRegularFile) {
 TEST_F(AtomicFileTest, CheckFindsWhatWouldFailAndLeavesNothing) {
   AtomicFile::check(io, path);
   EXPECT_THAT(names(), IsEmpty());
-  error_of([&] { AtomicFile::check(io, folder / "missing/file"); }, ExitStatus::not_found);
+  EXPECT_THAT(
+      error_of([&] { AtomicFile::check(io, folder / "missing/file"); }, ExitStatus::not_found),
+      HasSubstr("there is no folder " + folder / "missing"));
+  put(folder / "plain", "");
+  EXPECT_THAT(
+      error_of([&] { AtomicFile::check(io, folder / "plain/file"); }, ExitStatus::not_found),
+      HasSubstr(folder / "plain" + " is no folder"));
   io.fail_kind("open", EROFS);
   EXPECT_THAT(error_of([&] { AtomicFile::check(io, path); }, ExitStatus::io), HasSubstr(path));
 }

@@ -86,6 +86,12 @@ TEST_F(LockTest, IsHeldByOneAtATimeWhoIsNamed) {
                              HasSubstr(nqn), HasSubstr("--wait")));
 }
 
+TEST_F(LockTest, NamesACommandOfSeveralWords) {
+  const SubsystemLock other(system, folders, nqn, "sim guest start", 0ms);
+  EXPECT_THAT(error_of([&] { SubsystemLock(io, folders, nqn, "bind", 0ms); }, ExitStatus::busy),
+              HasSubstr("(sim guest start)"));
+}
+
 TEST_F(LockTest, EndsWithItsProcess) {
   Holder other(folders);
   ::kill(other.pid(), SIGKILL);

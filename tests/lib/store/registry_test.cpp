@@ -19,6 +19,7 @@ using test::put;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 const std::string nqn = "nqn.2019-08.org.x:a";
@@ -180,7 +181,10 @@ TEST_F(RegistryTest, DamageNamesTheFileAndTheWayOn) {
         R"({"schema": "nvmigrate.registry/2", "subsystem": "nqn.2019-08.org.x:a"})"}) {
     write(text);
     EXPECT_THAT(damage(), AllOf(HasSubstr("damaged"), HasSubstr("remove " + path()))) << text;
+    EXPECT_THAT(damage(), Not(HasSubstr("exception"))) << text;
   }
+  write("{");
+  EXPECT_THAT(damage(), HasSubstr("it is no JSON (byte 2)"));
 }
 
 TEST_F(RegistryTest, DamagedEntriesAreNotTaken) {

@@ -170,7 +170,8 @@ TEST(SimStore, ADamagedFileIsNamedAndCanBeRemoved) {
   for (const auto& text : damaged) {
     put(lab.file("a"), text);
     EXPECT_THAT(error_of([&] { (void)lab.open("sim:a"); }, ExitStatus::io),
-                testing::AllOf(HasSubstr(lab.file("a")), HasSubstr("nvmigrate sim destroy a")));
+                testing::AllOf(HasSubstr(lab.file("a")), HasSubstr("nvmigrate sim destroy a"),
+                               testing::Not(HasSubstr("parse_error"))));
   }
   sim::destroy(lab.folders(), "a");
   EXPECT_THAT(sim::names(lab.folders()), IsEmpty());

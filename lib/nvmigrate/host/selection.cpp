@@ -111,6 +111,12 @@ void pick_all(const Topology& topology, std::vector<Pick>& picks) {
   }
 }
 
+void insist_that_all_stands_alone(std::string_view word, std::string_view words) {
+  if (word != "all" || words == "all") return;
+  throw usage_error("'all' stands alone, and not in '" + std::string{words} + "'",
+                    std::string{what_is_meant});
+}
+
 void pick_word(const Topology& topology, std::string_view word, std::vector<Pick>& picks) {
   if (word == "all") return pick_all(topology, picks);
   if (word.find(':') != std::string_view::npos) {
@@ -131,6 +137,7 @@ std::vector<Pick> resolve(const Topology& topology, const std::string& words) {
   std::string_view rest = words;
   while (true) {
     const auto comma = rest.find(',');
+    insist_that_all_stands_alone(rest.substr(0, comma), words);
     pick_word(topology, rest.substr(0, comma), picks);
     if (comma == std::string_view::npos) return picks;
     rest.remove_prefix(comma + 1);

@@ -79,6 +79,12 @@ TEST_F(SelectionTest, AllLeavesOtherControllingFunctionsOut) {
   EXPECT_THAT(error_of([&] { ids("all"); }), fails(ExitStatus::not_found, "controls no functions"));
 }
 
+TEST_F(SelectionTest, AllStandsAlone) {
+  for (const auto* words : {"all,3", "3,all", "all,all", "all,"}) {
+    EXPECT_THAT(error_of([&] { ids(words); }), fails(ExitStatus::usage, "stands alone")) << words;
+  }
+}
+
 TEST_F(SelectionTest, OneMeansOne) {
   EXPECT_EQ(select_one(now, "vf2").cntlid, 2);
   EXPECT_THAT(error_of([&] { select_one(now, "1-2"); }),

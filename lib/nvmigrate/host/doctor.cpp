@@ -61,8 +61,8 @@ class RecordChecker {
   void consider(const Intent& intent) {
     if (intent.at_work) return;
     const bool controls = intent.cntlid == topology_->identity.cntlid;
-    const auto who = controls ? "controlling function " + topology_->device
-                              : "controller " + std::to_string(intent.cntlid);
+    const auto who =
+        controls ? "controlling function " + topology_->device : function(intent.cntlid);
     auto check = account(intent);
     check.name = to_string(intent.kind);
     check.message = who + " " + check.message + by(intent);
@@ -79,6 +79,11 @@ class RecordChecker {
                        "controlling function " + name + " (controller " +
                            std::to_string(intent.cntlid) + ") is provisioned in part" + by(intent),
                        "nvmigrate doctor " + name + " --repair", intent.cntlid});
+  }
+
+  [[nodiscard]] std::string function(std::uint16_t cntlid) const {
+    const auto* found = topology_->find(cntlid);
+    return found != nullptr ? describe(*found) : describe(cntlid, 0);
   }
 
   [[nodiscard]] Check account(const Intent& intent) const {
@@ -118,8 +123,8 @@ class RecordChecker {
   void consider_record(const std::string& what, std::uint16_t cntlid, const std::string& verb) {
     if (topology_->find(cntlid) != nullptr) return;
     checks_.push_back({what, Grade::warning,
-                       "there is a " + what + " of controller " + std::to_string(cntlid) +
-                           ", which " + topology_->device + " does not control",
+                       "there is a " + what + " of " + function(cntlid) + ", which " +
+                           topology_->device + " does not control",
                        verb == "unmark" ? run(verb, cntlid) : "bring the function back", cntlid});
   }
 

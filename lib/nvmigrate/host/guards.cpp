@@ -11,9 +11,12 @@ std::string cannot(const Deed& deed, const ControlledFunction& function) {
 }  // namespace
 
 std::string describe(const ControlledFunction& function) {
-  auto text = "controller " + std::to_string(function.cntlid);
-  if (function.pci) text += " (" + function.pci->address + ")";
-  return text;
+  return describe(function.cntlid, function.vfn);
+}
+
+std::string describe(std::uint16_t cntlid, unsigned vfn) {
+  auto text = "controlled function " + std::to_string(cntlid);
+  return vfn == 0 ? text : text + " (vf " + std::to_string(vfn) + ")";
 }
 
 std::string describe(const std::vector<Use>& uses) {

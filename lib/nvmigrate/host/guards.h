@@ -14,8 +14,10 @@ struct Deed {
   bool allow_moved = false;  ///< --allow moved
 };
 
-/// `controller 3 (0000:01:00.3)`.
+/// `controlled function 3 (vf 3)`.
 std::string describe(const ControlledFunction& function);
+/// \param vfn 0: no VF
+std::string describe(std::uint16_t cntlid, unsigned vfn);
 /// `/dev/nvme1n1 mounted on /srv, pid 4711 (qemu) has it open`.
 std::string describe(const std::vector<Use>& uses);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "nvmigrate/host/guards.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_restore.h"
 #include "nvmigrate/host/provision_steps.h"
@@ -27,7 +28,7 @@ void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryContr
   if (found != all.end() && is_as_planned(wanted, *found)) return;
   const auto is = found == all.end() ? std::string{"gone"}
                                      : in_words(found->online, found->queues, found->interrupts);
-  throw Error(ExitStatus::device, "controller " + std::to_string(*wanted.cntlid) + " should be " +
+  throw Error(ExitStatus::device, describe(*wanted.cntlid, wanted.vfn) + " should be " +
                                       in_words(true, wanted.queues, wanted.interrupts) +
                                       ", but the device says that it is " + is);
 }

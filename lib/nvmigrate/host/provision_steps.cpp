@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/host/guards.h"
 #include "nvmigrate/host/wait.h"
 #include "nvmigrate/nvme/commands.h"
 
@@ -19,7 +20,7 @@ using enum ProvisionAction;
 constexpr std::uint32_t granted_mask = 0xFFFF;
 
 std::string controller(const ProvisionStep& step) {
-  return "controller " + std::to_string(step.cntlid.value_or(0));
+  return describe(step.cntlid.value_or(0), step.vfn);
 }
 
 std::string what(const ProvisionStep& step) {

@@ -134,8 +134,12 @@ FunctionStatus status_of(const ControlledFunction& function) noexcept {
 }
 
 std::string label_of(const ControlledFunction& function) {
-  const auto id = std::to_string(function.cntlid);
-  return function.vfn == 0 ? id : id + " (vf " + std::to_string(function.vfn) + ")";
+  return label_of(function.cntlid, function.vfn);
+}
+
+std::string label_of(std::uint16_t cntlid, unsigned vfn) {
+  const auto id = std::to_string(cntlid);
+  return vfn == 0 ? id : id + " (vf " + std::to_string(vfn) + ")";
 }
 
 std::string vfio_node(const ControlledFunction& function) {

@@ -23,6 +23,8 @@ FunctionStatus status_of(const ControlledFunction& function) noexcept;
 
 /// `3 (vf 2)`, `3`
 std::string label_of(const ControlledFunction& function);
+/// \param vfn 0: no VF
+std::string label_of(std::uint16_t cntlid, unsigned vfn);
 /// The vfio node a VM would open: the device node where there is one, else the group; or empty.
 std::string vfio_node(const ControlledFunction& function);
 

@@ -17,10 +17,6 @@ struct InspectOptions {
 
 constexpr std::array<std::string_view, 4> priorities{"urgent", "high", "medium", "low"};
 
-std::string plural(std::uint64_t count, const std::string& one) {
-  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
-}
-
 /// Queue entries between head and tail.
 std::uint32_t entries_between(std::uint32_t head, std::uint32_t tail, std::uint32_t entries) {
   return head < entries && tail < entries ? (tail + entries - head) % entries : 0;

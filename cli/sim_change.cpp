@@ -67,10 +67,10 @@ void check(const ChangeSimOptions& options) {
 Outcome change(const Context& context, const ChangeSimOptions& options) {
   check(options);
   const auto place = sim_place(options.name);
-  sim::Store store(context.folders().sim, place.name);
-  const bool changed =
-      change_sim(store, options.dry_run, [&](sim::Subsystem& now) { apply(now, place, options); });
-  return sim_outcome("sim:" + place.name, options.dry_run, changed, "changed");
+  const bool changed = change_sim(context, place, options.dry_run,
+                                  [&](sim::Subsystem& now) { apply(now, place, options); });
+  return sim_outcome("sim:" + place.name, options.dry_run, changed,
+                     options.dry_run ? "would be changed" : "changed");
 }
 
 }  // namespace

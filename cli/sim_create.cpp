@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
 #include "cli/sim_words.h"
+#include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "plugins/sim/sim.h"
 
@@ -106,9 +107,10 @@ Outcome create(const Context& context, const CreateOptions& options) {
     throw refused("create the simulated subsystem " + name + ": there is one already",
                   "remove it first: nvmigrate sim destroy " + name);
   }
-  auto outcome = sim_outcome("sim:" + name, options.dry_run, true,
-                             "created, " + std::to_string(parameters.vfs_total) + " VFs, " +
-                                 std::string(to_string(parameters.personality)));
+  const auto text = std::string(options.dry_run ? "would be created: " : "created: ") +
+                    plural(parameters.vfs_total, "VF") + ", personality " +
+                    std::string(to_string(parameters.personality));
+  auto outcome = sim_outcome("sim:" + name, options.dry_run, true, text);
   outcome.document["subsystem_nqn"] = parameters.nqn;
   outcome.document["personality"] = to_string(parameters.personality);
   return outcome;

@@ -14,11 +14,13 @@ struct DestroyOptions {
 Outcome destroy(const Context& context, const DestroyOptions& options) {
   const auto name = sim_name(options.name);
   if (!options.dry_run) {
+    const auto lock = lock_sim(context, name, sim::nqn_of(context.folders(), name));
     sim::destroy(context.folders(), name);
   } else if (!sim::Store(context.folders().sim, name).exists()) {
     throw not_found("there is no simulated subsystem " + name, "see: nvmigrate sim list");
   }
-  return sim_outcome("sim:" + name, options.dry_run, true, "removed");
+  return sim_outcome("sim:" + name, options.dry_run, true,
+                     options.dry_run ? "would be removed" : "removed");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
+#include "cli/describe.h"
 #include "cli/sim_words.h"
 #include "plugins/sim/sim.h"
 
@@ -18,14 +19,6 @@ struct GuestOptions {
   }
 };
 
-Outcome outcome_of(const GuestOptions& options, std::uint16_t cntlid, bool changed,
-                   const std::string& text) {
-  auto outcome = sim_outcome(options.device, options.dry_run, changed, text);
-  outcome.document["controller_id"] = cntlid;
-  outcome.document["function"] = options.id;
-  return outcome;
-}
-
 std::optional<unsigned> pairs_of(const GuestOptions& options) {
   if (options.empty && options.queues.value_or(0) != 0) {
     throw usage_error("--empty has no I/O queues, --queues has some");
@@ -35,27 +28,39 @@ std::optional<unsigned> pairs_of(const GuestOptions& options) {
   return static_cast<unsigned>(*options.queues);
 }
 
+/// Does `act` to the function that the options name.
+Outcome change_function(const Context& context, const GuestOptions& options,
+                        const std::string& done, const std::string& planned,
+                        const std::function<void(sim::Subsystem&, sim::Function&)>& act) {
+  const auto place = sim::place_of(options.device);
+  std::uint16_t cntlid = 0, vfn = 0;
+  const bool changed = change_sim(context, place, options.dry_run, [&](sim::Subsystem& now) {
+    cntlid = now.named(options.id, place.controlling).id;
+    auto& function = now.functions[cntlid];
+    vfn = function.vfn;
+    act(now, function);
+  });
+  auto outcome = sim_outcome(
+      options.device, options.dry_run, changed,
+      "controlled function " + label_of(cntlid, vfn) + ' ' + (options.dry_run ? planned : done));
+  outcome.document["controller_id"] = cntlid;
+  outcome.document["function"] = options.id;
+  return outcome;
+}
+
 Outcome start(const Context& context, const GuestOptions& options) {
   const auto pairs = pairs_of(options);
-  const auto place = sim::place_of(options.device);
-  sim::Store store(context.folders().sim, place.name);
-  std::uint16_t cntlid = 0;
-  const bool changed = change_sim(store, options.dry_run, [&](sim::Subsystem& now) {
-    cntlid = now.named(options.id, place.controlling).id;
-    sim::start_guest(now, now.functions[cntlid], pairs);
-  });
-  return outcome_of(options, cntlid, changed, "given " + options.id + " a guest");
+  return change_function(context, options, "has a guest now", "would get a guest",
+                         [&](sim::Subsystem& now, sim::Function& function) {
+                           sim::start_guest(now, function, pairs);
+                         });
 }
 
 Outcome stop(const Context& context, const GuestOptions& options) {
-  const auto place = sim::place_of(options.device);
-  sim::Store store(context.folders().sim, place.name);
-  std::uint16_t cntlid = 0;
-  const bool changed = change_sim(store, options.dry_run, [&](sim::Subsystem& now) {
-    cntlid = now.named(options.id, place.controlling).id;
-    if (now.functions[cntlid].guest) sim::reset(now.functions[cntlid]);
-  });
-  return outcome_of(options, cntlid, changed, "taken the guest from " + options.id);
+  return change_function(context, options, "has no guest any more", "would lose its guest",
+                         [](sim::Subsystem&, sim::Function& function) {
+                           if (function.guest) sim::reset(function);
+                         });
 }
 
 }  // namespace

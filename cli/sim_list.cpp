@@ -50,7 +50,7 @@ Outcome list(Context& context) {
     try {
       add(subsystems, table, *sim::Store(context.folders().sim, name).read());
     } catch (const Error& error) {
-      context.warn(std::string(error.what()) + "; " + error.hint());
+      context.warn(error.what() + (error.hint().empty() ? "" : "; " + error.hint()));
       subsystems.push_back({{"device", "sim:" + name}, {"damaged", error.what()}});
     }
   }

@@ -16,24 +16,33 @@ std::string sim_name(const std::string& word) {
   return place.name;
 }
 
-bool change_sim(sim::Store& store, bool dry_run, const std::function<void(sim::Subsystem&)>& act) {
+SubsystemLock lock_sim(const Context& context, const std::string& name, const std::string& nqn) {
+  try {
+    return {context.io(), context.folders(), nqn, context.command(), context.globals().wait};
+  } catch (Error& error) {
+    error.set_device("sim:" + name);
+    throw;
+  }
+}
+
+bool change_sim(const Context& context, const sim::Place& place, bool dry_run,
+                const std::function<void(sim::Subsystem&)>& act) {
+  sim::Store store(context.folders().sim, place.name);
   const auto compared = [&](sim::Subsystem& now) {
     const auto before = now;
     act(now);
     return now != before;
   };
-  return dry_run ? store.rehearse(compared) : store.change(compared);
+  if (dry_run) return store.rehearse(compared);
+  const auto lock = lock_sim(context, place.name, store.read()->parameters.nqn);
+  return store.change(compared);
 }
 
 Outcome sim_outcome(const std::string& device, bool dry_run, bool changed,
                     const std::string& text) {
   Outcome outcome;
   outcome.document = {{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
-  if (!changed) {
-    outcome.text = device + ": nothing to change\n";
-  } else {
-    outcome.text = device + ": " + (dry_run ? "would have " : "") + text + "\n";
-  }
+  outcome.text = device + ": " + (changed ? text : "nothing to change") + '\n';
   return outcome;
 }
 

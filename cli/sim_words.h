@@ -15,10 +15,14 @@ std::string sim_name(const std::string& word);
 /// As sim_name, with the controlling function behind a '/'.
 sim::Place sim_place(const std::string& word);
 
-/// Does `act` to a subsystem, or in a dry run to a copy of it. \return whether it made a difference
-bool change_sim(sim::Store& store, bool dry_run, const std::function<void(sim::Subsystem&)>& act);
+/// Takes the subsystem's lock, which every command that changes it holds. \throws busy
+SubsystemLock lock_sim(const Context& context, const std::string& name, const std::string& nqn);
+/// Does `act` to a subsystem under its lock, or in a dry run to a copy of it. \return whether it
+/// made a difference
+bool change_sim(const Context& context, const sim::Place& place, bool dry_run,
+                const std::function<void(sim::Subsystem&)>& act);
 
-/// Document of a changing command, begun; `text` is said when it is done: "created sim:a".
+/// Document of a changing command, begun; `text` says what was done, or would be: "removed".
 Outcome sim_outcome(const std::string& device, bool dry_run, bool changed, const std::string& text);
 
 /// Queues of a guest, as arrays `submission_queues` and `completion_queues`.

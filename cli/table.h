@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,9 @@ class Description {
  private:
   std::vector<std::pair<std::string, std::string>> pairs_;
 };
+
+/// `1 queue`, `2 queues`
+std::string plural(std::uint64_t count, const std::string& one);
 
 /// Columns a UTF-8 text takes on a terminal, one for each code point.
 std::size_t width_of(std::string_view text) noexcept;

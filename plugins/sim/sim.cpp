@@ -90,8 +90,14 @@ void create(const Folders& folders, const std::string& name, const Parameters& p
 
 void destroy(const Folders& folders, const std::string& name) {
   check_name(name);
-  const auto nqn = Store(folders.sim, name).destroy();
-  forget(folders, nqn.value_or(completed({}, name).nqn));
+  Store store(folders.sim, name);
+  const auto nqn = nqn_of(folders, name);
+  store.destroy();
+  forget(folders, nqn);
+}
+
+std::string nqn_of(const Folders& folders, const std::string& name) {
+  return Store(folders.sim, name).nqn().value_or(completed({}, name).nqn);
 }
 
 std::vector<std::string> names(const Folders& folders) { return Store::names(folders.sim); }

@@ -32,6 +32,9 @@ void create(const Folders& folders, const std::string& name, const Parameters& p
 /// Removes it, damaged or not, and the marks, bindings and journal kept of its NQN.
 /// \throws not_found
 void destroy(const Folders& folders, const std::string& name);
+/// The NQN of a subsystem; of a damaged one as far as it can be told, else the one it has by
+/// default. \throws not_found
+std::string nqn_of(const Folders& folders, const std::string& name);
 /// The names of all subsystems, sorted.
 std::vector<std::string> names(const Folders& folders);
 

@@ -138,23 +138,28 @@ void Store::create_if_missing(const Parameters& parameters) {
   if (!exists()) make(parameters);
 }
 
-std::optional<std::string> Store::destroy() {
-  if (!exists()) {
-    throw not_found("there is no simulated subsystem " + name_, "see: nvmigrate sim list");
+void Store::insist_on_existence() {
+  if (exists()) return;
+  throw not_found("there is no simulated subsystem " + name_, "see: nvmigrate sim list");
+}
+
+std::optional<std::string> Store::nqn() {
+  insist_on_existence();
+  try {
+    return nqn_in(read_text(io_, path_, std::size_t{256} << 20U));
+  } catch (const Error&) {
+    return std::nullopt;
   }
+}
+
+void Store::destroy() {
+  insist_on_existence();
   const std::lock_guard guard(mutex_);
   const Locked locked(*this);
-  std::string text;
-  try {
-    text = read_text(io_, path_, std::size_t{256} << 20U);
-  } catch (const Error&) {
-    text.clear();
-  }
   if (io_.unlink(path_) != 0 && errno != ENOENT) throw OsError(errno, "remove", path_);
   io_.unlink(folder_ + "/." + name_ + ".new");
   io_.unlink(lock_path_);
   current_.reset();
-  return nqn_in(text);
 }
 
 std::vector<std::string> Store::names(const std::string& folder) {

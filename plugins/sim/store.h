@@ -49,8 +49,10 @@ class Store {
   void create(const Parameters& parameters);
   /// As create, but without effect when there is one.
   void create_if_missing(const Parameters& parameters);
-  /// Removes it, whatever is in it. \return its NQN when that can be told. \throws not_found
-  std::optional<std::string> destroy();
+  /// Removes it, whatever is in it. \throws not_found
+  void destroy();
+  /// Its NQN when that can be told, damaged or not. \throws not_found
+  std::optional<std::string> nqn();
 
   [[nodiscard]] bool exists();
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -70,6 +72,7 @@ class Store {
     Store* store_;
   };
 
+  void insist_on_existence();
   const std::shared_ptr<const Subsystem>& refreshed();
   std::shared_ptr<const Subsystem> parsed(int fd);
   void remember_file();

@@ -102,7 +102,7 @@ TEST_F(SimCommands, CreateRefusesASecond) {
 TEST_F(SimCommands, ADryRunDoesNothing) {
   const auto planned = run("sim create a --dry-run");
   EXPECT_EQ(planned.status, 0);
-  EXPECT_THAT(planned.output, HasSubstr("would have"));
+  EXPECT_THAT(planned.output, HasSubstr("would be created: 8 VFs"));
   EXPECT_TRUE(sim::names(lab_.folders()).empty());
   lab_.create("a");
   provision("sim:a");

@@ -17,7 +17,8 @@ std::string bar(const ProgressReport& report) {
   const auto total = std::max<std::uint64_t>(report.total, 1);
   const auto part = std::min(1.0, static_cast<double>(report.done) / static_cast<double>(total));
   const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar_width));
-  return std::string(report.step) + " " + std::to_string(report.cntlid) + " [" +
+  return std::string(report.step) +
+         (report.cntlid ? " " + std::to_string(*report.cntlid) : std::string{}) + " [" +
          std::string(filled, '#') + std::string(bar_width - filled, ' ') + "] " +
          std::to_string(static_cast<unsigned>(part * 100)) + "% of " + format_size(report.total);
 }
@@ -25,7 +26,7 @@ std::string bar(const ProgressReport& report) {
 std::string json_line(const ProgressReport& report) {
   const Json line{{"progress",
                    {{"step", report.step},
-                    {"controller_id", report.cntlid},
+                    {"controller_id", report.cntlid ? Json(*report.cntlid) : Json(nullptr)},
                     {"done", report.done},
                     {"total", report.total == 0 ? Json(nullptr) : Json(report.total)}}}};
   return line.dump() + '\n';

@@ -40,7 +40,10 @@ struct Globals {
 /// place, faults included.
 struct Environment {
   Io& io;
-  Folders folders;
+  Folders folders{};  ///< once they are found
+  /// Asked when a command first needs its folders, so that the others work without a home. May be
+  /// empty.
+  std::function<Folders()> find_folders{};
   int input = 0, output = 1, error = 2;  ///< descriptors
   std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.
@@ -71,7 +74,8 @@ class Context {
 
   [[nodiscard]] Environment& environment() const noexcept { return *environment_; }
   [[nodiscard]] Io& io() const noexcept { return environment_->io; }
-  [[nodiscard]] const Folders& folders() const noexcept { return environment_->folders; }
+  /// \throws usage_error when no home is known
+  [[nodiscard]] const Folders& folders() const;
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
 
@@ -83,6 +87,8 @@ class Context {
   /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
   void note(const std::string& line);
   void warn(const std::string& line);
+  /// `1 of 3 functions failed`, unless none did.
+  void warn_of_failed(std::size_t failed, std::size_t all);
 
   /// The devices that were opened, or were to be, in that order.
   [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }

@@ -53,6 +53,14 @@ Context::Context(Environment& environment, const Globals& globals, std::string c
       command_(std::move(command)),
       talk_(std::make_shared<Talk>(environment, globals_)) {}
 
+const Folders& Context::folders() const {
+  if (environment_->find_folders) {
+    environment_->folders = environment_->find_folders();
+    environment_->find_folders = nullptr;
+  }
+  return environment_->folders;
+}
+
 std::unique_ptr<Device> Context::open_traced(const std::string& name) {
   devices_.push_back(name);
   auto device = open_device(io(), folders(), name);
@@ -87,5 +95,10 @@ Subject Context::open_to_change(const std::string& name) {
 
 void Context::note(const std::string& line) { talk_->note(line); }
 void Context::warn(const std::string& line) { talk_->warn(line); }
+
+void Context::warn_of_failed(std::size_t failed, std::size_t all) {
+  if (failed == 0) return;
+  warn(std::to_string(failed) + " of " + std::to_string(all) + " functions failed");
+}
 
 }  // namespace nvmigrate::cli

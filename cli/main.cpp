@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "cli/render.h"
+#include "cli/command.h"
 #include "cli/talk.h"
 
 namespace {
@@ -29,14 +29,12 @@ int main(int count, char** words) {
   };
   nvmigrate::SystemIo io;
   Environment environment{
-      .io = io, .folders = {}, .variable = variable, .wrap = {}, .log_change = {}};
+      .io = io,
+      .find_folders = [&] { return nvmigrate::default_folders(variable, root); },
+      .variable = variable,
+      .wrap = {},
+      .log_change = {}};
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
-  try {
-    environment.folders = nvmigrate::default_folders(variable, root);
-  } catch (const nvmigrate::Error& error) {
-    nvmigrate::cli::print_error(environment, false, error);
-    return static_cast<int>(error.status());
-  }
   if (root) environment.log_change = nvmigrate::cli::syslog_line();
   return static_cast<int>(nvmigrate::cli::run(arguments, environment));
 }

@@ -23,20 +23,20 @@ std::string words_of(std::span<const Command> rows) {
   return words;
 }
 
-/// Writes to standard output; a reader who went away needs no message.
+/// Writes to standard output; a reader who went away needs no message, unless it was `important`.
 template <typename Write>
-ExitStatus written(ExitStatus status, const Write& write) {
+ExitStatus written(bool important, ExitStatus status, const Write& write) {
   try {
     write();
     return status;
   } catch (const OsError& error) {
-    if (error.code() != EPIPE) throw;
+    if (important || error.code() != EPIPE) throw;
     return ExitStatus::io;
   }
 }
 
 ExitStatus tell(Environment& environment, const std::string& text) {
-  return written(ExitStatus::ok, [&] { print_text(environment, text); });
+  return written(false, ExitStatus::ok, [&] { print_text(environment, text); });
 }
 
 ExitStatus tell_version(Environment& environment) {
@@ -70,6 +70,23 @@ Outcome run_logged(Context& context, const Runner& runner, const std::vector<std
   }
 }
 
+/// A command that did its work and cannot tell must not look as if it had failed.
+ExitStatus print_outcome(const Context& context, const Outcome& outcome) {
+  const auto& document = outcome.document;
+  const bool done = document.value("changed", false) && !document.value("dry_run", false);
+  try {
+    return written(done, outcome.status, [&] {
+      print(context.environment(), context.globals(), context.command(), outcome);
+    });
+  } catch (const OsError& error) {
+    if (!done) throw;
+    throw Error(error.status(),
+                "the command did its work, but its result could not be printed: " +
+                    std::string{error.what()},
+                outcome.text.substr(0, outcome.text.find_last_not_of('\n') + 1));
+  }
+}
+
 ExitStatus run_group(const Located& located, Environment& environment) {
   CommandLine line;
   const auto asked = line.parse(located.rest);
@@ -93,8 +110,7 @@ ExitStatus run_located(const Located& located, const std::vector<std::string>& w
   if (asked.version) return tell_version(environment);
   Context context(environment, line.globals(), located.name);
   const auto outcome = run_logged(context, runner, words);
-  return written(outcome.status,
-                 [&] { print(environment, context.globals(), context.command(), outcome); });
+  return print_outcome(context, outcome);
 }
 
 }  // namespace

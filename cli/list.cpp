@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/render.h"
@@ -29,12 +31,12 @@ std::string headline(const Topology& topology) {
 std::string facts(const Topology& topology) {
   std::string line = topology.identity.live_migration ? "  live migration" : "  no live migration";
   if (topology.sriov.total != 0) {
-    line += ", " + std::to_string(topology.sriov.enabled) + " of " +
-            std::to_string(topology.sriov.total) + " VFs";
+    line +=
+        ", " + std::to_string(topology.sriov.enabled) + " of " + plural(topology.sriov.total, "VF");
   }
   if (topology.resources) {
-    line += ", " + std::to_string(topology.resources->queues.free()) + " queues and " +
-            std::to_string(topology.resources->interrupts.free()) + " interrupts free";
+    line += ", " + plural(topology.resources->queues.free(), "queue") + " and " +
+            plural(topology.resources->interrupts.free(), "interrupt") + " free";
   }
   return line + '\n';
 }
@@ -78,8 +80,16 @@ void add_failure(Context& context, Outcome& outcome, const std::string& device,
   outcome.status = ExitStatus::partial;
 }
 
+std::vector<std::string> without_doubles(const std::vector<std::string>& words) {
+  std::vector<std::string> kept;
+  for (const auto& word : words) {
+    if (std::find(kept.begin(), kept.end(), word) == kept.end()) kept.push_back(word);
+  }
+  return kept;
+}
+
 Outcome list(Context& context, const std::vector<std::string>& named) {
-  const auto devices = named.empty() ? everything(context) : named;
+  const auto devices = without_doubles(named.empty() ? everything(context) : named);
   Outcome outcome{.document = {{"devices", Json::array()}, {"failed", Json::array()}}};
   for (const auto& device : devices) {
     try {
@@ -89,7 +99,7 @@ Outcome list(Context& context, const std::vector<std::string>& named) {
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
-      if (named.size() == 1) throw;
+      if (!named.empty() && devices.size() == 1) throw;
       add_failure(context, outcome, device, error);
     }
   }

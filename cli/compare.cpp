@@ -23,12 +23,20 @@ Json json_of(const std::vector<StateDifference>& differences) {
   return list;
 }
 
+/// Two whole digests are wider than a terminal; JSON has them.
+std::string shortened(const std::string& value) {
+  constexpr std::size_t digest = 64, enough = 16;
+  const bool is_digest =
+      value.size() == digest && value.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return is_digest ? value.substr(0, enough) + "…" : value;
+}
+
 std::string text_of(const CompareOptions& options,
                     const std::vector<StateDifference>& differences) {
   if (differences.empty()) return options.left + " and " + options.right + " hold the same state\n";
   Table table{{"FIELD", options.left, options.right}};
   for (const auto& difference : differences)
-    table.add({difference.field, difference.left, difference.right});
+    table.add({difference.field, shortened(difference.left), shortened(difference.right)});
   return table.text();
 }
 

@@ -139,9 +139,8 @@ class Examination {
                                  {"warnings", warnings_},
                                  {"checks", checks_},
                                  {"repairs", repairs_}}};
-    outcome.text = text_ +
-                   (problems_ == 0 ? "no problem" : std::to_string(problems_) + " to be mended") +
-                   ", " + std::to_string(warnings_) + " to be thought about\n";
+    outcome.text =
+        text_ + plural(problems_, "problem") + ", " + plural(warnings_, "warning") + '\n';
     if (problems_ != 0) outcome.status = ExitStatus::partial;
     return outcome;
   }

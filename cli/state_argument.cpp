@@ -5,14 +5,19 @@
 
 namespace nvmigrate::cli {
 
+std::string called(const std::string& file) { return file == "-" ? "standard input" : file; }
+
+void refuse_terminal(const Context& context, const std::string& file) {
+  if (file != "-" || ::isatty(context.environment().input) != 1) return;
+  throw refused("standard input is a terminal, and a state is no text",
+                "redirect a file or a pipe to it");
+}
+
 StoredState open_state(const Context& context, const std::string& file,
                        const ReadStateOptions& options) {
   if (file != "-") return StoredState::open(context.io(), file, options);
-  const int input = context.environment().input;
-  if (::isatty(input) == 1) {
-    throw usage_error("standard input is a terminal, no state", "redirect a file or a pipe to it");
-  }
-  return StoredState::read(context.io(), input, "standard input", options);
+  refuse_terminal(context, file);
+  return StoredState::read(context.io(), context.environment().input, called(file), options);
 }
 
 Json json_of(const std::vector<StateFinding>& findings) {

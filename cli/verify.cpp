@@ -23,9 +23,9 @@ Outcome sound(const std::string& file, const StoredState& state) {
       {"bytes", state.end().size},
       {"sha256", to_string(state.end().sha256)},
       {"findings", json_of(findings)}};
-  outcome.text = file + (blocked ? ": whole, but the controller state inside is not sound\n"
-                                 : ": whole and sound, " + format_size(state.end().size) +
-                                       ", SHA-256 " + to_string(state.end().sha256) + '\n');
+  outcome.text = called(file) + (blocked ? ": whole, but the controller state inside is not sound\n"
+                                         : ": whole and sound, " + format_size(state.end().size) +
+                                               ", SHA-256 " + to_string(state.end().sha256) + '\n');
   outcome.text += text_of(findings, 2);
   if (blocked) outcome.status = ExitStatus::bad_state;
   return outcome;

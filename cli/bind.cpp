@@ -13,7 +13,7 @@ BindWish wish_of(const BindOptions& options, const Globals& globals) {
   BindWish wish;
   wish.driver = options.driver;
   if (options.owner) wish.owner = parse_owner(*options.owner);
-  wish.allow_shared_group = options.allows("shared-group", {"shared-group"});
+  wish.allow_shared_group = options.allows("shared_group");
   wish.timeout = globals.timeout.value_or(wish.timeout);
   return wish;
 }
@@ -44,15 +44,15 @@ Outcome bind_functions(Context& context, const BindOptions& options) {
 Runner declare_bind(Options& options) {
   const auto wish = std::make_shared<BindOptions>();
   wish->declare_device(options);
-  wish->declare_functions(options);
+  wish->declare_functions(options, Offer::unbound_functions);
   options.text("--driver", wish->driver,
                "The vfio driver; without it one that is made for the function, else vfio-pci",
                "NAME");
   options.text("--owner", wish->owner, "Give the vfio nodes to this user and group",
                "USER[:GROUP]");
-  wish->declare_allow(options,
-                      "Bind in spite of 'shared-group': an IOMMU group shared with functions that "
-                      "stay with this host");
+  wish->declare_allow(options, "bind",
+                      "Bind in spite of an IOMMU group shared with functions that stay with this "
+                      "host");
   return [wish](Context& context) { return bind_functions(context, *wish); };
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
 #include "cli/describe.h"
 #include "cli/preparing.h"
 #include "cli/render.h"
@@ -49,11 +51,14 @@ Outcome outcome_of(Context& context, const ChangeOptions& options, const Binding
   for (const auto& change : result.functions) {
     outcome.document["functions"].push_back(json_of(options, change));
     table.add({std::to_string(change.cntlid), change.address, result_word(options, change),
-               change.from.value_or("none"), change.to.value_or("none"), node_of(change)});
+               change.from.value_or(""), change.to.value_or(""), node_of(change)});
     for (const auto& warning : change.warnings)
       context.warn(warning);
     if (change.failure) context.warn(change.failure->what());
   }
+  const auto failed = std::count_if(result.functions.begin(), result.functions.end(),
+                                    [](const auto& one) { return one.failure.has_value(); });
+  context.warn_of_failed(static_cast<std::size_t>(failed), result.functions.size());
   outcome.text = table.text();
   return outcome;
 }

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace nvmigrate::cli {
 namespace {
@@ -37,6 +39,21 @@ void refuse_extras(std::vector<std::string> extras) {
   throw usage_error("unexpected argument '" + extras.front() + "'");
 }
 
+/// What a word gives to -o: `-o`, `-qojson`, `--output-format=json`. Empty: the next word is it.
+std::optional<std::string_view> output_format_in(std::string_view word) {
+  constexpr std::string_view name = "--output-format", short_flags = "vqh";
+  if (word == name) return "";
+  if (word.starts_with("--")) {
+    const bool ours = word.starts_with(name) && word[name.size()] == '=';
+    return ours ? std::optional(word.substr(name.size() + 1)) : std::nullopt;
+  }
+  const auto place = word.find_first_not_of(short_flags, 1);
+  if (!word.starts_with('-') || place == std::string_view::npos || word[place] != 'o') {
+    return std::nullopt;
+  }
+  return word.substr(place + 1);
+}
+
 std::string names_of(std::span<const Command> rows) {
   std::string names;
   for (const auto& row : rows)
@@ -44,10 +61,38 @@ std::string names_of(std::span<const Command> rows) {
   return names;
 }
 
+/// How many letters to change, add or leave out to make one of the other.
+std::size_t distance(std::string_view one, std::string_view other) {
+  std::vector<std::size_t> row(other.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 1; i <= one.size(); ++i) {
+    auto diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= other.size(); ++j) {
+      const auto changed = diagonal + (one[i - 1] == other[j - 1] ? 0U : 1U);
+      diagonal = std::exchange(row[j], std::min({changed, row[j] + 1, row[j - 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+/// `; did you mean list?`, or nothing.
+std::string guess(std::span<const Command> rows, std::string_view word) {
+  std::string names;
+  for (const auto& row : rows) {
+    const bool near = row.name.starts_with(word) || distance(row.name, word) <= word.size() / 3;
+    if (near && !row.name.starts_with("__")) {
+      names += (names.empty() ? "; did you mean " : " or ") + std::string{row.name};
+    }
+  }
+  return names + (names.empty() ? "" : "?");
+}
+
 const Command& descend(const Located& so_far, const std::string& word) {
   const auto among = so_far.command == nullptr ? commands() : so_far.command->subcommands;
   if (const auto* row = find_command(among, word)) return *row;
-  if (so_far.command == nullptr) throw usage_error("unknown command '" + word + "'");
+  if (so_far.command == nullptr) {
+    throw usage_error("unknown command '" + word + "'" + guess(among, word), "nvmigrate --help");
+  }
   throw usage_error(
       "unknown command '" + so_far.name + " " + word + "'; there are " + names_of(among),
       "nvmigrate " + so_far.name + " --help");
@@ -71,8 +116,7 @@ void CommandLine::declare_globals() {
                  "What to print: text for a reader, or one JSON document");
   options.count("-v,--verbose", globals_.verbosity,
                 "Say more; given twice, trace every admin command on standard error");
-  options.flag("-q,--quiet", globals_.quiet,
-               "Print no notes and no progress, only data and errors");
+  options.flag("-q,--quiet", globals_.quiet, "Print no notes and no progress");
   options.number("--timeout", timeout_,
                  "Seconds that a suspend, a reset or a node may take (default: 300 for a suspend)",
                  1, longest);
@@ -130,11 +174,11 @@ void CommandLine::refuse_missing_values(const std::vector<std::string>& words) c
 
 bool CommandLine::given(const Declared& declared) const { return declared.option->count() > 0; }
 
-void CommandLine::check(const Declared& declared) const {
-  if (declared.required && !given(declared)) throw usage_error(declared.name() + " is missing");
+void CommandLine::take(const Declared& declared) const {
   if (!declared.repeatable && declared.option->count() > 1) {
     throw usage_error(declared.name() + " was given more than once");
   }
+  declared.assign(declared.option->results());
 }
 
 Asked CommandLine::parse(const std::vector<std::string>& words) {
@@ -150,10 +194,11 @@ Asked CommandLine::parse(const std::vector<std::string>& words) {
   }
   if (asked_.help || asked_.version) return asked_;
   refuse_extras(app_->remaining());
-  for (const auto& declared : declared_)
-    check(declared);
   for (const auto& declared : declared_) {
-    if (given(declared)) declared.assign(declared.option->results());
+    if (given(declared)) take(declared);
+  }
+  for (const auto& declared : declared_) {
+    if (declared.required && !given(declared)) throw usage_error(declared.name() + " is missing");
   }
   globals_.output = output_ == "json" ? OutputFormat::json : OutputFormat::normal;
   if (timeout_) globals_.timeout = seconds(*timeout_);
@@ -191,9 +236,10 @@ Located locate(const std::vector<std::string>& words) {
 
 bool asks_json(const std::vector<std::string>& words) noexcept {
   for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
-    const bool next = (*word == "-o" || *word == "--output-format") && word + 1 != words.end();
+    const auto value = output_format_in(*word);
+    if (value == "json") return true;
+    const bool next = value == "" && word + 1 != words.end();
     if (next && *(word + 1) == "json") return true;
-    if (*word == "-ojson" || *word == "--output-format=json") return true;
   }
   return false;
 }

@@ -45,7 +45,7 @@ class CommandLine {
   [[nodiscard]] std::optional<bool> value_follows(std::string_view word) const;
   void refuse_missing_values(const std::vector<std::string>& words) const;
   [[nodiscard]] bool given(const Declared& declared) const;
-  void check(const Declared& declared) const;
+  void take(const Declared& declared) const;
 
   std::unique_ptr<CLI::App> app_;
   std::vector<Declared> declared_;

@@ -59,17 +59,14 @@ Place place_of(const CommandLine& line, const Words& before) {
   return place;
 }
 
-Words values_of(Context& context, const Place& place) {
+Words values_of(Context& context, const Place& place, const std::string& typed) {
   if (place.value == nullptr) return {};
   if (!place.value->words.empty()) return place.value->words;
-  return offered(context, place.value->offer, place.device);
+  return offered(context, place.value->offer, place.device, typed);
 }
 
 bool takes_several(const Place& place) {
-  if (place.value == nullptr) return false;
-  const auto offer = place.value->offer;
-  return offer == Offer::functions || offer == Offer::marked_functions ||
-         offer == Offer::bound_functions;
+  return place.value != nullptr && is_of_functions(place.value->offer);
 }
 
 /// Those that begin with `typed`, each after `kept`, which is typed already.
@@ -87,7 +84,8 @@ Words beginning(const Words& words, const std::string& typed, const std::string&
 Words values(Context& context, const Place& place, const std::string& typed) {
   const auto comma = takes_several(place) ? typed.rfind(',') : std::string::npos;
   const auto from = comma == std::string::npos ? 0 : comma + 1;
-  return beginning(values_of(context, place), typed.substr(from), typed.substr(0, from));
+  const auto last = typed.substr(from);
+  return beginning(values_of(context, place, last), last, typed.substr(0, from));
 }
 
 Words of_command(Context& context, const Located& located, const std::string& typed) {
@@ -102,8 +100,8 @@ Words of_command(Context& context, const Located& located, const std::string& ty
   const auto equals = typed.find('=');
   if (equals == std::string::npos) return beginning(option_names(line), typed);
   place.value = line.find(typed.substr(0, equals));
-  return beginning(values_of(context, place), typed.substr(equals + 1),
-                   typed.substr(0, equals + 1));
+  const auto value = typed.substr(equals + 1);
+  return beginning(values_of(context, place, value), value, typed.substr(0, equals + 1));
 }
 
 Words of_groups(const Located& located, const std::string& typed) {

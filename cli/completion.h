@@ -19,7 +19,12 @@ struct Place {
 /// words `:files` and `:folders` mean that the shell knows better. Reads only, never fails.
 std::vector<std::string> completions(Context& context, const std::vector<std::string>& words);
 
-/// Values that an offer stands for: devices, controller ids. \return `:files`, `:folders`, or words
-std::vector<std::string> offered(Context& context, Offer offer, const std::string& device);
+/// Whether an offer is of functions.
+bool is_of_functions(Offer offer) noexcept;
+/// Values that an offer stands for: devices, functions. \param typed functions are named as this
+/// begins: `v` wants vf2, anything else the controller id
+/// \return `:files`, `:folders`, or words
+std::vector<std::string> offered(Context& context, Offer offer, const std::string& device,
+                                 const std::string& typed);
 
 }  // namespace nvmigrate::cli

@@ -36,10 +36,11 @@ Json json_of(const Controlled& each) {
           {"error", failure_json(each.failure)}};
 }
 
-std::string line_of(const Controlled& each, const std::string& label, bool dry_run,
+std::string line_of(const Controlled& each, const ControlledFunction& function, bool dry_run,
                     const std::string& done) {
-  const auto who = "controlled function " + label + ": ";
+  const auto who = "controlled function " + label_of(function) + ": ";
   if (each.failure) return failure_text(each.failure) + '\n';
+  if (function.online == false) return who + "is offline; nothing to resume\n";
   if (!each.result.changed) return who + "is " + done + " already\n";
   return who + (dry_run ? "would be " : "is now ") + done + '\n';
 }
@@ -48,7 +49,7 @@ std::string line_of(const Controlled& each, const std::string& label, bool dry_r
 
 Outcome control_each(Context& context, const std::string& device, const std::string& words,
                      bool dry_run, const std::string& done, const ControlOne& one) {
-  MigrationAccess access(context, context.open_to_change(device));
+  MigrationAccess access(context, dry_run ? context.open(device) : context.open_to_change(device));
   const auto all = control_all(access, words, one);
   std::vector<std::exception_ptr> failures;
   Json functions = Json::array();
@@ -57,10 +58,11 @@ Outcome control_each(Context& context, const std::string& device, const std::str
   for (const auto& each : all) {
     failures.push_back(each.failure);
     functions.push_back(json_of(each));
-    changed = changed || (each.result.changed && !dry_run);
-    outcome.text += line_of(each, label_of(access.side().function(each.cntlid)), dry_run, done);
+    changed = changed || each.result.changed;
+    outcome.text += line_of(each, access.side().function(each.cntlid), dry_run, done);
   }
   outcome.status = status_of(failures);
+  tell_failures(context, failures);
   outcome.document = {{"device", device},
                       {"dry_run", dry_run},
                       {"changed", changed},

@@ -6,7 +6,7 @@ namespace nvmigrate::cli {
 namespace {
 
 Outcome deprovision_device(Context& context, const ChangeOptions& options) {
-  const bool moved = options.allows("moved", {"moved"});
+  const bool moved = options.allows("moved");
   auto subject = options.open(context);
   const auto result = options.dry_run
                           ? plan_deprovision(subject.topology(), subject.device->pci(), moved)
@@ -19,8 +19,7 @@ Outcome deprovision_device(Context& context, const ChangeOptions& options) {
 Runner declare_deprovision(Options& options) {
   const auto wish = std::make_shared<ChangeOptions>();
   wish->declare_device(options);
-  wish->declare_allow(options,
-                      "Destroy even functions that are 'moved': whose state runs elsewhere");
+  wish->declare_allow(options, "deprovision", "Destroy even functions whose state runs elsewhere");
   return [wish](Context& context) { return deprovision_device(context, *wish); };
 }
 

@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/migration.h"
@@ -62,7 +65,8 @@ std::vector<ExportOutcome> export_to_output(const Context& context, MigrationSid
 }
 
 Json function_json(const ExportOutcome& outcome, const std::string& file) {
-  Json one{{"controller_id", outcome.cntlid}, {"file", file}};
+  Json one{
+      {"controller_id", outcome.cntlid}, {"file", file}, {"changed", outcome.result.has_value()}};
   if (outcome.result) {
     const auto& result = *outcome.result;
     one["formats"] = json_of(result.formats);
@@ -83,14 +87,17 @@ std::string function_text(const ExportOutcome& outcome, const std::string& label
   const auto who = "controlled function " + label + ": ";
   if (outcome.failure) return failure_text(outcome.failure) + '\n';
   const auto& result = *outcome.result;
-  const std::string after = result.suspended ? "stays suspended" : "runs";
-  if (dry_run) return who + "would be read into " + file + ", and then " + after + '\n';
-  return who + text_of(result.figures) + "\n  in " + file + ", SHA-256 of the state " +
-         (result.sha256 ? nvmigrate::to_string(*result.sha256) : "") + "; the function " + after +
-         '\n' + text_of(result.findings);
+  const auto where = file == "-" ? "standard output" : file;
+  if (dry_run) {
+    return who + "would be read into " + where + ", and would then " +
+           (result.suspended ? "stay suspended\n" : "run\n");
+  }
+  return who + text_of(result.figures) + "\n  in " + where + ", SHA-256 of the state " +
+         (result.sha256 ? nvmigrate::to_string(*result.sha256) : "") + "; the function " +
+         (result.suspended ? "stays suspended\n" : "runs\n") + text_of(result.findings);
 }
 
-Outcome report(const Given& given, const MigrationSide& side, const Jobs& jobs,
+Outcome report(Context& context, const Given& given, const MigrationSide& side, const Jobs& jobs,
                const std::vector<ExportOutcome>& outcomes) {
   std::vector<std::exception_ptr> failures;
   Json functions = Json::array();
@@ -102,12 +109,23 @@ Outcome report(const Given& given, const MigrationSide& side, const Jobs& jobs,
                                   jobs[i].second, given.dry_run);
   }
   outcome.status = status_of(failures);
+  tell_failures(context, failures);
   outcome.on_stderr = given.file == "-" && !given.dry_run;
-  outcome.document = {{"device", given.device},
-                      {"dry_run", given.dry_run},
-                      {"changed", !given.dry_run},
-                      {"functions", std::move(functions)}};
+  outcome.document = {
+      {"device", given.device},
+      {"dry_run", given.dry_run},
+      {"changed", std::find(failures.begin(), failures.end(), nullptr) != failures.end()},
+      {"functions", std::move(functions)}};
   return outcome;
+}
+
+void check_folder(const Context& context, const std::string& folder) {
+  struct stat about {};
+  if (context.io().stat(folder, about) != 0) {
+    if (errno != ENOENT) throw OsError(errno, "look at", folder);
+    throw not_found("there is no folder " + folder, "mkdir " + folder);
+  }
+  if (!S_ISDIR(about.st_mode)) throw not_found(folder + " is no folder", "name one, or use -f");
 }
 
 void check(const Context& context, const Given& given) {
@@ -118,11 +136,13 @@ void check(const Context& context, const Given& given) {
     throw refused("standard output is a terminal, and a state is no text",
                   "redirect it into a file or a pipe");
   }
+  if (given.folder) check_folder(context, *given.folder);
 }
 
 Outcome run(Context& context, const Given& given) {
   check(context, given);
-  MigrationAccess access(context, context.open_to_change(given.device));
+  MigrationAccess access(
+      context, given.dry_run ? context.open(given.device) : context.open_to_change(given.device));
   const auto jobs = jobs_of(given, access.topology());
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, access.side().query.formats, display);
@@ -130,7 +150,7 @@ Outcome run(Context& context, const Given& given) {
       given.file == "-" ? export_to_output(context, access.side(), jobs.front().first, options)
                         : export_many(context.io(), access.side(), jobs,
                                       static_cast<unsigned>(given.parallel.value_or(4)), options);
-  return report(given, access.side(), jobs, outcomes);
+  return report(context, given, access.side(), jobs, outcomes);
 }
 
 }  // namespace
@@ -141,8 +161,10 @@ Runner declare_export(Options& options) {
   options.positional("IDS", given->ids, "The controlled functions", Offer::marked_functions);
   options.text("-f,--file", given->file, "Where the state goes; - is standard output", "FILE",
                Offer::state_file);
+  options.alternative();
   options.text("--dir", given->folder, "One file each, controller-ID.nvmstate, in this folder",
                "FOLDER", Offer::folder);
+  options.alternative();
   options.choice("--then", given->then, {"keep", "resume"},
                  "What becomes of the functions: they stay suspended, or run as soon as all was "
                  "read");
@@ -152,7 +174,7 @@ Runner declare_export(Options& options) {
   options.flag("--notice", given->notice, "Give notice to the functions before the Suspend");
   options.number("--parallel", given->parallel,
                  "How many are read at once with --dir, 4 by default", 1, 64);
-  declare_allow(options, given->allowed);
+  declare_allow(options, given->allowed, "export");
   declare_progress(options, given->progress);
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) { return run(context, *given); };

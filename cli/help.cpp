@@ -98,16 +98,19 @@ bool own_option(const Declared& declared) { return !declared.global && !declared
 }  // namespace
 
 std::string usage_of(const std::string& name, const std::vector<Declared>& declared) {
-  std::string text = "nvmigrate " + name + " [OPTIONS]";
-  for (const auto& one : declared) {
-    if (one.required && !one.positional) text += ' ' + one.name() + ' ' + one.placeholder;
-  }
+  std::string text = "nvmigrate " + name;
+  std::string alternatives;
   for (const auto& one : declared) {
     if (!one.positional) continue;
     const auto word = one.name() + (one.repeatable ? "..." : "");
     text += ' ' + (one.required ? word : '[' + word + ']');
   }
-  return text;
+  for (const auto& one : declared) {
+    const auto word = one.names.front() + ' ' + one.placeholder;
+    if (one.required && !one.positional) text += ' ' + word;
+    if (one.alternative) alternatives += (alternatives.empty() ? " (" : " | ") + word;
+  }
+  return text + alternatives + (alternatives.empty() ? " [OPTIONS]" : ") [OPTIONS]");
 }
 
 std::string help_of_all() {

@@ -17,6 +17,8 @@ struct Given {
   FormatOptions formats;
   std::vector<std::string> allowed;
   bool raw = false, resume = false, check_only = false, dry_run = false;
+
+  [[nodiscard]] bool only_checks() const noexcept { return check_only || dry_run; }
 };
 
 std::string spool_folder(const Context& context) {
@@ -61,7 +63,7 @@ Json head_of(const Given& given, std::uint16_t cntlid) {
   return {{"device", given.device},
           {"controller_id", cntlid},
           {"file", given.file},
-          {"dry_run", given.dry_run || given.check_only}};
+          {"dry_run", given.only_checks()}};
 }
 
 ExitStatus status_of(const ImportCheck& check) {
@@ -74,7 +76,7 @@ Outcome report(const Given& given, const StoredState& state, std::uint16_t cntli
                const std::string& label, const ImportCheck& check) {
   Outcome outcome{.document = head_of(given, cntlid)};
   auto& document = outcome.document;
-  document["changed"] = false;
+  document["changed"] = check.acceptable();
   document["acceptable"] = check.acceptable();
   document["formats"] = json_of(check.formats);
   document["suspended_before"] = check.suspended_before;
@@ -83,7 +85,7 @@ Outcome report(const Given& given, const StoredState& state, std::uint16_t cntli
   add(document, MigrationFigures{.bytes = state.end().size});
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(check.findings);
-  outcome.text = given.file + (check.acceptable() ? " fits" : " does not fit") +
+  outcome.text = called(given.file) + (check.acceptable() ? " fits" : " does not fit") +
                  " controlled function " + label + " of " + given.device + '\n' +
                  text_of(check.findings);
   outcome.status = status_of(check);
@@ -104,7 +106,7 @@ Outcome report(const Given& given, const StoredState& state, const std::string& 
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(result.findings);
   outcome.text = "controlled function " + label + ": " + text_of(result.figures) + "\n  from " +
-                 given.file + "; the function " +
+                 called(given.file) + "; the function " +
                  (result.suspended ? "stays suspended: nvmigrate resume " + given.device + " " +
                                          std::to_string(result.cntlid) + " lets it run"
                                    : std::string("runs")) +
@@ -113,22 +115,23 @@ Outcome report(const Given& given, const StoredState& state, const std::string& 
 }
 
 Outcome run(Context& context, const Given& given) {
+  refuse_terminal(context, given.file);
   if (given.file == "-") look_first(context, given);
   ProgressDisplay display(context, given.progress);
   const auto state = read_state(context, given, display);
-  MigrationAccess access(context, given.check_only ? context.open(given.device)
-                                                   : context.open_to_change(given.device));
+  MigrationAccess access(context, given.only_checks() ? context.open(given.device)
+                                                      : context.open_to_change(given.device));
   auto& side = access.side();
   const auto& function = select_one(access.topology(), given.id);
   const auto options = options_of(given, state, side.query.formats, display);
-  if (!given.check_only && !given.dry_run) {
+  if (!given.only_checks()) {
     return report(given, state, label_of(function),
                   import_state(state, side, function.cntlid, options));
   }
   const auto check = check_import(state, side, function.cntlid, options);
   if (!given.check_only) {
     refuse_if_any_stands(check.findings,
-                         "import " + given.file + " into " + side.name_of(function.cntlid));
+                         "import " + called(given.file) + " into " + side.name_of(function.cntlid));
   }
   return report(given, state, function.cntlid, label_of(function), check);
 }
@@ -147,7 +150,7 @@ Runner declare_import(Options& options) {
                "Only say whether the state is sound and fits; change nothing");
   options.flag("--raw", given->raw, "The file is a plain controller state, no state file");
   given->formats.declare(options);
-  declare_allow(options, given->allowed);
+  declare_allow(options, given->allowed, "import");
   declare_progress(options, given->progress);
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) { return run(context, *given); };

@@ -26,7 +26,7 @@ std::string tag_of(const Declared& declared) {
   std::string tag;
   for (const auto& name : declared.names)
     tag += (tag.empty() ? "" : ", ") + bold(name);
-  if (!declared.words.empty()) {
+  if (!declared.words.empty() && !declared.repeatable) {
     std::string words;
     for (const auto& word : declared.words)
       words += (words.empty() ? "" : "|") + bold(word);
@@ -35,11 +35,21 @@ std::string tag_of(const Declared& declared) {
   return declared.placeholder.empty() ? tag : tag + ' ' + italic(declared.placeholder);
 }
 
+/// The words of an option that takes several stand behind its help.
+std::string about(const Declared& declared) {
+  std::string words;
+  if (declared.repeatable) {
+    for (const auto& word : declared.words)
+      words += (words.empty() ? " (" : ", ") + bold(word);
+  }
+  return escaped(declared.help) + words + (words.empty() ? "." : ").");
+}
+
 std::string entries(const CommandLine& line, bool global) {
   std::string text;
   for (const auto& declared : line.declared()) {
     if (declared.global != global) continue;
-    text += ".TP\n" + tag_of(declared) + '\n' + escaped(declared.help) + ".\n";
+    text += ".TP\n" + tag_of(declared) + '\n' + about(declared) + '\n';
   }
   return text;
 }

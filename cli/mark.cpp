@@ -24,7 +24,7 @@ Outcome mark_functions(Context& context, const ChangeOptions& options) {
 Runner declare_mark(Options& options) {
   const auto wish = std::make_shared<ChangeOptions>();
   wish->declare_device(options);
-  wish->declare_functions(options);
+  wish->declare_functions(options, Offer::unmarked_functions);
   return [wish](Context& context) { return mark_functions(context, *wish); };
 }
 

@@ -20,6 +20,12 @@ Json json_of(const MarkFinding& finding) {
           {"message", finding.message}};
 }
 
+std::string line_of(const MarkedFunction& function, bool dry_run) {
+  const auto who = "controlled function " + label_of(function.cntlid, function.vfn) + ": ";
+  if (!function.changed) return who + (function.marked ? "was marked\n" : "was not marked\n");
+  return who + (dry_run ? "would be " : "") + (function.marked ? "marked\n" : "unmarked\n");
+}
+
 }  // namespace
 
 Outcome outcome_of(Context& context, const ChangeOptions& options, const MarkResult& result) {
@@ -28,9 +34,7 @@ Outcome outcome_of(Context& context, const ChangeOptions& options, const MarkRes
   outcome.document["findings"] = Json::array();
   for (const auto& function : result.functions) {
     outcome.document["functions"].push_back(json_of(function));
-    outcome.text += prefix(options) + "controller " + std::to_string(function.cntlid) +
-                    (function.marked ? ": marked" : ": not marked") +
-                    (function.changed ? "\n" : ", as before\n");
+    outcome.text += line_of(function, options.dry_run);
   }
   for (const auto& finding : result.findings) {
     outcome.document["findings"].push_back(json_of(finding));

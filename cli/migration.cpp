@@ -8,6 +8,7 @@
 #include "cli/describe.h"
 #include "cli/render.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/migrate/overrides.h"
 #include "plugins/registry.h"
 
 namespace nvmigrate::cli {
@@ -44,6 +45,11 @@ Answer of_failure(const std::exception_ptr& failure, const Answer& none,
   } catch (const std::exception& error) {
     return answer(Error(ExitStatus::internal, error.what()));
   }
+}
+
+ExitStatus status_of(const std::exception_ptr& failure) {
+  return of_failure<ExitStatus>(failure, ExitStatus::ok,
+                                [](const Error& error) { return error.status(); });
 }
 
 }  // namespace
@@ -83,8 +89,9 @@ std::optional<FormatChoice> FormatOptions::choice(const StateFormats& formats) c
   return choice;
 }
 
-void declare_allow(Options& options, std::vector<std::string>& names) {
-  options.texts("--allow", names, "Override the one blocker of this name; may be repeated", "NAME");
+void declare_allow(Options& options, std::vector<std::string>& names, std::string_view command) {
+  options.choices("--allow", names, overrides_of(command),
+                  "Override the one blocker of this name; may be repeated", "NAME");
 }
 
 void declare_dry_run(Options& options, bool& dry_run) {
@@ -150,11 +157,22 @@ ExitStatus status_of(const std::vector<std::exception_ptr>& failures) {
   if (failed == 0) return ExitStatus::ok;
   if (failures.size() == 1) std::rethrow_exception(failures.front());
   const bool stopped = std::any_of(failures.begin(), failures.end(), [](const auto& one) {
-    return of_failure<ExitStatus>(one, ExitStatus::ok, [](const Error& error) {
-             return error.status();
-           }) == ExitStatus::interrupted;
+    return status_of(one) == ExitStatus::interrupted;
   });
   return stopped ? ExitStatus::interrupted : ExitStatus::partial;
+}
+
+void tell_failures(Context& context, const std::vector<std::exception_ptr>& failures) {
+  std::size_t failed = 0;
+  for (const auto& failure : failures) {
+    if (!failure) continue;
+    ++failed;
+    if (status_of(failure) != ExitStatus::interrupted) {
+      context.warn(of_failure<std::string>(
+          failure, {}, [](const Error& error) { return std::string{error.what()}; }));
+    }
+  }
+  context.warn_of_failed(failed, failures.size());
 }
 
 }  // namespace nvmigrate::cli

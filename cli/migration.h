@@ -50,7 +50,8 @@ struct FormatOptions {
   [[nodiscard]] std::optional<FormatChoice> choice(const StateFormats& formats) const;
 };
 
-void declare_allow(Options& options, std::vector<std::string>& names);
+/// `--allow NAME`, with the names that can occur in this command.
+void declare_allow(Options& options, std::vector<std::string>& names, std::string_view command);
 void declare_dry_run(Options& options, bool& dry_run);
 
 /// Adds `bytes`, `commands`, `rate_bytes_per_second`, `blackout_us` and `blackout_ended`.
@@ -67,5 +68,7 @@ std::string failure_text(const std::exception_ptr& failure);
 /// ok, or what a command ends with when some of these failed (null: did not): the failure's own
 /// status when one function was asked for, which is rethrown; interrupted; else partial.
 ExitStatus status_of(const std::vector<std::exception_ptr>& failures);
+/// Says on standard error which of several functions failed, and how many.
+void tell_failures(Context& context, const std::vector<std::exception_ptr>& failures);
 
 }  // namespace nvmigrate::cli

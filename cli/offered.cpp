@@ -26,24 +26,54 @@ bool is_there(Context& context, const std::string& device) {
 }
 
 bool fits(const ControlledFunction& function, Offer offer) {
-  if (offer == Offer::marked_functions) return function.marked;
-  if (offer == Offer::bound_functions) return function.binding.has_value();
-  return true;
+  const bool suspended = function.has(IntentKind::suspended);
+  switch (offer) {
+    case Offer::running_functions:
+      return function.online.value_or(true) && !suspended;
+    case Offer::suspended_functions:
+      return suspended;
+    case Offer::marked_functions:
+      return function.marked;
+    case Offer::unmarked_functions:
+      return !function.marked;
+    case Offer::bound_functions:
+      return function.binding.has_value();
+    case Offer::unbound_functions:
+      return function.pci && !function.binding;
+    default:
+      return true;
+  }
 }
 
-std::vector<std::string> functions(Context& context, Offer offer, const std::string& device) {
+std::vector<std::string> functions(Context& context, Offer offer, const std::string& device,
+                                   bool as_vfs) {
   if (device.empty() || !is_there(context, device)) return {};
-  std::vector<std::string> ids;
+  std::vector<std::string> names;
   auto subject = context.open(device);
   for (const auto& function : subject.topology().functions) {
-    if (fits(function, offer)) ids.push_back(std::to_string(function.cntlid));
+    if (!fits(function, offer)) continue;
+    if (!as_vfs) names.push_back(std::to_string(function.cntlid));
+    if (as_vfs && function.vfn != 0) names.push_back("vf" + std::to_string(function.vfn));
   }
-  return ids;
+  return names;
 }
 
 }  // namespace
 
-std::vector<std::string> offered(Context& context, Offer offer, const std::string& device) {
+bool is_of_functions(Offer offer) noexcept {
+  switch (offer) {
+    case Offer::nothing:
+    case Offer::device:
+    case Offer::state_file:
+    case Offer::folder:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::vector<std::string> offered(Context& context, Offer offer, const std::string& device,
+                                 const std::string& typed) {
   switch (offer) {
     case Offer::nothing:
       return {};
@@ -53,12 +83,9 @@ std::vector<std::string> offered(Context& context, Offer offer, const std::strin
       return {":files"};
     case Offer::folder:
       return {":folders"};
-    case Offer::functions:
-    case Offer::marked_functions:
-    case Offer::bound_functions:
-      return functions(context, offer, device);
+    default:
+      return functions(context, offer, device, typed.starts_with('v'));
   }
-  return {};
 }
 
 }  // namespace nvmigrate::cli

@@ -39,6 +39,13 @@ std::uint64_t number_of(const std::string& name, const std::string& text, std::u
   return *value;
 }
 
+/// An empty path would mean the root of the file system once a name is put behind it.
+const std::string& text_of(const std::string& name, const std::string& text, Offer offer) {
+  const bool names = offer == Offer::device || offer == Offer::state_file || offer == Offer::folder;
+  if (names && text.empty()) throw usage_error(name + ": the name is empty");
+  return text;
+}
+
 std::uint64_t size_of(const std::string& name, const std::string& text) {
   const auto value = parse_size(text);
   if (!value) throw usage_error(name + ": '" + text + "' is no size (a number and K, M, G or T)");
@@ -90,15 +97,17 @@ void Options::count(const std::string& names, int& value, const std::string& hel
 
 void Options::text(const std::string& names, std::string& value, const std::string& help,
                    const std::string& placeholder, Offer offer) {
-  declare(names, help, placeholder, offer).assign = [&value](const auto& given) {
-    value = given.front();
+  auto& declared = declare(names, help, placeholder, offer);
+  declared.assign = [&value, offer, name = declared.name()](const auto& given) {
+    value = text_of(name, given.front(), offer);
   };
 }
 
 void Options::text(const std::string& names, std::optional<std::string>& value,
                    const std::string& help, const std::string& placeholder, Offer offer) {
-  declare(names, help, placeholder, offer).assign = [&value](const auto& given) {
-    value = given.front();
+  auto& declared = declare(names, help, placeholder, offer);
+  declared.assign = [&value, offer, name = declared.name()](const auto& given) {
+    value = text_of(name, given.front(), offer);
   };
 }
 
@@ -106,7 +115,11 @@ void Options::texts(const std::string& names, std::vector<std::string>& values,
                     const std::string& help, const std::string& placeholder, Offer offer) {
   auto& declared = declare(names, help, placeholder, offer);
   declared.repeatable = true;
-  declared.assign = [&values](const auto& given) { values = given; };
+  declared.assign = [&values, offer, name = declared.name()](const auto& given) {
+    for (const auto& one : given)
+      text_of(name, one, offer);
+    values = given;
+  };
 }
 
 void Options::number(const std::string& names, std::optional<std::uint64_t>& value,
@@ -131,6 +144,19 @@ void Options::choice(const std::string& names, std::string& value,
   declared.words = words;
   declared.assign = [&value, words, name = declared.name()](const auto& given) {
     value = word_of(name, given.front(), words);
+  };
+}
+
+void Options::choices(const std::string& names, std::vector<std::string>& values,
+                      const std::vector<std::string>& words, const std::string& help,
+                      const std::string& placeholder) {
+  auto& declared = declare(names, help, placeholder, Offer::nothing);
+  declared.words = words;
+  declared.repeatable = true;
+  declared.assign = [&values, words, name = declared.name()](const auto& given) {
+    for (const auto& one : given)
+      word_of(name, one, words);
+    values = given;
   };
 }
 

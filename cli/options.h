@@ -19,8 +19,12 @@ enum class Offer {
   nothing,
   device,
   functions,
+  running_functions,    ///< online and not suspended
+  suspended_functions,  ///< as the journal has it
   marked_functions,
+  unmarked_functions,
   bound_functions,
+  unbound_functions,  ///< on the PCI bus
   state_file,
   folder
 };
@@ -36,7 +40,8 @@ struct Declared {
   bool positional = false;
   bool repeatable = false;
   bool required = false;
-  bool global = false;  ///< every command has it
+  bool alternative = false;  ///< one of those so marked is wanted, for usage
+  bool global = false;       ///< every command has it
   /// Stores the values that were given. \throws usage_error
   std::function<void(const std::vector<std::string>&)> assign;
 
@@ -70,6 +75,10 @@ class Options {
   /// One of a few words; `value` holds the default.
   void choice(const std::string& names, std::string& value, const std::vector<std::string>& words,
               const std::string& help);
+  /// Some of a few words, each given by itself.
+  void choices(const std::string& names, std::vector<std::string>& values,
+               const std::vector<std::string>& words, const std::string& help,
+               const std::string& placeholder);
   /// A required positional; its name in capitals: DEVICE, ID, FILE.
   void positional(const std::string& name, std::string& value, const std::string& help,
                   Offer offer = Offer::nothing);
@@ -80,6 +89,8 @@ class Options {
 
   /// The last option declared must be given.
   void required() { declared_->back().required = true; }
+  /// The last option declared is one of several of which the command wants one.
+  void alternative() { declared_->back().alternative = true; }
 
  private:
   Declared& declare(const std::string& names, const std::string& help,

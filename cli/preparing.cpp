@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "nvmigrate/migrate/overrides.h"
+
 namespace nvmigrate::cli {
 
 void ChangeOptions::declare_device(Options& options, Offer offer) {
@@ -15,20 +17,13 @@ void ChangeOptions::declare_functions(Options& options, Offer offer) {
                      offer);
 }
 
-void ChangeOptions::declare_allow(Options& options, const std::string& help) {
-  options.texts("--allow", allowed, help, "NAME");
+void ChangeOptions::declare_allow(Options& options, std::string_view command,
+                                  const std::string& help) {
+  options.choices("--allow", allowed, overrides_of(command), help, "NAME");
 }
 
-bool ChangeOptions::allows(std::string_view name,
-                           std::initializer_list<std::string_view> known) const {
-  bool found = false;
-  for (const auto& given : allowed) {
-    if (std::find(known.begin(), known.end(), given) == known.end()) {
-      throw usage_error("--allow: there is no '" + given + "' to allow here");
-    }
-    found = found || given == name;
-  }
-  return found;
+bool ChangeOptions::allows(std::string_view name) const {
+  return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
 }
 
 Subject ChangeOptions::open(Context& context) const {
@@ -42,8 +37,6 @@ HostAccess access_of(Subject& subject) {
 Json document_of(const ChangeOptions& options, bool changed) {
   return {{"device", options.device}, {"dry_run", options.dry_run}, {"changed", changed}};
 }
-
-std::string prefix(const ChangeOptions& options) { return options.dry_run ? "(dry run) " : ""; }
 
 ProvisionLimits limits_of(const Globals& globals) {
   ProvisionLimits limits;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +24,9 @@ struct ChangeOptions {
   void declare_device(Options& options, Offer offer = Offer::device);
   /// IDS.
   void declare_functions(Options& options, Offer offer = Offer::functions);
-  /// --allow NAME
-  void declare_allow(Options& options, const std::string& help);
-  /// \throws usage_error when a name other than `known` was given to --allow
-  [[nodiscard]] bool allows(std::string_view name,
-                            std::initializer_list<std::string_view> known) const;
+  /// --allow NAME, with the names that can occur in this command.
+  void declare_allow(Options& options, std::string_view command, const std::string& help);
+  [[nodiscard]] bool allows(std::string_view name) const;
   /// Opened to be changed, or only to be read in a dry run.
   [[nodiscard]] Subject open(Context& context) const;
 };
@@ -38,8 +35,6 @@ HostAccess access_of(Subject& subject);
 
 /// The beginning of the document of a changing command.
 Json document_of(const ChangeOptions& options, bool changed);
-/// `(dry run) ` or nothing.
-std::string prefix(const ChangeOptions& options);
 
 ProvisionLimits limits_of(const Globals& globals);
 

@@ -22,7 +22,7 @@ ProvisionWish wish_of(const ProvisionOptions& options) {
           .queues = small(options.queues),
           .interrupts = small(options.interrupts),
           .recreate = options.recreate,
-          .allow_moved = options.allows("moved", {"moved"})};
+          .allow_moved = options.allows("moved")};
 }
 
 void tell(Context& context, const ProvisionOptions& options, const ProvisionResult& result) {
@@ -58,9 +58,8 @@ Runner declare_provision(Options& options) {
                  most);
   options.flag("--recreate", wish->recreate,
                "Destroy functions that are there when the wish cannot be had otherwise");
-  wish->declare_allow(options,
-                      "With --recreate, destroy even functions that are 'moved': whose state runs "
-                      "elsewhere");
+  wish->declare_allow(options, "provision",
+                      "With --recreate, destroy even functions whose state runs elsewhere");
   return [wish](Context& context) { return provision_device(context, *wish); };
 }
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <span>
+
 #include "cli/describe.h"
 #include "cli/preparing.h"
 
@@ -21,24 +24,71 @@ Json json_of(const ProvisionedFunction& function) {
           {"interrupts", function.interrupts}};
 }
 
-/// The steps in words: many functions make one line.
+using Steps = std::span<const ProvisionStep>;
+
+/// `1-4, 7` of the steps' functions, by controller id or, where the device has none, by VF number.
+std::string numbers_of(Steps steps) {
+  std::string text;
+  for (std::size_t i = 0; i < steps.size();) {
+    const auto number = [&](std::size_t at) -> std::size_t {
+      return steps[at].cntlid.value_or(steps[at].vfn);
+    };
+    const auto start = i;
+    const auto first = number(start);
+    while (i < steps.size() && number(i) == first + (i - start))
+      ++i;
+    text += (text.empty() ? "" : ", ") + std::to_string(first);
+    if (i - start > 1) text += '-' + std::to_string(number(i - 1));
+  }
+  return text;
+}
+
+std::string who(Steps steps) {
+  const auto& first = steps.front();
+  if (!first.cntlid) return "VFs " + numbers_of(steps);
+  if (steps.size() > 1) return "controlled functions " + numbers_of(steps);
+  return "controlled function " + label_of(*first.cntlid, first.vfn);
+}
+
+/// What steps that are alike come to.
+std::string words_of(Steps steps) {
+  using enum ProvisionAction;
+  const auto value = steps.front().value;
+  const auto each = steps.size() > 1 ? " each" : "";
+  switch (steps.front().action) {
+    case unbind:
+      return "take " + who(steps) + " from the driver";
+    case set_autoprobe:
+      return value == 0 ? "keep host drivers off new VFs" : "let host drivers have new VFs";
+    case set_vfs:
+      return value == 0 ? "disable all VFs" : "enable " + plural(value, "VF");
+    case forget:
+      return "forget marks and bindings of " + who(steps);
+    case offline:
+      return "take " + who(steps) + " offline";
+    case assign_queues:
+      return "give " + who(steps) + ' ' + plural(value, "queue") + each;
+    case assign_interrupts:
+      return "give " + who(steps) + ' ' + plural(value, "interrupt") + each;
+    case reset:
+      return "reset " + who(steps);
+    case online:
+      return "bring " + who(steps) + " online";
+  }
+  return {};
+}
+
+/// The steps in words: neighbours that are alike make one line.
 std::string steps_text(const ProvisionResult& result) {
   std::string text;
-  for (std::size_t i = 0; i < result.steps.size();) {
-    const auto& step = result.steps[i];
-    std::size_t alike = 0;
-    while (i < result.steps.size() && result.steps[i].action == step.action &&
-           result.steps[i].value == step.value) {
-      ++i;
-      ++alike;
-    }
-    text += "  " + std::string{to_string(step.action)};
-    if (step.cntlid) text += " controller " + std::to_string(*step.cntlid);
-    if (alike > 1) text += " and " + std::to_string(alike - 1) + " more";
-    using enum ProvisionAction;
-    const bool counts = step.action == set_autoprobe || step.action == set_vfs ||
-                        step.action == assign_queues || step.action == assign_interrupts;
-    text += counts ? ": " + std::to_string(step.value) + "\n" : "\n";
+  for (Steps rest = result.steps; !rest.empty();) {
+    const auto& first = rest.front();
+    const auto other = std::find_if(rest.begin(), rest.end(), [&](const ProvisionStep& step) {
+      return step.action != first.action || step.value != first.value;
+    });
+    const auto alike = static_cast<std::size_t>(other - rest.begin());
+    text += "  " + words_of(rest.first(alike)) + '\n';
+    rest = rest.subspan(alike);
   }
   return text;
 }
@@ -57,7 +107,7 @@ std::string functions_text(const ProvisionResult& result) {
 }
 
 std::string headline(const ChangeOptions& options, const ProvisionResult& result) {
-  const auto vfs = std::to_string(result.vfs) + (result.vfs == 1 ? " VF" : " VFs");
+  const auto vfs = plural(result.vfs, "VF");
   if (!result.changed()) return options.device + " has " + vfs + " as wished; nothing to do\n";
   if (options.dry_run) return "(dry run) " + options.device + " would have " + vfs + "\n";
   return options.device + " has " + vfs + "\n";

@@ -16,8 +16,8 @@ struct ResumeOptions {
 Runner declare_resume(Options& options) {
   const auto given = std::make_shared<ResumeOptions>();
   options.positional("DEVICE", given->device, "The controlling function", Offer::device);
-  options.positional("IDS", given->ids, "The controlled functions", Offer::functions);
-  declare_allow(options, given->allowed);
+  options.positional("IDS", given->ids, "The controlled functions", Offer::suspended_functions);
+  declare_allow(options, given->allowed, "resume");
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) {
     return control_each(context, given->device, given->ids, given->dry_run, "running",

@@ -15,7 +15,7 @@ struct SuspendOptions {
 Runner declare_suspend(Options& options) {
   const auto given = std::make_shared<SuspendOptions>();
   options.positional("DEVICE", given->device, "The controlling function", Offer::device);
-  options.positional("IDS", given->ids, "The controlled functions", Offer::functions);
+  options.positional("IDS", given->ids, "The controlled functions", Offer::running_functions);
   options.flag("--notice", given->notice, "Give notice to the functions first");
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) {

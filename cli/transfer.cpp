@@ -24,18 +24,21 @@ class Pair {
     const auto nqn_of = [&](const std::string& device) {
       return context.open(device).subsystem_nqn;
     };
+    const auto open = [&](const std::string& device) {
+      return given.dry_run ? context.open(device) : context.open_to_change(device);
+    };
     const auto source = nqn_of(given.source);
     const auto destination = nqn_of(given.destination);
     // Always in the same order, so that two transfers cannot wait for each other.
     if (source == destination) {
-      source_.emplace(context, context.open_to_change(given.source));
+      source_.emplace(context, open(given.source));
       destination_.emplace(context, context.open(given.destination), &source_->journal());
     } else if (source < destination) {
-      source_.emplace(context, context.open_to_change(given.source));
-      destination_.emplace(context, context.open_to_change(given.destination));
+      source_.emplace(context, open(given.source));
+      destination_.emplace(context, open(given.destination));
     } else {
-      destination_.emplace(context, context.open_to_change(given.destination));
-      source_.emplace(context, context.open_to_change(given.source));
+      destination_.emplace(context, open(given.destination));
+      source_.emplace(context, open(given.source));
     }
   }
 
@@ -66,7 +69,7 @@ Outcome report(const Given& given, const ControlledFunction& from, const Control
   Outcome outcome;
   auto& document = outcome.document;
   document = {{"dry_run", given.dry_run},
-              {"changed", !given.dry_run},
+              {"changed", true},
               {"source", end_of(given.source, from, true)},
               {"destination", end_of(given.destination, to, !result.resumed)},
               {"formats", json_of(result.formats)},
@@ -124,7 +127,7 @@ Runner declare_transfer(Options& options) {
                "Leave the destination suspended, too; nvmigrate resume lets it run");
   given->formats.declare(options);
   options.flag("--notice", given->notice, "Give notice to the source before its Suspend");
-  declare_allow(options, given->allowed);
+  declare_allow(options, given->allowed, "transfer");
   declare_progress(options, given->progress);
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) { return run(context, *given); };

@@ -7,7 +7,7 @@ namespace {
 
 UnbindWish wish_of(const ChangeOptions& options, const Globals& globals) {
   UnbindWish wish;
-  wish.allow_moved = options.allows("moved", {"moved"});
+  wish.allow_moved = options.allows("moved");
   wish.timeout = globals.timeout.value_or(wish.timeout);
   return wish;
 }
@@ -29,8 +29,7 @@ Runner declare_unbind(Options& options) {
   const auto wish = std::make_shared<ChangeOptions>();
   wish->declare_device(options);
   wish->declare_functions(options, Offer::bound_functions);
-  wish->declare_allow(options,
-                      "Give back even a function that is 'moved': whose state runs elsewhere");
+  wish->declare_allow(options, "unbind", "Give back even a function whose state runs elsewhere");
   return [wish](Context& context) { return unbind_functions(context, *wish); };
 }
 

@@ -154,7 +154,7 @@ const std::vector<Refusal> refusals{
      provisioned({}, " --shared-group"),
      "bind sim:a vf1",
      refused,
-     {"group", "shared-group"}},
+     {"group", "shared_group"}},
     {"BindWithoutIommu",
      provisioned({}, " --no-iommu"),
      "bind sim:a vf1",
@@ -207,7 +207,7 @@ TEST(RefusalJourneyOverrides, ASharedGroupIsOverriddenByName) {
   World world;
   for (const auto& line : provisioned({}, " --shared-group"))
     world.must(line);
-  world.must("bind sim:a vf1 --allow shared-group");
+  world.must("bind sim:a vf1 --allow shared_group");
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ class BindPlanner {
     if (others.empty()) return;
     throw refused("cannot bind " + describe(function) + ": it shares IOMMU group " +
                       std::to_string(*function.pci->iommu_group) + " with " + others,
-                  "bind all of them at once, or say --allow shared-group");
+                  "bind all of them at once, or say --allow shared_group");
   }
 
   [[nodiscard]] bool is_bound_too(const std::string& address) const {

@@ -186,7 +186,7 @@ TEST_F(BindingTest, RefusesASharedGroupUnlessAllowed) {
   device.bus.functions.at(vf(2)).iommu_group = 11;
   const auto error = refusal("1");
   EXPECT_THAT(error, fails(ExitStatus::refused, "shares IOMMU group 11 with " + vf(2)));
-  EXPECT_THAT(error, hints("--allow shared-group"));
+  EXPECT_THAT(error, hints("--allow shared_group"));
   BindWish wish;
   wish.allow_shared_group = true;
   EXPECT_TRUE(take("1", wish).changed());

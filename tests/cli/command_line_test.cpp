@@ -98,6 +98,7 @@ TEST(CommandLine, TakesWordsAfterTwoDashesAsArguments) {
 
 TEST(CommandLine, RefusesInPlainWords) {
   EXPECT_EQ(refusal({}), "DEVICE is missing");
+  EXPECT_EQ(refusal({"--count", "x"}), "--count: 'x' is no number (decimal or 0x)");
   EXPECT_EQ(refusal({"d", "--bogus"}), "unknown option '--bogus'");
   EXPECT_EQ(refusal({"--bogus"}), "unknown option '--bogus'");
   EXPECT_EQ(refusal({"d", "-x"}), "unknown option '-x'");
@@ -165,6 +166,11 @@ TEST(AsksJson, EvenOfALineThatIsWrong) {
   EXPECT_TRUE(asks_json({"nonsense", "-o", "json"}));
   EXPECT_TRUE(asks_json({"-ojson"}));
   EXPECT_TRUE(asks_json({"--output-format=json", "--bogus"}));
+  EXPECT_TRUE(asks_json({"-qojson"}));
+  EXPECT_TRUE(asks_json({"-vqo", "json"}));
+  EXPECT_FALSE(asks_json({"-fo", "json"}));
+  EXPECT_FALSE(asks_json({"--output", "json"}));
+  EXPECT_FALSE(asks_json({"--output-formats=json"}));
   EXPECT_FALSE(asks_json({"list", "-o"}));
   EXPECT_FALSE(asks_json({"list", "-o", "normal", "json"}));
   EXPECT_FALSE(asks_json({"list", "--", "-o", "json"}));

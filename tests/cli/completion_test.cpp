@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
 
 #include "tests/support/run_binary.h"
+#include "tests/support/terminal.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -79,6 +84,99 @@ TEST_F(Completion, OffersTheFunctionsThatMakeSense) {
   EXPECT_THAT(bound, testing::SizeIs(1));
   EXPECT_NE(bound, marked);
   EXPECT_EQ(complete("nvmigrate unmark sim:left 1," + marked.at(0)), Lines{"1," + marked.at(0)});
+}
+
+TEST_F(Completion, OffersWhatTheVerbCanBeDoneTo) {
+  must("sim create left --vfs-total 4");
+  must("provision sim:left --vfs 3");
+  must("mark sim:left 1");
+  must("bind sim:left 2");
+  must("suspend sim:left 3");
+  EXPECT_THAT(complete("nvmigrate suspend sim:left "), ElementsAre("1", "2"));
+  EXPECT_THAT(complete("nvmigrate resume sim:left "), ElementsAre("3"));
+  EXPECT_THAT(complete("nvmigrate mark sim:left "), ElementsAre("2", "3", "4"));
+  EXPECT_THAT(complete("nvmigrate unmark sim:left "), ElementsAre("1"));
+  EXPECT_THAT(complete("nvmigrate bind sim:left "), ElementsAre("1", "3"));
+  for (const std::string verb : {"unbind", "handle"})
+    EXPECT_THAT(complete("nvmigrate " + verb + " sim:left "), ElementsAre("2"));
+  for (const std::string verb : {"export", "import", "transfer"})
+    EXPECT_THAT(complete("nvmigrate " + verb + " sim:left "), ElementsAre("1"));
+}
+
+TEST_F(Completion, NamesFunctionsAsTheyAreBegun) {
+  must("sim create left --others 1");
+  must("provision sim:left --vfs 2");
+  EXPECT_THAT(complete("nvmigrate suspend sim:left v"), ElementsAre("vf1", "vf2"));
+  EXPECT_THAT(complete("nvmigrate suspend sim:left vf2,v"), ElementsAre("vf2,vf1", "vf2,vf2"));
+  EXPECT_THAT(complete("nvmigrate suspend sim:left 1,v"), ElementsAre("1,vf1", "1,vf2"));
+}
+
+TEST_F(Completion, OffersWhatMayBeAllowed) {
+  EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "), ElementsAre("shared_group"));
+  EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow m"), ElementsAre("moved"));
+  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow f"),
+              ElementsAre("firmware"));
+  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow=so"), ElementsAre("source_runs"));
+}
+
+TEST_F(Completion, TakesWordsWithBlanksAndQuotes) {
+  put(tool.folder() / "sp ace/one.state", "");
+  for (const std::string word : {R"(sp\ ace/)", R"('sp ace/)", R"("sp ace/)", R"(sp" "ace/o)"}) {
+    EXPECT_THAT(complete("nvmigrate verify " + word), ElementsAre("sp ace/one.state")) << word;
+    EXPECT_THAT(complete("nvmigrate import 'sim:x' \"1\" -f " + word),
+                ElementsAre("sp ace/one.state"));
+  }
+  EXPECT_THAT(complete("nvmigrate verify 'a b' --r"), ElementsAre("--raw"));
+  must("sim create left");
+  EXPECT_THAT(complete("nvmigrate show 'sim:l"), ElementsAre("sim:left"));
+}
+
+/// An interactive bash that found the completion as installed, with the package bash-completion.
+class InteractiveBash : public Completion {
+ protected:
+  InteractiveBash() {
+    namespace fs = std::filesystem;
+    const auto completions = tool.folder() / "completions";
+    fs::create_directory(completions);
+    fs::create_symlink(NVMIGRATE_SOURCE_DIR "/completions/nvmigrate", completions + "/nvmigrate");
+    put(tool.folder() / "rc",
+        "source /usr/share/bash-completion/bash_completion\n"
+        "declare -F _init_completion >/dev/null && PS1='ready> '\n"
+        "bind 'set enable-bracketed-paste off'\n");
+    auto& environment = tool.environment();
+    environment["BASH_COMPLETION_USER_DIR"] = tool.folder().path();
+    environment["PATH"] = fs::path(tool.binary()).parent_path().string() + ":/usr/bin:/bin";
+    environment["TERM"] = "dumb";
+    ended = std::async(std::launch::async, [this] {
+      return run_program({"/bin/bash", "--noprofile", "--rcfile", tool.folder() / "rc", "-i"},
+                         tool.environment(), in_child);
+    });
+    terminal.shown_up_to("ready> ");
+  }
+  ~InteractiveBash() override {
+    terminal.type(
+        "\x15"
+        "exit 0\n");
+    ended.get();
+  }
+
+  Terminal terminal;
+  std::function<void()> in_child = [this, take = terminal.at({0, 1, 2})] {
+    take();
+    if (::chdir(tool.folder().path().c_str()) != 0) ::_exit(1);
+  };
+  std::future<Ran> ended;
+};
+
+TEST_F(InteractiveBash, CompletesALine) {
+  put(tool.folder() / "sp ace/one.state", "");
+  terminal.type("nvmigrate unm\t");
+  terminal.shown_up_to("unmark ");
+  terminal.type("\x15nvmigrate verify sp\\ ace/o\t");
+  terminal.shown_up_to("sp\\ ace/one.state");
+  must("sim create left");
+  terminal.type("\x15nvmigrate show sim:l\t");
+  terminal.shown_up_to("sim:left ");
 }
 
 TEST_F(Completion, CreatesNothing) {

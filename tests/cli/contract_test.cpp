@@ -4,46 +4,17 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
-#include "cli/command.h"
-#include "tests/support/run_binary.h"
+#include "tests/cli/contract.h"
 
 namespace nvmigrate::test {
 namespace {
 
-using Json = nlohmann::json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
-using Words = std::vector<std::string>;
-
-class Contract : public testing::Test {
- protected:
-  Tool tool{NVMIGRATE_BINARY};
-
-  /// It ends with this status, nothing on standard output and one clear line (and a hint) on the
-  /// other.
-  void expect_refused(const Words& words, ExitStatus status, const std::string& cause,
-                      const std::function<void()>& in_child = {}) {
-    const auto ran = tool.run(words, in_child);
-    SCOPED_TRACE(testing::PrintToString(words) + ran.error);
-    EXPECT_EQ(ran.status, static_cast<int>(status));
-    EXPECT_THAT(ran.output, IsEmpty());
-    const auto lines = lines_of(ran.error);
-    ASSERT_THAT(lines, testing::AnyOf(SizeIs(1), SizeIs(2)));
-    EXPECT_THAT(lines[0], testing::AllOf(StartsWith("nvmigrate: "), HasSubstr(cause)));
-    EXPECT_TRUE(lines.size() == 1 || lines[1].starts_with("  "));
-    EXPECT_THAT(ran.error, Not(HasSubstr("Usage")));
-  }
-
-  Json error_of(const Ran& ran) {
-    EXPECT_THAT(lines_of(ran.error), SizeIs(1)) << ran.error;
-    return Json::parse(ran.error).at("error");
-  }
-};
 
 /// Names of all commands, `sim guest start` among them.
 void collect(std::span<const cli::Command> rows, const std::string& above, Words& names) {
@@ -91,14 +62,18 @@ TEST_F(Contract, EveryCommandRefusesWhatItDoesNotKnow) {
     if (name != "list") {
       expect_refused(command_line(name, many), ExitStatus::usage, "unexpected argument 'x'");
     }
-    expect_refused(command_line(name, {"--timeout", "soon"}), ExitStatus::usage, "");
+    expect_refused(command_line(name, {"--timeout", "soon"}), ExitStatus::usage,
+                   "--timeout: 'soon' is no number");
   }
 }
 
 TEST_F(Contract, UsageErrorsPointToTheHelp) {
   expect_refused({}, ExitStatus::usage, "no command");
   expect_refused({"nonsense"}, ExitStatus::usage, "unknown command 'nonsense'");
-  expect_refused({"lis"}, ExitStatus::usage, "unknown command 'lis'");
+  expect_refused({"lis"}, ExitStatus::usage, "unknown command 'lis'; did you mean list?");
+  expect_refused({"lst"}, ExitStatus::usage, "did you mean list?");
+  expect_refused({"un"}, ExitStatus::usage, "did you mean unmark or unbind?");
+  EXPECT_THAT(tool.run("nonsense").error, Not(HasSubstr("did you mean")));
   expect_refused({"sim"}, ExitStatus::usage, "sim needs a command");
   expect_refused({"sim", "cre"}, ExitStatus::usage, "unknown command 'sim cre'");
   expect_refused({"show"}, ExitStatus::usage, "DEVICE is missing");
@@ -166,11 +141,10 @@ TEST_F(Contract, WithoutADeviceListIsEmptyAndSaysWhy) {
   EXPECT_EQ(document["schema"], "nvmigrate.list/1");
   EXPECT_TRUE(document["devices"].is_array());
   EXPECT_THAT(document["failed"], IsEmpty());
-  if (document["devices"].empty()) {
-    EXPECT_THAT(text.output, IsEmpty());
-    EXPECT_THAT(text.error, HasSubstr("no NVMe controller"));
-    EXPECT_THAT(tool.run("list -q").error, IsEmpty());
-  }
+  const bool none = document["devices"].empty();
+  EXPECT_EQ(text.output.empty(), none);
+  EXPECT_EQ(text.error.find("no NVMe controller") != std::string::npos, none);
+  EXPECT_THAT(tool.run("list -q").error, IsEmpty());
 }
 
 TEST_F(Contract, OneUnreachableDeviceDoesNotHideTheOthers) {

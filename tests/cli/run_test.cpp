@@ -61,6 +61,48 @@ TEST_F(InProcess, AnswersSurviveShortWrites) {
   EXPECT_EQ(document["schema"], "nvmigrate.backends/1");
 }
 
+/// A simulated device that passes for a real one.
+class Real final : public Device {
+ public:
+  explicit Real(std::unique_ptr<Device> inner) : inner_(std::move(inner)) {}
+  AdminPort& admin() override { return inner_->admin(); }
+  PciBus& pci() override { return inner_->pci(); }
+  [[nodiscard]] const std::string& name() const override { return inner_->name(); }
+  [[nodiscard]] const std::string& address() const override { return inner_->address(); }
+  [[nodiscard]] bool simulated() const override { return false; }
+
+ private:
+  std::unique_ptr<Device> inner_;
+};
+
+/// What is logged of commands on a device that is no simulation.
+class Logged : public InProcess {
+ protected:
+  Logged() {
+    environment.wrap = [](std::unique_ptr<Device> device) {
+      return std::make_unique<Real>(std::move(device));
+    };
+    environment.log_change = [this](const std::string& line) { lines.push_back(line); };
+  }
+  std::vector<std::string> lines;
+};
+
+TEST_F(Logged, AreChangesAndFailuresToChange) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may change what is no simulation";
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), 0);
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), 0);
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "2", "--dry-run"}), 4);
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "2"}), 4);
+  EXPECT_THAT(lines, testing::ElementsAre("provision sim:demo --vfs 1 -- changed",
+                                          testing::StartsWith("provision sim:demo --vfs 2 -- ")));
+}
+
+TEST_F(Logged, IsNothingOfASimulation) {
+  environment.wrap = {};
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), 0);
+  EXPECT_THAT(lines, testing::IsEmpty());
+}
+
 TEST_F(InProcess, ErrorsThatNobodyCanReadStillHaveTheirStatus) {
   io.fail_kind("write", EIO);
   EXPECT_EQ(run_line({"nonsense"}), 2);

@@ -7,6 +7,7 @@ schema was used, and that every schema refuses a document with one member too ma
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -35,20 +36,62 @@ def check(name, document, line):
             faults.append(f"{name} accepts a document with one member too many or too few")
 
 
-def run(line, statuses=(0,), document=True, given=None):
-    done = subprocess.run([BINARY, *line.split(), "-o", "json"], capture_output=True, input=given,
-                          text=given is None or isinstance(given, str), check=False)
-    if done.returncode not in statuses:
-        faults.append(f"{line}: exit {done.returncode}: {done.stderr}")
+def launch(line, status):
+    """What a command printed on both outputs, or nothing when it ended otherwise."""
+    done = subprocess.run([BINARY, *line.split(), "-o", "json"], capture_output=True, check=False)
+    if done.returncode != status:
+        faults.append(f"{line}: exit {done.returncode}, not {status}: {done.stderr.decode()}")
         return None
-    if not document:
-        check("error.json", json.loads(done.stderr), line)
-        return None
-    found = json.loads(done.stdout)
+    return done
+
+
+def check_document(found, line):
     if list(found)[0] != "schema":
         faults.append(f"{line}: schema is not the first member")
     check(found["schema"].removeprefix("nvmigrate.").removesuffix("/1") + ".json", found, line)
-    return found
+
+
+def run(line, status=0):
+    if done := launch(line, status):
+        check_document(json.loads(done.stdout), line)
+
+
+def fail(line, status):
+    done = launch(line, status)
+    if done and done.stdout:
+        faults.append(f"{line}: failed, and printed a document")
+    if done:
+        check("error.json", json.loads(done.stderr), line)
+
+
+def run_to_output(line):
+    """The state is on standard output, and on the other first the progress, then the document."""
+    if done := launch(line + " -f - --progress json", 0):
+        *progress, last = re.split(r"(?m)^(?={\"progress\"|{$)", done.stderr.decode())[1:]
+        for each in progress:
+            check("progress.json", json.loads(each), line)
+        check_document(json.loads(last), line)
+        if not done.stdout.startswith(b"\x89NVM") or not progress:
+            faults.append(f"{line}: no state, or no progress")
+
+
+def run_with_talk(line, status=0):
+    """Lines of progress, notes, warnings and traces come on standard error."""
+    if done := launch(line, status):
+        check_document(json.loads(done.stdout), line)
+        for each in map(json.loads, done.stderr.splitlines()):
+            check("progress.json" if "progress" in each else "talk.json", each, line)
+        if not done.stderr:
+            faults.append(f"{line}: said nothing")
+
+
+def examine_host():
+    """What it finds depends on the host, and how it ends on what it found."""
+    done = subprocess.run([BINARY, "doctor", "-o", "json"], capture_output=True, check=False)
+    found = json.loads(done.stdout)
+    check_document(found, "doctor")
+    if done.returncode != (10 if found["problems"] else 0):
+        faults.append(f"doctor: exit {done.returncode} with {found['problems']} problems")
 
 
 def whole_job():
@@ -73,8 +116,9 @@ def whole_job():
     for line in ("list", "list sim:a", "show sim:a", "show sim:b", "show sim:a vf1", "backends",
                  "backends sim:a", "sim list", "sim show a"):
         run(line)
-    run("doctor", statuses=(0, 10))
-    run("doctor sim:a --repair", statuses=(0, 10))
+    run("doctor sim:a")
+    run("doctor sim:a --repair")
+    examine_host()
 
 
 def migrate():
@@ -84,22 +128,25 @@ def migrate():
     run("resume sim:a vf1")
     run("export sim:a vf1 -f one.nvmstate --dry-run")
     run("export sim:a vf1 -f one.nvmstate --then resume")
-    run("export sim:a vf1,vf2 --dir . --then resume")
+    run_to_output("export sim:a vf1 --then resume")
+    run_with_talk("export sim:a vf1,vf2 --dir . --then resume --progress json")
     run("export sim:a vf1 -f raw --raw --then resume")
     for line in ("inspect one.nvmstate", "inspect raw --raw", "verify one.nvmstate",
                  "compare one.nvmstate one.nvmstate"):
         run(line)
-    run("compare one.nvmstate raw --raw-b", statuses=(0, 10))
+    run("compare one.nvmstate raw --raw-b", 10)
     pathlib.Path("damaged").write_bytes(pathlib.Path("one.nvmstate").read_bytes()[:-5])
-    run("verify damaged", statuses=(8,))
-    run("import sim:b vf1 -f one.nvmstate --check-only", statuses=(0, 8))
+    run("verify damaged", 8)
+    run("import sim:b vf1 -f one.nvmstate --check-only")
     run("transfer sim:a vf1 sim:b vf1 --dry-run")
-    run("transfer sim:a vf1 sim:b vf1")
+    run_with_talk("transfer sim:a vf1 sim:b vf1 --progress json")
     run("sim guest status sim:b vf1 --continues-from sim:a vf1")
     run("list")
     run("export sim:b vf2 -f two.nvmstate --then resume")
-    run("import sim:b vf2 -f two.nvmstate")
-    run("list sim:b")
+    run_with_talk("import sim:b vf2 -f two.nvmstate --progress json")
+    run("unmark sim:a vf2")
+    run_with_talk("export sim:a vf1,vf2 --allow moved --dir . --dry-run", 10)
+    run_with_talk("list sim:b -vv")
     run("resume sim:b vf2")
 
 
@@ -115,11 +162,11 @@ def take_down():
 
 
 def errors():
-    run("nonsense", statuses=(2,), document=False)
-    run("show sim:nowhere", statuses=(3,), document=False)
-    run("export sim:a 0 -f x", statuses=(4,), document=False)
-    run("verify nowhere", statuses=(3,), document=False)
-    run("inspect damaged", statuses=(8,), document=False)
+    fail("nonsense", 2)
+    fail("show sim:nowhere", 3)
+    fail("export sim:a 0 -f x", 4)
+    fail("verify nowhere", 3)
+    fail("inspect damaged", 8)
 
 
 with tempfile.TemporaryDirectory() as folder:

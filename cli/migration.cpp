@@ -137,8 +137,8 @@ std::string text_of(const std::vector<Finding>& findings) {
 std::string text_of(const MigrationFigures& figures) {
   return format_size(figures.bytes) + " in " + duration(figures.elapsed) + " (" +
          format_size(static_cast<std::uint64_t>(figures.bytes_per_second())) + "/s), " +
-         std::to_string(figures.commands) + " commands, suspended for " +
-         duration(figures.blackout) + (figures.blackout_ended ? "" : " so far");
+         plural(figures.commands, "command") + ", suspended for " + duration(figures.blackout) +
+         (figures.blackout_ended ? "" : " so far");
 }
 
 Json failure_json(const std::exception_ptr& failure) {

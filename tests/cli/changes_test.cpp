@@ -108,6 +108,17 @@ TEST_F(Changes, OfSeveralFunctionsFailAlikeInSuspendAndResume) {
   expect_one_failed("resume sim:a 1-2", "was moved", "1 of 2 functions failed");
 }
 
+TEST_F(Changes, OfOneAreToldInTheSingular) {
+  EXPECT_EQ(tool.run("sim create a --vfs-total 1 --dry-run").output,
+            "sim:a: would be created: 1 VF, personality spec\n");
+  must("sim create a --vfs-total 1 --vq 9");
+  must("provision sim:a --vfs 1 --vq 8");
+  EXPECT_THAT(tool.run("list sim:a").output, HasSubstr("1 of 1 VF, 1 queue and 0 interrupts free"));
+  EXPECT_THAT(tool.run("doctor sim:a").output, HasSubstr("\n0 problems, 0 warnings\n"));
+  must("suspend sim:a 1");
+  EXPECT_THAT(tool.run("doctor sim:a").output, HasSubstr("\n0 problems, 1 warning\n"));
+}
+
 TEST_F(Changes, AFunctionThatIsOfflineDoesNotRun) {
   prepare("a", 1, "--vfs-total 2");
   const auto ran = tool.run("resume sim:a all");

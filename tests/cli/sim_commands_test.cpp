@@ -127,6 +127,8 @@ TEST_F(SimCommands, ListCountsAndNamesTheDamaged) {
   EXPECT_EQ(list[0]["guests"], 1);
   EXPECT_THAT(list[1]["damaged"].get<std::string>(), HasSubstr(lab_.file("broken")));
   EXPECT_THAT(run("sim list").error, HasSubstr("sim destroy broken"));
+  std::filesystem::create_directory(lab_.file("folder"));
+  EXPECT_THAT(run("sim list").error, HasSubstr("Is a directory\n"));
 }
 
 TEST_F(SimCommands, ChangeUsesNamespacesOnTheHost) {

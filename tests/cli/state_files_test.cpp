@@ -138,6 +138,19 @@ TEST_F(StateFiles, CompareNamesTheDifferences) {
   EXPECT_TRUE(json.at("differences").at(0).at("a").is_null());
 }
 
+TEST_F(StateFiles, CompareShortensDigestsForAReader) {
+  const std::vector<std::string> words{"compare", golden + "queues.state", golden + "vendor.state"};
+  const auto differences = json_of(words, ExitStatus::partial).at("differences");
+  const auto digest = std::find_if(differences.begin(), differences.end(), [](const Json& one) {
+    return one.at("a").is_string() && one.at("a").get<std::string>().size() == 64;
+  });
+  ASSERT_NE(digest, differences.end());
+  const auto whole = digest->at("a").get<std::string>();
+  const auto text = tool.run(words).output;
+  EXPECT_THAT(text, HasSubstr(whole.substr(0, 16) + "…"));
+  EXPECT_THAT(text, testing::Not(HasSubstr(whole)));
+}
+
 TEST_F(StateFiles, CompareCannotReadDamage) {
   const auto ran = tool.run({"compare", golden + "queues.state", damaged("queues.state", 100)});
   EXPECT_EQ(ran.status, status(ExitStatus::bad_state));

@@ -17,9 +17,9 @@ constexpr std::array backend_table{
 };
 
 constexpr std::array provider_table{
-    ProviderRow{"linux", "controllers of the kernel's nvme driver", owns_linux, open_linux,
+    ProviderRow{"linux", "controllers of the kernel's nvme driver", false, owns_linux, open_linux,
                 all_linux},
-    ProviderRow{"sim", "simulated subsystems", owns_sim, open_sim, all_sims},
+    ProviderRow{"sim", "simulated subsystems", true, owns_sim, open_sim, all_sims},
 };
 
 }  // namespace

@@ -17,7 +17,8 @@
 namespace nvmigrate {
 
 struct BackendOptions {
-  std::chrono::milliseconds suspend_timeout{300'000};  ///< of Suspend, whose drain takes its time
+  /// Of Suspend, whose drain takes its time; what is less than command::patience counts as that.
+  std::chrono::milliseconds suspend_timeout{0};
   std::size_t chunk_limit = std::size_t{256}
                             << 10U;  ///< most bytes of one command, multiple of 4096
 };
@@ -36,6 +37,7 @@ std::span<const BackendRow> backends();
 struct ProviderRow {
   std::string_view name;  ///< linux, sim
   std::string_view summary;
+  bool simulated;  ///< none of its devices is hardware
   /// Whether a user's device string is one of this provider's.
   bool (*owns)(std::string_view device);
   /// \throws not_found with the next step, permission, …

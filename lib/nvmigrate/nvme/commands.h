@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -33,6 +34,11 @@ constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
   }
 }
 
+/// The least time a command gets that changes a function or reads its state. When the kernel finds
+/// an admin command too slow it resets the controlling function, and with it every function that
+/// this controls, so such a command rather waits.
+inline constexpr std::chrono::milliseconds patience{std::chrono::minutes{5}};
+
 /// Controller or namespace structure to identify, Base 2.1 §5.1.13.
 enum class Cns : std::uint8_t {
   controller = 0x01,
@@ -64,20 +70,25 @@ constexpr AdminCommand virtualization(std::uint16_t controller, VirtualizationAc
   return {.opcode = opcode::virtualization_management,
           .cdw10 = static_cast<std::uint32_t>(controller) << 16U |
                    static_cast<std::uint32_t>(resource) << 8U | static_cast<std::uint32_t>(action),
-          .cdw11 = count};
+          .cdw11 = count,
+          .timeout = patience};
 }
 
 enum class SuspendType : std::uint8_t { notification = 0, suspend = 1 };
 
-/// Migration Send, Suspend (SEL 0), Base 2.1 §5.1.17.1.1.
-constexpr AdminCommand suspend(std::uint16_t controller, SuspendType type) noexcept {
+/// Migration Send, Suspend (SEL 0), Base 2.1 §5.1.17.1.1. \param delete_queue whether the user data
+/// migration queue of the controller goes, too (DUDMQ)
+constexpr AdminCommand suspend(std::uint16_t controller, SuspendType type,
+                               bool delete_queue = false) noexcept {
   return {.opcode = opcode::migration_send,
-          .cdw11 = static_cast<std::uint32_t>(type) << 16U | controller};
+          .cdw11 = static_cast<std::uint32_t>(delete_queue) << 31U |
+                   static_cast<std::uint32_t>(type) << 16U | controller,
+          .timeout = patience};
 }
 
 /// Migration Send, Resume (SEL 1), Base 2.1 §5.1.17.1.2.
 constexpr AdminCommand resume(std::uint16_t controller) noexcept {
-  return {.opcode = opcode::migration_send, .cdw10 = 1, .cdw11 = controller};
+  return {.opcode = opcode::migration_send, .cdw10 = 1, .cdw11 = controller, .timeout = patience};
 }
 
 /// Place of a chunk in a sequence; the values of SEQIND.
@@ -100,7 +111,8 @@ constexpr AdminCommand set_state(std::uint16_t controller, FormatIndexes formats
           .cdw12 = static_cast<std::uint32_t>(offset),
           .cdw13 = static_cast<std::uint32_t>(offset >> 32U),
           .cdw15 = static_cast<std::uint32_t>(chunk.size() / 4),
-          .to_device = chunk};
+          .to_device = chunk,
+          .timeout = patience};
 }
 
 /// Migration Receive, Get Controller State (SEL 0), Base 2.1 §5.1.16. Offset in bytes, a multiple
@@ -113,7 +125,8 @@ constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats
           .cdw12 = static_cast<std::uint32_t>(offset),
           .cdw13 = static_cast<std::uint32_t>(offset >> 32U),
           .cdw15 = static_cast<std::uint32_t>(chunk.size() / 4 - 1),
-          .from_device = chunk};
+          .from_device = chunk,
+          .timeout = patience};
 }
 
 }  // namespace nvmigrate::command

@@ -15,6 +15,8 @@ struct Named {
   std::string_view name;
 };
 
+constexpr unsigned path_related = 3;
+
 constexpr std::array names{
     Named{0x000, "Successful Completion"},
     Named{sc::invalid_opcode, "Invalid Command Opcode"},
@@ -26,6 +28,7 @@ constexpr std::array names{
     Named{0x00B, "Invalid Namespace or Format"},
     Named{sc::command_sequence_error, "Command Sequence Error"},
     Named{0x013, "PRP Offset Invalid"},
+    Named{0x01D, "Sanitize In Progress"},
     Named{sc::invalid_controller_identifier, "Invalid Controller Identifier"},
     Named{sc::invalid_secondary_controller_state, "Invalid Secondary Controller State"},
     Named{sc::invalid_number_of_resources, "Invalid Number of Controller Resources"},
@@ -35,6 +38,9 @@ constexpr std::array names{
     Named{sc::controller_suspended, "Controller Suspended"},
     Named{sc::controller_not_suspended, "Controller Not Suspended"},
     Named{0x13B, "Controller Data Queue Full"},
+    Named{0x300, "Internal Path Error"},
+    Named{0x370, "Host Pathing Error"},
+    Named{0x371, "Command Aborted By Host"},
 };
 
 }  // namespace
@@ -53,6 +59,9 @@ std::string to_string(NvmeStatus status) {
 
 NvmeError::NvmeError(NvmeStatus status, const std::string& operation, std::string hint)
     : Error(ExitStatus::device, operation + ": " + to_string(status), std::move(hint)),
-      nvme_status_(status) {}
+      nvme_status_(status) {
+  if (status.sct() != path_related) return;
+  add_hint("the kernel answered, not the device: the controlling function is being reset or gone");
+}
 
 }  // namespace nvmigrate

@@ -39,5 +39,11 @@ TEST(NvmeError, NamesOperationAndStatus) {
   EXPECT_EQ(error.nvme_status().code(), sc::not_enough_resources);
 }
 
+TEST(NvmeError, AStatusOfTheKernelsOwnIsExplained) {
+  const NvmeError error({0x0370}, "identify the controller");
+  EXPECT_STREQ(error.what(), "identify the controller: Host Pathing Error (0x3.0x70)");
+  EXPECT_NE(error.hint().find("being reset"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace nvmigrate

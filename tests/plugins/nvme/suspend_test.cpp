@@ -39,6 +39,12 @@ TEST_F(NvmeSuspendTest, FreezeSuspendsWithALongTimeOut) {
   EXPECT_EQ(target.sent().size(), 1U) << "no query, which would lengthen the blackout";
 }
 
+TEST_F(NvmeSuspendTest, NoTimeOutIsShortEnoughToResetTheControllingFunction) {
+  NvmeBackend hasty{target.port, BackendOptions{.suspend_timeout = 1s}};
+  hasty.freeze(5);
+  EXPECT_EQ(target.sent().at(0).command.timeout, command::patience);
+}
+
 TEST_F(NvmeSuspendTest, ResumeTellsWhetherItWasFrozen) {
   EXPECT_TRUE(backend.resume(5));
   EXPECT_EQ(target.sent().at(0).command.cdw10, 1U);

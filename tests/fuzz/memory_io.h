@@ -47,12 +47,14 @@ class MemoryIo final : public Io {
   }
   int lstat(const std::string&, struct stat&) override { return refuse(ENOENT); }
   int stat(const std::string&, struct stat&) override { return refuse(ENOENT); }
+  int link(int, const std::string&) override { return refuse(); }
   int rename(const std::string&, const std::string&) override { return refuse(); }
   int unlink(const std::string&) override { return refuse(); }
   int mkdir(const std::string&, mode_t) override { return refuse(); }
   int rmdir(const std::string&) override { return refuse(); }
   int chown(const std::string&, uid_t, gid_t) override { return refuse(); }
   int flock(int, int) override { return 0; }
+  int unread(int, int&) override { return refuse(EINVAL); }
   int readlink(const std::string&, std::string&) override { return refuse(ENOENT); }
   int list(const std::string&, std::vector<std::string>&) override { return refuse(ENOENT); }
 

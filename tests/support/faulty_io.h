@@ -83,6 +83,9 @@ class FaultyIo : public Io {
   int stat(const std::string& path, struct stat& about) override {
     return fails("stat", path) ? -1 : real_->stat(path, about);
   }
+  int link(int fd, const std::string& path) override {
+    return fails("link", path) ? -1 : real_->link(fd, path);
+  }
   int rename(const std::string& from, const std::string& to) override {
     return fails("rename", from) ? -1 : real_->rename(from, to);
   }
@@ -100,6 +103,9 @@ class FaultyIo : public Io {
   }
   int flock(int fd, int operation) override {
     return fails("flock") ? -1 : real_->flock(fd, operation);
+  }
+  int unread(int fd, int& count) override {
+    return fails("unread") ? -1 : real_->unread(fd, count);
   }
   int readlink(const std::string& path, std::string& target) override {
     return fails("readlink", path) ? -1 : real_->readlink(path, target);

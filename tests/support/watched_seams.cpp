@@ -51,6 +51,9 @@ int WatchedIo::lstat(const std::string& path, struct stat& about) {
 int WatchedIo::stat(const std::string& path, struct stat& about) {
   return fails("stat", path) ? -1 : system_.stat(path, about);
 }
+int WatchedIo::link(int fd, const std::string& path) {
+  return fails("link", path) ? -1 : system_.link(fd, path);
+}
 int WatchedIo::rename(const std::string& from, const std::string& to) {
   return fails("rename", to) ? -1 : system_.rename(from, to);
 }
@@ -68,6 +71,9 @@ int WatchedIo::chown(const std::string& path, uid_t owner, gid_t group) {
 }
 int WatchedIo::flock(int fd, int operation) {
   return fails("flock", std::to_string(fd)) ? -1 : system_.flock(fd, operation);
+}
+int WatchedIo::unread(int fd, int& count) {
+  return fails("unread", "") ? -1 : system_.unread(fd, count);
 }
 int WatchedIo::readlink(const std::string& path, std::string& target) {
   return fails("readlink", path) ? -1 : system_.readlink(path, target);

@@ -55,12 +55,14 @@ class WatchedIo final : public Io {
   int fstat(int fd, struct stat& about) override;
   int lstat(const std::string& path, struct stat& about) override;
   int stat(const std::string& path, struct stat& about) override;
+  int link(int fd, const std::string& path) override;
   int rename(const std::string& from, const std::string& to) override;
   int unlink(const std::string& path) override;
   int mkdir(const std::string& path, mode_t mode) override;
   int rmdir(const std::string& path) override;
   int chown(const std::string& path, uid_t owner, gid_t group) override;
   int flock(int fd, int operation) override;
+  int unread(int fd, int& count) override;
   int readlink(const std::string& path, std::string& target) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
 

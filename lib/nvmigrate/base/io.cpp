@@ -3,7 +3,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +44,11 @@ int SystemIo::stat(const std::string& path, struct stat& about) {
 int SystemIo::rename(const std::string& from, const std::string& to) {
   return std::rename(from.c_str(), to.c_str());
 }
+int SystemIo::link(int fd, const std::string& path) {
+  const auto unnamed = "/proc/self/fd/" + std::to_string(fd);
+  return ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+}
+
 int SystemIo::unlink(const std::string& path) { return ::unlink(path.c_str()); }
 int SystemIo::mkdir(const std::string& path, mode_t mode) { return ::mkdir(path.c_str(), mode); }
 int SystemIo::rmdir(const std::string& path) { return ::rmdir(path.c_str()); }
@@ -53,6 +60,16 @@ int SystemIo::flock(int fd, int operation) { return ::flock(fd, operation); }
 void SystemIo::widen_pipe(int fd) {
   constexpr int wide = 1 << 20;
   static_cast<void>(::fcntl(fd, F_SETPIPE_SZ, wide));
+}
+
+int SystemIo::unread(int fd, int& count) {
+  pollfd about{.fd = fd, .events = 0, .revents = 0};
+  if (::poll(&about, 1, 0) < 0) return -1;
+  if ((about.revents & POLLERR) != 0) {
+    errno = EPIPE;
+    return -1;
+  }
+  return ::ioctl(fd, FIONREAD, &count);
 }
 
 int SystemIo::readlink(const std::string& path, std::string& target) {

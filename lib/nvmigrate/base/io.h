@@ -29,6 +29,8 @@ class Io {
   virtual int fstat(int fd, struct stat& about) = 0;
   virtual int lstat(const std::string& path, struct stat& about) = 0;
   virtual int stat(const std::string& path, struct stat& about) = 0;
+  /// linkat(2): gives a file without a name (O_TMPFILE) this one.
+  virtual int link(int fd, const std::string& path) = 0;
   virtual int rename(const std::string& from, const std::string& to) = 0;
   virtual int unlink(const std::string& path) = 0;
   virtual int mkdir(const std::string& path, mode_t mode) = 0;
@@ -38,6 +40,9 @@ class Io {
   /// Asks for a pipe of 1 MiB, so that its two ends wake each other seldom; no matter when it is
   /// none, or the kernel gives less.
   virtual void widen_pipe(int /*fd*/) {}
+  /// How many bytes written to a pipe its reader has not taken yet. \return -1 and errno, EPIPE
+  /// when there is no reader any more, or 0 with the count.
+  virtual int unread(int fd, int& count) = 0;
   /// readlink(2). \return -1 and errno, or 0 with the target.
   virtual int readlink(const std::string& path, std::string& target) = 0;
   /// The names in a directory, sorted, without . and .. \return -1 and errno, or 0.
@@ -57,6 +62,7 @@ class SystemIo final : public Io {
   int fstat(int fd, struct stat& about) override;
   int lstat(const std::string& path, struct stat& about) override;
   int stat(const std::string& path, struct stat& about) override;
+  int link(int fd, const std::string& path) override;
   int rename(const std::string& from, const std::string& to) override;
   int unlink(const std::string& path) override;
   int mkdir(const std::string& path, mode_t mode) override;
@@ -64,6 +70,7 @@ class SystemIo final : public Io {
   int chown(const std::string& path, uid_t owner, gid_t group) override;
   int flock(int fd, int operation) override;
   void widen_pipe(int fd) override;
+  int unread(int fd, int& count) override;
   int readlink(const std::string& path, std::string& target) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
 };

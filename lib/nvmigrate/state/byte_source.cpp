@@ -14,6 +14,8 @@
 namespace nvmigrate {
 namespace {
 
+constexpr int most_names = 1000;
+
 /// Calls `read_some` until `into` is full or it answers 0.
 template <typename ReadSome>
 std::size_t fill(std::span<std::byte> into, const std::string& object, ReadSome read_some) {
@@ -134,10 +136,17 @@ OpenFile Spool::make_file() {
   const int fd = io_->open(folder_, O_TMPFILE | O_RDWR, 0600);
   if (fd >= 0) return {*io_, fd};
   // Not every file system makes files without a name.
-  const std::string path = folder_ + "/.nvmigrate-spool-" + std::to_string(::getpid());
-  auto file = OpenFile::open(*io_, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (io_->unlink(path) < 0) throw OsError(errno, "unlink", path);
-  return file;
+  const std::string begin = folder_ + "/.nvmigrate-spool-" + std::to_string(::getpid()) + "-";
+  for (int number = 0; number < most_names; ++number) {
+    const auto path = begin + std::to_string(number);
+    const int named = io_->open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (named < 0 && errno == EEXIST) continue;
+    if (named < 0) break;
+    OpenFile file(*io_, named);
+    if (io_->unlink(path) < 0) throw OsError(errno, "unlink", path);
+    return file;
+  }
+  throw OsError(errno, "make a file in", folder_);
 }
 
 }  // namespace nvmigrate

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/state/state_encoding.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -20,6 +21,10 @@ class FileEncoding final : public StateEncoding {
  public:
   FileEncoding(StateOutput& output, StateIdentity identity)
       : output_(&output), identity_(std::move(identity)) {}
+
+  void suspended_for(std::chrono::nanoseconds so_far) override {
+    identity_.blackout_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, so_far.count()));
+  }
 
   void begin(std::uint64_t size) override {
     identity_.size = size;
@@ -60,6 +65,7 @@ class RawEncoding final : public StateEncoding {
  public:
   explicit RawEncoding(StateOutput& output) : output_(&output) {}
 
+  void suspended_for(std::chrono::nanoseconds) override {}
   void begin(std::uint64_t) override {}
   void chunk(ChunkBuffer& buffer, std::size_t length) override {
     output_->put(buffer.payload().first(length));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,7 @@ class StateOutput {
 class StateEncoding {
  public:
   virtual ~StateEncoding() = default;
+  virtual void suspended_for(std::chrono::nanoseconds so_far) = 0;
   virtual void begin(std::uint64_t size) = 0;
   virtual void chunk(ChunkBuffer& buffer, std::size_t length) = 0;
   virtual void end(const StateEnd& end) = 0;

@@ -2,7 +2,6 @@
 #include "nvmigrate/state/state_writer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -22,12 +21,12 @@ class BufferedWriter final : public StateWriter {
     if (layout == StateLayout::nvme) decoder_.emplace();
   }
 
+  void suspended_for(std::chrono::nanoseconds so_far) override { encoding_->suspended_for(so_far); }
   void begin(std::uint64_t size) override;
   std::span<std::byte> room(std::size_t wanted) override;
   void commit(std::size_t count) override;
   StateEnd finish(std::chrono::nanoseconds blackout) override;
   [[nodiscard]] const std::optional<DecodedState>& decoded() const override { return decoded_; }
-  [[nodiscard]] std::uint64_t committed() const noexcept override { return committed_; }
   [[nodiscard]] std::uint64_t written() const noexcept override { return output_.written(); }
 
  private:
@@ -48,8 +47,7 @@ class BufferedWriter final : public StateWriter {
   std::optional<DecodedState> decoded_;
   Sha256 digest_;
   std::array<Slot, chunk_slots> slots_;
-  std::uint64_t size_ = 0, chunks_ = 0;
-  std::atomic<std::uint64_t> committed_ = 0;
+  std::uint64_t size_ = 0, chunks_ = 0, committed_ = 0;
   std::size_t room_ = 0;
   // Last, so that they end before what they work on.
   std::optional<Worker> hasher_, writer_;

@@ -18,6 +18,9 @@ namespace nvmigrate {
 /// begin(), room(), commit() and finish() throw OsError of a write that failed meanwhile.
 class StateWriter : public StateSink {
  public:
+  /// How long the function has been suspended now that the reading begins; to be called before
+  /// begin(), of no matter for a raw state.
+  virtual void suspended_for(std::chrono::nanoseconds so_far) = 0;
   /// All bytes that begin() announced are committed: writes what is left. The descriptor is neither
   /// synced nor closed.
   /// \param blackout since the first suspend until now
@@ -25,8 +28,6 @@ class StateWriter : public StateSink {
   virtual StateEnd finish(std::chrono::nanoseconds blackout) = 0;
   /// The state that was written; to be called after finish(), nothing for an opaque layout.
   [[nodiscard]] virtual const std::optional<DecodedState>& decoded() const = 0;
-  /// Bytes of the state committed so far; for progress, from any thread.
-  [[nodiscard]] virtual std::uint64_t committed() const noexcept = 0;
   /// Bytes of the file; to be called after finish().
   [[nodiscard]] virtual std::uint64_t written() const noexcept = 0;
 };

@@ -34,14 +34,17 @@ bool replaces_regular(Io& io, const std::string& path) {
                 "name a regular file, or - for standard output");
 }
 
-OpenFile make_temporary(Io& io, const std::string& path, mode_t mode, std::string& name) {
+/// Tries one temporary name after the other. \return what `make` made of the first that was free
+template <typename Make>
+int with_free_name(const std::string& path, std::string& name, Make make) {
   const std::string begin = folder_of(path) + "/.nvmigrate-" + std::to_string(::getpid()) + "-";
   for (int number = 0; number < most_names; ++number) {
     name = begin + std::to_string(number);
-    const int fd = io.open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-    if (fd >= 0) return {io, fd};
+    const int made = make(name);
+    if (made >= 0) return made;
     if (errno != EEXIST && errno != EINTR) break;
   }
+  name.clear();
   if (errno == ENOENT) {
     throw not_found("write " + path + ": there is no folder " + folder_of(path),
                     "mkdir " + folder_of(path));
@@ -49,10 +52,21 @@ OpenFile make_temporary(Io& io, const std::string& path, mode_t mode, std::strin
   throw OsError(errno, "make a file for", path);
 }
 
-void sync_descriptor(Io& io, int fd, const std::string& object) {
+OpenFile make_file(Io& io, const std::string& path, mode_t mode, std::string& name) {
+  const int unnamed = io.open(folder_of(path), O_RDWR | O_TMPFILE, mode);
+  if (unnamed >= 0) return {io, unnamed};
+  const int named = with_free_name(path, name, [&](const std::string& temporary) {
+    return io.open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  });
+  return {io, named};
+}
+
+/// \return 0, or the errno of the failure
+int try_to_sync(Io& io, int fd) {
   while (io.fsync(fd) != 0) {
-    if (errno != EINTR) throw OsError(errno, "sync", object);
+    if (errno != EINTR) return errno;
   }
+  return 0;
 }
 
 }  // namespace
@@ -60,28 +74,44 @@ void sync_descriptor(Io& io, int fd, const std::string& object) {
 void sync_folder_of(Io& io, const std::string& path) {
   const auto folder = folder_of(path);
   const auto file = OpenFile::open(io, folder, O_RDONLY | O_DIRECTORY);
-  sync_descriptor(io, file.fd(), folder);
+  const int code = try_to_sync(io, file.fd());
+  // Some file systems cannot sync a folder, and need not.
+  if (code != 0 && code != EINVAL && code != ENOTSUP) throw OsError(code, "sync", folder);
 }
 
 AtomicFile::AtomicFile(Io& io, std::string path, mode_t mode)
     : io_(&io),
       path_(std::move(path)),
       replaces_(replaces_regular(io, path_)),
-      file_(make_temporary(io, path_, mode, temporary_)) {}
+      file_(make_file(io, path_, mode, temporary_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (!done_) io_->unlink(temporary_);
+  if (!done_ && !temporary_.empty()) io_->unlink(temporary_);
 }
 
 void AtomicFile::sync() {
   if (synced_) return;
-  sync_descriptor(*io_, file_.fd(), path_);
+  if (const int code = try_to_sync(*io_, file_.fd())) throw OsError(code, "sync", path_);
   synced_ = true;
+}
+
+void AtomicFile::give_temporary_name() {
+  with_free_name(path_, temporary_,
+                 [this](const std::string& name) { return io_->link(file_.fd(), name); });
+}
+
+void AtomicFile::appear() {
+  if (temporary_.empty() && !replaces_) {
+    if (io_->link(file_.fd(), path_) == 0) return;
+    if (errno != EEXIST) throw OsError(errno, "publish", path_);
+  }
+  if (temporary_.empty()) give_temporary_name();
+  if (io_->rename(temporary_, path_) != 0) throw OsError(errno, "publish", path_);
 }
 
 void AtomicFile::publish() {
   sync();
-  if (io_->rename(temporary_, path_) != 0) throw OsError(errno, "publish", path_);
+  appear();
   done_ = true;
   try {
     sync_folder_of(*io_, path_);

@@ -8,9 +8,10 @@
 
 namespace nvmigrate {
 
-/// A file that appears whole or not at all: written beside its place under a temporary name
-/// (.nvmigrate-PID-N), synced, renamed, its folder synced. Dropped without publish() it leaves
-/// nothing.
+/// A file that appears whole or not at all: written without a name, synced, given its name, its
+/// folder synced. Until then it leaves nothing, whatever becomes of the process. Where it replaces
+/// another file, or the file system knows no files without a name, it has a temporary one
+/// (.nvmigrate-PID-N): for a moment, or all the time.
 class AtomicFile {
  public:
   /// \param mode of the new file. \throws OsError naming the file; the target is untouched; refused
@@ -33,10 +34,13 @@ class AtomicFile {
   static void check(Io& io, const std::string& path);
 
  private:
+  void appear();
+  void give_temporary_name();
+
   Io* io_;
-  std::string path_, temporary_;
+  std::string path_, temporary_;  ///< the latter is empty while the file has no name
   bool replaces_;
-  OpenFile file_;
+  OpenFile file_;  ///< makes temporary_ where it needs a name
   bool synced_ = false, done_ = false;
 };
 

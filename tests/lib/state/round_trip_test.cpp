@@ -108,7 +108,6 @@ TEST_F(Writer, DecodesWhatItWrites) {
   const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT);
   const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
   feed(*writer, sample_state(), 4096);
-  EXPECT_EQ(writer->committed(), 104U);
   writer->finish({});
   ASSERT_TRUE(writer->decoded());
   EXPECT_EQ(writer->decoded()->submission_queues.size(), 1U);

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/describe.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
-#include "nvmigrate/host/doctor.h"
-#include "nvmigrate/migrate/transfer.h"
-
 namespace nvmigrate::cli {
 namespace {
-
-constexpr const char* committed_detail = "committed";
 
 constexpr std::array status_words{
     std::pair{FunctionStatus::running, "running"},
@@ -36,9 +32,8 @@ std::string outcome_of(const Intent& intent) {
     case IntentKind::suspended:
       return died_at_work(intent) ? "was left suspended by a command that died" : "is suspended";
     case IntentKind::loading:
-      return intent.details.contains(committed_detail)
-                 ? "holds the whole state of a transfer and is not yet resumed"
-                 : "holds a state that was not loaded to its end";
+      return intent.committed ? "holds the whole state of a transfer and is not yet resumed"
+                              : "holds a state that was not loaded to its end";
     case IntentKind::moved:
       return moved_text(intent);
     case IntentKind::unbound:
@@ -85,8 +80,10 @@ Json json_of(const Binding& binding) {
 
 Json intents_json(const std::vector<Intent>& intents, const std::string& device) {
   Json list = Json::array();
-  for (const auto& intent : intents)
+  for (const auto& intent : intents) {
     list.push_back(cli::json_of(intent, device));
+    if (is_overshadowed(intent, intents)) list.back()["remedy"] = nullptr;
+  }
   return list;
 }
 
@@ -127,9 +124,17 @@ FunctionStatus status_of(const ControlledFunction& function) noexcept {
       std::pair{IntentKind::suspended, FunctionStatus::suspended},
       std::pair{IntentKind::unbound, FunctionStatus::unbound},
   };
+  const auto stands = [&function](IntentKind kind) {
+    return std::any_of(function.intents.begin(), function.intents.end(),
+                       [kind](const auto& one) { return one.kind == kind && !one.stale; });
+  };
+  const auto committed = std::any_of(function.intents.begin(), function.intents.end(),
+                                     [](const auto& one) { return one.committed && !one.stale; });
+  if (committed) return FunctionStatus::loading;
   for (const auto& [kind, status] : by_weight) {
-    if (function.has(kind)) return status;
+    if (stands(kind)) return status;
   }
+  if (function.frozen == true) return FunctionStatus::suspended;
   return function.online == false ? FunctionStatus::offline : FunctionStatus::running;
 }
 
@@ -147,29 +152,22 @@ std::string vfio_node(const ControlledFunction& function) {
   return function.vfio.group.value_or(std::string{});
 }
 
-void mark_committed_loads(const Context& context, Topology& topology) {
-  for (auto& function : topology.functions) {
-    for (auto& intent : function.intents) {
-      if (intent.kind != IntentKind::loading || intent.at_work) continue;
-      try {
-        const bool whole = load_was_committed(context.io(), context.folders(), intent);
-        if (whole) intent.details[committed_detail] = "yes";
-      } catch (const Error&) {
-        // The journal of the source is damaged; a command on the source says so.
-      }
-    }
-  }
+bool is_overshadowed(const Intent& intent, const std::vector<Intent>& intents) {
+  return intent.kind == IntentKind::suspended && !intent.stale &&
+         std::any_of(intents.begin(), intents.end(), [](const Intent& other) {
+           return other.kind == IntentKind::loading || other.kind == IntentKind::moved;
+         });
 }
 
 std::string remedy_of(const Intent& intent, const std::string& device) {
   const auto id = ' ' + std::to_string(intent.cntlid);
+  if (intent.stale) return "nvmigrate resume " + device + id;
   switch (intent.kind) {
     case IntentKind::suspended:
       return "nvmigrate resume " + device + id;
     case IntentKind::loading:
-      return intent.details.contains(committed_detail)
-                 ? "nvmigrate resume " + device + id
-                 : "nvmigrate import " + device + id + " -f FILE";
+      return intent.committed ? "nvmigrate resume " + device + id
+                              : "nvmigrate import " + device + id + " -f FILE";
     case IntentKind::unbound:
       return "nvmigrate unbind " + device + id;
     case IntentKind::provisioning:
@@ -186,9 +184,13 @@ std::string account_of(const Intent& intent, const Topology& topology) {
                             : "controlled function " + std::to_string(intent.cntlid);
   const auto by = " (" + intent.command + ", pid " + std::to_string(intent.pid);
   if (intent.at_work) return who + ' ' + work_of(intent) + by + " at work)";
+  const auto when = by + ", " + intent.time + ")";
   const auto remedy = remedy_of(intent, topology.device);
-  return who + ' ' + outcome_of(intent) + by + ", " + intent.time + ")" +
-         (remedy.empty() ? "" : ": " + remedy);
+  if (intent.stale) {
+    return who + " runs; only the journal calls it " + std::string{to_string(intent.kind)} + when +
+           ": " + remedy + " has it say so no more";
+  }
+  return who + ' ' + outcome_of(intent) + when + (remedy.empty() ? "" : ": " + remedy);
 }
 
 Json json_of(const Intent& intent, const std::string& device) {
@@ -201,6 +203,8 @@ Json json_of(const Intent& intent, const std::string& device) {
           {"pid", intent.pid},
           {"time", intent.time},
           {"at_work", intent.at_work},
+          {"committed", intent.committed},
+          {"stale", intent.stale},
           {"details", details},
           {"remedy", text_or_null(intent.at_work ? std::string{} : remedy_of(intent, device))}};
 }
@@ -224,7 +228,7 @@ Json json_of(const ControlledFunction& function, const std::string& device) {
           {"vfio_group", or_null(function.vfio.group)},
           {"vfio_device", or_null(function.vfio.device)},
           {"marked", function.marked},
-          {"suspended", function.has(IntentKind::suspended)},
+          {"suspended", function.frozen.value_or(function.has(IntentKind::suspended))},
           {"binding", function.binding ? json_of(*function.binding) : Json(nullptr)},
           {"intents", intents_json(function.intents, device)}};
 }

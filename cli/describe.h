@@ -13,7 +13,7 @@ namespace nvmigrate::cli {
 enum class FunctionStatus {
   running,
   offline,
-  suspended,  ///< by this tool
+  suspended,  ///< by this tool, or as the device says
   loading,    ///< a state is loaded into it, or the load died
   moved,      ///< its state runs elsewhere
   unbound,    ///< taken from its driver, and the next has not got it
@@ -31,9 +31,9 @@ std::string vfio_node(const ControlledFunction& function);
 /// What is left of a command that is at work no more, in words, with the command that mends it; or
 /// what is going on. Empty for an intent that is neither.
 std::string account_of(const Intent& intent, const Topology& topology);
-/// Marks the loads of transfers that had reached their point of no return: what they loaded is
-/// whole, and resume lets it run. A journal of the source that cannot be read leaves them unmarked.
-void mark_committed_loads(const Context& context, Topology& topology);
+/// Whether it needs no account of its own: the function is suspended for another reason on record,
+/// which says what to do.
+bool is_overshadowed(const Intent& intent, const std::vector<Intent>& intents);
 /// The command line that ends an intent; empty when there is none to recommend.
 std::string remedy_of(const Intent& intent, const std::string& device);
 

@@ -7,6 +7,7 @@
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/preparing.h"
+#include "cli/served.h"
 #include "nvmigrate/ports/rights.h"
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 #include "plugins/registry.h"
@@ -61,7 +62,7 @@ class Examination {
       auto subject = context_->open(device);
       if (!subject.device->simulated()) check_rights();
       if (options_->device) add(device, check_bus(subject.device->pci(), true));
-      const auto topology = subject.topology();
+      const auto topology = whole_account(*context_, subject);
       add(device, check_abilities(topology, ability_of(subject.device->admin())));
       add(device, check_records(topology, subject.registry));
     } catch (const Interrupted&) {
@@ -81,14 +82,22 @@ class Examination {
               {}}});
   }
 
+  [[nodiscard]] RepairTools tools_for(Subject& subject) const {
+    return {.resume =
+                [&subject](std::uint16_t cntlid) {
+                  choose_backend(subject.device->admin(), BackendOptions{})->resume(cntlid);
+                },
+            .complete = [this, &subject](
+                            Topology& topology) { topology = whole_account(*context_, subject); }};
+  }
+
   void repair_device(const std::string& device) {
     try {
       auto subject = context_->open_to_change(device);
-      const auto resume = [&subject](std::uint16_t cntlid) {
-        choose_backend(subject.device->admin(), BackendOptions{})->resume(cntlid);
-      };
-      for (const auto& one : repair(access_of(subject), resume, limits_of(context_->globals())))
+      for (const auto& one :
+           repair(access_of(subject), tools_for(subject), limits_of(context_->globals()))) {
         add(device, one);
+      }
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

@@ -8,6 +8,7 @@
 #include "cli/migration.h"
 #include "cli/progress.h"
 #include "cli/state_argument.h"
+#include "plugins/registry.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -45,8 +46,37 @@ StoredState read_state(const Context& context, const Given& given, ProgressDispl
   return open_state(context, given.file, options);
 }
 
-ImportOptions options_of(const Given& given, const StoredState& state, const StateFormats& formats,
-                         ProgressDisplay& display) {
+/// A device of this host, opened and asked; nothing when it is not the one that is looked for.
+std::optional<bool> ask_device(Context& context, const std::string& device,
+                               const StateIdentity& identity) {
+  try {
+    auto subject = context.open(device);
+    if (subject.subsystem_nqn != identity.subsystem_nqn) return std::nullopt;
+    const auto topology = subject.topology();
+    const auto* source = topology.find(identity.controller);
+    if (source == nullptr || !source->online.value_or(true)) return std::nullopt;
+    const auto backend = choose_backend(subject.device->admin(), BackendOptions{});
+    return backend->is_frozen(identity.controller, whole_state(backend->query().formats));
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// Whether the function that a state was read from is suspended, when it is one of this host's.
+std::optional<bool> ask_source(Context& context, const StateIdentity& identity) {
+  for (const auto& provider : providers()) {
+    for (const auto& device : provider.all(context.io(), context.folders())) {
+      if (provider.simulated != identity.simulated) break;
+      if (const auto frozen = ask_device(context, device, identity)) return frozen;
+    }
+  }
+  return std::nullopt;
+}
+
+ImportOptions options_of(Context& context, const Given& given, const StoredState& state,
+                         const StateFormats& formats, ProgressDisplay& display) {
   ImportOptions options;
   options.formats = given.formats.choice(formats);
   if (options.formats && !state.raw()) {
@@ -56,6 +86,9 @@ ImportOptions options_of(const Given& given, const StoredState& state, const Sta
   options.resume = given.resume;
   options.allowed = given.allowed;
   options.progress = display.callback();
+  options.ask_source = [&context](const StateIdentity& identity) {
+    return ask_source(context, identity);
+  };
   return options;
 }
 
@@ -123,7 +156,7 @@ Outcome run(Context& context, const Given& given) {
                                                       : context.open_to_change(given.device));
   auto& side = access.side();
   const auto& function = select_one(access.topology(), given.id);
-  const auto options = options_of(given, state, side.query.formats, display);
+  const auto options = options_of(context, given, state, side.query.formats, display);
   if (!given.only_checks()) {
     return report(given, state, label_of(function),
                   import_state(state, side, function.cntlid, options));

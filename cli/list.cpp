@@ -4,6 +4,7 @@
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/render.h"
+#include "cli/served.h"
 #include "plugins/registry.h"
 
 namespace nvmigrate::cli {
@@ -41,16 +42,26 @@ std::string facts(const Topology& topology) {
   return line + '\n';
 }
 
+std::string stranger(const ControlledFunction& function, const Topology& topology) {
+  const auto id = topology.device + " " + std::to_string(function.cntlid);
+  return "controlled function " + label_of(function) +
+         " is suspended, and no record says by whom: nvmigrate resume " + id +
+         ", or nvmigrate suspend " + id + " to keep it so on record";
+}
+
 std::string accounts(const Topology& topology) {
   std::string text;
   const auto append = [&](const std::vector<Intent>& intents) {
     for (const auto& intent : intents) {
+      if (is_overshadowed(intent, intents)) continue;
       text += std::string(intent.at_work ? "  * " : "  ! ") + account_of(intent, topology) + '\n';
     }
   };
   append(topology.intents);
-  for (const auto& function : topology.functions)
+  for (const auto& function : topology.functions) {
     append(function.intents);
+    if (function.suspended_by_others()) text += "  ! " + stranger(function, topology) + '\n';
+  }
   return text;
 }
 
@@ -93,9 +104,8 @@ Outcome list(Context& context, const std::vector<std::string>& named) {
   Outcome outcome{.document = {{"devices", Json::array()}, {"failed", Json::array()}}};
   for (const auto& device : devices) {
     try {
-      auto topology = context.open(device).topology();
-      mark_committed_loads(context, topology);
-      add(outcome, topology);
+      auto subject = context.open(device);
+      add(outcome, whole_account(context, subject));
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/served.h"
 
+#include "nvmigrate/migrate/account.h"
+
 namespace nvmigrate::cli {
 
 std::vector<Served> ask_backends(AdminPort& port) {
@@ -23,6 +25,20 @@ const Served* chosen(const std::vector<Served>& asked) noexcept {
     if (served.query) return &served;
   }
   return nullptr;
+}
+
+Topology whole_account(const Context& context, Subject& subject) {
+  auto topology = subject.topology();
+  std::unique_ptr<MigrationBackend> backend;
+  try {
+    backend = choose_backend(subject.device->admin(), BackendOptions{});
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {
+    // Without one nothing was suspended through this device, or nothing can be asked.
+  }
+  complete_account(context.io(), context.folders(), topology, backend.get());
+  return topology;
 }
 
 Json json_of(const StateFormats& formats) {

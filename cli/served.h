@@ -23,6 +23,9 @@ std::vector<Served> ask_backends(AdminPort& port);
 /// The first that serves, or nullptr.
 const Served* chosen(const std::vector<Served>& asked) noexcept;
 
+/// What is there, with the truth about suspensions as the device tells it (complete_account()).
+Topology whole_account(const Context& context, Subject& subject);
+
 /// `{"versions", "vendors"}`
 Json json_of(const StateFormats& formats);
 

@@ -131,8 +131,7 @@ Outcome controlled(const Topology& topology, const ControlledFunction& function)
 
 Outcome show(Context& context, const ShowOptions& options) {
   auto subject = context.open(options.device);
-  auto topology = subject.topology();
-  mark_committed_loads(context, topology);
+  const auto topology = whole_account(context, subject);
   if (options.function) return controlled(topology, select_one(topology, *options.function));
   return controlling(topology, ask_backends(subject.device->admin()));
 }

@@ -7,6 +7,7 @@ namespace {
 
 struct SuspendOptions {
   std::string device, ids;
+  std::vector<std::string> allowed;
   bool notice = false, dry_run = false;
 };
 
@@ -17,11 +18,13 @@ Runner declare_suspend(Options& options) {
   options.positional("DEVICE", given->device, "The controlling function", Offer::device);
   options.positional("IDS", given->ids, "The controlled functions", Offer::running_functions);
   options.flag("--notice", given->notice, "Give notice to the functions first");
+  declare_allow(options, given->allowed);
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) {
     return control_each(context, given->device, given->ids, given->dry_run, "suspended",
                         [&](MigrationSide& side, std::uint16_t cntlid) {
-                          return suspend_function(side, cntlid, given->notice, given->dry_run);
+                          return suspend_function(side, cntlid, given->notice, given->allowed,
+                                                  given->dry_run);
                         });
   };
 }

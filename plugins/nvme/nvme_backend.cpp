@@ -93,7 +93,7 @@ void NvmeBackend::quiesce(std::uint16_t function) {
 
 void NvmeBackend::freeze(std::uint16_t function) {
   auto suspend = command::suspend(function, command::SuspendType::suspend);
-  suspend.timeout = options_.suspend_timeout;
+  suspend.timeout = std::max(suspend.timeout, options_.suspend_timeout);
   send(*port_, suspend, Step::suspend, function);
 }
 
@@ -110,13 +110,12 @@ bool NvmeBackend::says_frozen(std::uint16_t function) {
   const command::FormatIndexes first{
       .version = static_cast<std::uint8_t>(found.formats.versions.empty() ? 0 : 1),
       .vendor = static_cast<std::uint8_t>(found.formats.versions.empty() ? 1 : 0)};
-  return StateReader(*port_, function, first, found.chunk).read_header();
+  return StateReader(*port_, function, first, found.chunk).look().frozen;
 }
 
-bool NvmeBackend::is_frozen(std::uint16_t function, const FormatChoice& formats) {
+FunctionState NvmeBackend::look(std::uint16_t function, const FormatChoice& formats) {
   const auto& found = known();
-  return StateReader(*port_, function, indexes_of(found.formats, formats), found.chunk)
-      .read_header();
+  return StateReader(*port_, function, indexes_of(found.formats, formats), found.chunk).look();
 }
 
 void NvmeBackend::save(std::uint16_t function, const FormatChoice& formats, StateSink& into) {

@@ -23,7 +23,7 @@ class NvmeBackend final : public MigrationBackend {
   void quiesce(std::uint16_t function) override;
   void freeze(std::uint16_t function) override;
   bool resume(std::uint16_t function) override;
-  bool is_frozen(std::uint16_t function, const FormatChoice& formats) override;
+  FunctionState look(std::uint16_t function, const FormatChoice& formats) override;
   void save(std::uint16_t function, const FormatChoice& formats, StateSink& into) override;
   void load(std::uint16_t function, const FormatChoice& formats, StateSource& from) override;
 

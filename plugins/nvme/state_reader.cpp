@@ -2,6 +2,7 @@
 #include "plugins/nvme/state_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -19,6 +20,15 @@ Error impossible(std::uint16_t function, const std::string& what) {
 
 bool says_suspended(const wire::StateHeader& header) {
   return (header.csattr & wire::csattr_suspended) != 0;
+}
+
+using Head = std::array<std::byte, sizeof(wire::StateHeader) + sizeof(wire::NvmeStateHeader)>;
+
+std::optional<unsigned> queues_in(const Head& head) {
+  wire::NvmeStateHeader nvme{};
+  std::memcpy(&nvme, head.data() + sizeof(wire::StateHeader), sizeof nvme);
+  if (std::uint16_t{nvme.ver} != 0) return std::nullopt;
+  return unsigned{std::uint16_t{nvme.niosq}} + std::uint16_t{nvme.niocq};
 }
 
 wire::StateHeader header_of(std::span<const std::byte> bytes) {
@@ -55,22 +65,34 @@ void StateReader::not_suspended() const {
       "what was read is of no use; suspend the controller, and let nobody reset it");
 }
 
-bool StateReader::read_header() {
-  alignas(wire::identify_size) std::array<std::byte, sizeof(wire::StateHeader)> bytes{};
+bool StateReader::read_head(std::span<std::byte> into) {
   const auto dw0 =
-      send(*port_, command::get_state(function_, formats_, 0, bytes), Step::read, function_).dw0;
-  header_ = header_of(bytes);
+      send(*port_, command::get_state(function_, formats_, 0, into), Step::read, function_).dw0;
+  header_ = header_of(into);
   tells_in_dw0_ = (dw0 & dw0_suspended) != 0;
   return tells_in_dw0_ || says_suspended(header_);
 }
 
+FunctionState StateReader::look() {
+  alignas(wire::identify_size) Head head{};
+  // Beyond the end of a state without an NVMe part a device may give anything, or an error.
+  const std::span bytes{head};
+  const bool wants_nvme = formats_.version != 0;
+  FunctionState state;
+  state.frozen = read_head(wants_nvme ? bytes : bytes.first(sizeof header_));
+  state.bytes = state_size(header_, function_);
+  if (wants_nvme && header_.nvmecss >= smallest_nvme_state) state.queues = queues_in(head);
+  return state;
+}
+
 void StateReader::read_all(StateSink& into) {
-  if (!read_header()) not_suspended();
+  alignas(wire::identify_size) std::array<std::byte, sizeof(wire::StateHeader)> head{};
+  if (!read_head(head)) not_suspended();
   const auto size = state_size(header_, function_);
   into.begin(size);
   for (std::uint64_t offset = 0; offset < size;)
     offset += read_chunk(offset, size - offset, into);
-  if (doubtful_ && !read_header()) not_suspended();
+  if (doubtful_ && !read_head(head)) not_suspended();
 }
 
 std::size_t StateReader::read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "nvmigrate/migrate/backend.h"
 #include "nvmigrate/nvme/admin_port.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/wire.h"
@@ -22,13 +23,15 @@ class StateReader {
               std::size_t chunk) noexcept
       : port_(&port), function_(function), formats_(formats), chunk_(chunk) {}
 
-  /// Reads a header alone. \return whether the function was suspended meanwhile
-  bool read_header();
+  /// Reads the head of the state alone: its header, and that of the NVMe part if there is one.
+  FunctionState look();
   /// Reads the whole state. \throws Error(device) when the function was not suspended throughout,
   /// or when the size changed; NvmeError, OsError
   void read_all(StateSink& into);
 
  private:
+  /// \return whether the function was suspended meanwhile
+  bool read_head(std::span<std::byte> into);
   std::size_t read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into);
   void check_chunk(std::uint64_t offset, std::span<const std::byte> chunk, std::uint32_t dw0);
   void check_same_header(const wire::StateHeader& again) const;

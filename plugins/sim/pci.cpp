@@ -107,7 +107,8 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .transport = "pcie",
                      .state = state_of(*subsystem, *each),
                      .subsystem_nqn = subsystem->parameters.nqn,
-                     .cntlid = each->id});
+                     .cntlid = each->id,
+                     .max_queue_entries = max_queue_size + 1U});
   }
   return found;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ class FakeBackend : public MigrationBackend {
     std::vector<std::byte> state;  ///< what save() gives; a whole load replaces it
     bool half_loaded = false;      ///< a load began and did not end
     bool loaded = false;           ///< a load ended
+    std::optional<unsigned> queues{};
   };
   using Hook = std::function<void(const std::string& call, std::uint16_t function)>;
 
@@ -52,10 +54,11 @@ class FakeBackend : public MigrationBackend {
     if (one.half_loaded) throw NvmeError({sc::command_sequence_error}, "resume");
     return std::exchange(one.frozen, false);
   }
-  bool is_frozen(std::uint16_t function, const FormatChoice&) override {
-    see("is_frozen", function);
+  FunctionState look(std::uint16_t function, const FormatChoice&) override {
+    see("look", function);
     const std::lock_guard only(mutex_);
-    return functions_.at(function).frozen;
+    const auto& one = functions_.at(function);
+    return {.frozen = one.frozen, .bytes = one.state.size(), .queues = one.queues};
   }
   void save(std::uint16_t function, const FormatChoice&, StateSink& into) override {
     see("save", function);
@@ -74,11 +77,7 @@ class FakeBackend : public MigrationBackend {
     std::vector<std::byte> state;
     while (state.size() < from.size()) {
       const auto seen = from.view(chunk);
-      {
-        const std::lock_guard only(mutex_);
-        functions_.at(function).half_loaded = true;
-      }
-      see("load chunk", function);
+      see_chunk(function);
       state.insert(state.end(), seen.begin(), seen.end());
       from.take(seen.size());
     }
@@ -90,6 +89,22 @@ class FakeBackend : public MigrationBackend {
   }
 
  private:
+  /// A chunk that is refused is not taken; one that is not answered may be.
+  void see_chunk(std::uint16_t function) {
+    const auto take = [&] {
+      const std::lock_guard only(mutex_);
+      functions_.at(function).half_loaded = true;
+    };
+    try {
+      see("load chunk", function);
+    } catch (const NvmeError&) {
+      throw;
+    } catch (...) {
+      take();
+      throw;
+    }
+    take();
+  }
   void see(const std::string& call, std::uint16_t function) {
     {
       const std::lock_guard only(mutex_);

@@ -88,6 +88,13 @@ class RecordChecker {
 
   [[nodiscard]] Check account(const Intent& intent) const {
     const auto repaired = "nvmigrate doctor " + topology_->device + " --repair";
+    if (intent.stale) {
+      return {{},
+              Grade::warning,
+              "is " + std::string{to_string(intent.kind)} + " by the journal alone: it runs",
+              repaired,
+              {}};
+    }
     switch (intent.kind) {
       case IntentKind::suspended:
         if (intent.details.contains(unfinished_detail)) {
@@ -95,6 +102,13 @@ class RecordChecker {
         }
         return {{}, Grade::warning, "is suspended", run("resume", intent.cntlid), {}};
       case IntentKind::loading:
+        if (intent.committed) {
+          return {{},
+                  Grade::problem,
+                  "holds the whole state of a transfer and is not yet resumed",
+                  repaired,
+                  {}};
+        }
         return {{},
                 Grade::problem,
                 "holds a state that was not loaded to its end",
@@ -112,6 +126,14 @@ class RecordChecker {
   }
 
   void consider(const ControlledFunction& function) {
+    if (function.suspended_by_others()) {
+      checks_.push_back({"suspended", Grade::warning,
+                         describe(function) + " is suspended, and not by this tool as far as it "
+                                              "remembers",
+                         run("resume", function.cntlid) + ", or " +
+                             run("suspend", function.cntlid) + " to keep it so on record",
+                         function.cntlid});
+    }
     if (!function.binding || on_vfio(function) || function.has(IntentKind::unbound)) return;
     checks_.push_back({"binding", Grade::warning,
                        describe(function) + " was bound to " + function.binding->driver +

@@ -37,10 +37,6 @@ Checks check_abilities(const Topology& topology, const MigrationAbility& ability
 /// What was begun and not ended, and records that do not fit what is there.
 Checks check_records(const Topology& topology, const Registry& registry);
 
-/// Key of an intent `suspended` whose command had more to do when it was recorded: the function is
-/// to be resumed when that command died. Without it, the function was left suspended on purpose.
-inline constexpr const char* unfinished_detail = "unfinished";
-
 /// Something that was put right, or not.
 struct Repair {
   std::string name;  ///< of the check
@@ -49,11 +45,16 @@ struct Repair {
   bool done = false;
 };
 
+/// What repairing needs of the rooms above.
+struct RepairTools {
+  std::function<void(std::uint16_t)> resume;  ///< lets a function run; throws when it does not
+  std::function<void(Topology&)> complete;    ///< complete_account()
+};
+
 /// Puts right what can be without risk: finishes a provision or deprovision that died, gives
-/// driverless functions back to their drivers, resumes what a command that died had suspended.
-/// Needs the lock. \param resume lets one function run again, and throws when it does not
-std::vector<Repair> repair(const HostAccess& access,
-                           const std::function<void(std::uint16_t)>& resume,
+/// driverless functions back to their drivers, resumes what a command that died had suspended or
+/// was about to resume, and strikes from the journal what is over. Needs the lock.
+std::vector<Repair> repair(const HostAccess& access, const RepairTools& tools,
                            const ProvisionLimits& limits = {});
 
 }  // namespace nvmigrate

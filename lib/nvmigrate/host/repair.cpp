@@ -29,6 +29,14 @@ std::string give_back_driver(const HostAccess& access, const Topology& topology,
   return describe(function) + " is back at " + change.to.value_or("no driver");
 }
 
+std::vector<IntentKind> kinds_that(const ControlledFunction& function, bool Intent::*holds) {
+  std::vector<IntentKind> kinds;
+  for (const auto& intent : function.intents) {
+    if (intent.*holds) kinds.push_back(intent.kind);
+  }
+  return kinds;
+}
+
 bool is_left_suspended(const ControlledFunction& function) {
   for (const auto& intent : function.intents) {
     if (intent.kind == IntentKind::suspended && intent.details.contains(unfinished_detail)) {
@@ -38,10 +46,18 @@ bool is_left_suspended(const ControlledFunction& function) {
   return false;
 }
 
+/// The intents that are over once the function runs, where it may be let run without risk.
+std::vector<IntentKind> what_resume_ends(const ControlledFunction& function) {
+  if (!kinds_that(function, &Intent::committed).empty()) {
+    return {IntentKind::loading, IntentKind::suspended, IntentKind::moved};
+  }
+  if (is_left_suspended(function)) return {IntentKind::suspended};
+  return {};
+}
+
 }  // namespace
 
-std::vector<Repair> repair(const HostAccess& access,
-                           const std::function<void(std::uint16_t)>& resume,
+std::vector<Repair> repair(const HostAccess& access, const RepairTools& tools,
                            const ProvisionLimits& limits) {
   std::vector<Repair> repairs;
   if (provisioning_wreck(access.topology())) {
@@ -50,17 +66,24 @@ std::vector<Repair> repair(const HostAccess& access,
       return "what was provisioned in part is finished";
     }));
   }
-  const auto topology = access.topology();
+  auto topology = access.topology();
+  tools.complete(topology);
   for (const auto& function : topology.functions) {
     if (function.has(IntentKind::unbound)) {
       repairs.push_back(attempt("unbound", function.cntlid, [&] {
         return give_back_driver(access, topology, function, limits);
       }));
     }
-    if (is_left_suspended(function)) {
-      repairs.push_back(attempt("suspended", function.cntlid, [&] {
-        resume(function.cntlid);
-        access.journal.strike({IntentKind::suspended}, function.cntlid);
+    const auto over = kinds_that(function, &Intent::stale);
+    if (!over.empty()) {
+      repairs.push_back(attempt("stale", function.cntlid, [&] {
+        access.journal.strike(over, function.cntlid);
+        return describe(function) + " runs; the journal does not say otherwise any more";
+      }));
+    } else if (const auto ended = what_resume_ends(function); !ended.empty()) {
+      repairs.push_back(attempt(std::string{to_string(ended.front())}, function.cntlid, [&] {
+        tools.resume(function.cntlid);
+        access.journal.strike(ended, function.cntlid);
         return describe(function) + " runs again";
       }));
     }

@@ -85,6 +85,14 @@ std::string kernel_nqn(const std::vector<KernelController>& controllers,
   return identity.subsystem_nqn;
 }
 
+std::optional<std::uint32_t> queue_entries_of(const std::vector<KernelController>& controllers,
+                                              const std::string& address) {
+  for (const auto& controller : controllers) {
+    if (!address.empty() && controller.address == address) return controller.max_queue_entries;
+  }
+  return std::nullopt;
+}
+
 ControlledFunction of_secondary(const SecondaryController& secondary) {
   ControlledFunction function;
   function.cntlid = secondary.cntlid;
@@ -178,6 +186,11 @@ bool ControlledFunction::has(IntentKind kind) const noexcept {
                      [kind](const Intent& intent) { return intent.kind == kind; });
 }
 
+bool ControlledFunction::suspended_by_others() const noexcept {
+  return frozen == true && !has(IntentKind::suspended) && !has(IntentKind::loading) &&
+         !has(IntentKind::moved);
+}
+
 const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {
   const auto found = std::lower_bound(
       functions.begin(), functions.end(), cntlid,
@@ -196,6 +209,7 @@ Topology read_topology(Device& device, const Registry& registry, const Journal& 
   const auto& identity = topology.identity;
   const auto controllers = device.pci().controllers();
   const auto nqn = kernel_nqn(controllers, topology.address, identity);
+  topology.max_queue_entries = queue_entries_of(controllers, topology.address);
   const Places places(controllers, nqn, registry, journal);
   // A list that a controller does not know costs an entry in its error log, which monitoring
   // counts: a plain drive is not asked.

@@ -26,10 +26,14 @@ struct ControlledFunction {
   VfioNodes vfio;
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;
+  /// What the device says; nothing: it was not asked, or does not tell (see complete_account()).
+  std::optional<bool> frozen{};
   std::optional<Binding> binding;
   std::vector<Intent> intents;  ///< journalled and not ended
 
   [[nodiscard]] bool has(IntentKind kind) const noexcept;
+  /// The device calls it suspended, and nothing that is remembered says why.
+  [[nodiscard]] bool suspended_by_others() const noexcept;
 };
 
 /// A controlling function with everything it controls, ascending by controller id.
@@ -39,6 +43,7 @@ struct Topology {
   bool simulated = false;
   ControllerIdentity identity;
   std::optional<PrimaryResources> resources;
+  std::optional<std::uint32_t> max_queue_entries{};  ///< of an I/O queue, where it is known
   SriovState sriov;
   std::vector<ControlledFunction> functions;
   std::vector<Intent> intents;        ///< of the controlling function itself

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "nvmigrate/state/state_file.h"
@@ -14,6 +15,14 @@ namespace nvmigrate {
 struct BackendQuery {
   StateFormats formats;
   std::size_t chunk = 0;  ///< most bytes of one command
+};
+
+/// What a device says of a function at this moment.
+struct FunctionState {
+  bool frozen = false;
+  std::uint64_t bytes = 0;  ///< of its whole state in the formats asked for; 0: not known
+  std::optional<unsigned>
+      queues{};  ///< I/O queues of either kind; nothing: the state does not tell
 };
 
 /// The one common interface of migration: what every device can be asked to do to a function it
@@ -36,8 +45,12 @@ class MigrationBackend {
   virtual void freeze(std::uint16_t function) = 0;
   /// Lets a frozen function run. \return false when it was running already
   virtual bool resume(std::uint16_t function) = 0;
-  /// Whether the device says that the function is frozen (reads a header; changes nothing).
-  virtual bool is_frozen(std::uint16_t function, const FormatChoice& formats) = 0;
+  /// Looks at a function (reads the head of its state); changes nothing.
+  virtual FunctionState look(std::uint16_t function, const FormatChoice& formats) = 0;
+  /// Whether the device says that the function is frozen.
+  bool is_frozen(std::uint16_t function, const FormatChoice& formats) {
+    return look(function, formats).frozen;
+  }
   /// Reads the state of a frozen function into a sink.
   /// \throws Error(device) when the function turns out not to be frozen in the middle
   virtual void save(std::uint16_t function, const FormatChoice& formats, StateSink& into) = 0;

@@ -17,16 +17,20 @@ ControlResult result_of(std::uint16_t cntlid, bool before, bool after) {
 void require_resumable(Io& io, const Folders& folders, const MigrationSide& side,
                        std::uint16_t cntlid, std::vector<std::string> allowed) {
   const auto loading = side.journal.find(IntentKind::loading, cntlid);
-  if (loading && load_was_committed(io, folders, *loading)) allowed.emplace_back("loading");
+  // What was loaded last is its state; that an earlier one was moved away is over.
+  if (loading && load_was_committed(io, folders, *loading)) {
+    allowed.insert(allowed.end(), {"loading", "moved"});
+  }
   require_unambiguous(side, cntlid, allowed);
 }
 
 }  // namespace
 
 ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
-                               bool dry_run) {
+                               const std::vector<std::string>& allowed, bool dry_run) {
   require_online(side, cntlid);
   Suspension suspension(side, cntlid, whole_state(side.query.formats));
+  if (!suspension.was_frozen()) require_released(side, cntlid, allowed);
   auto result = result_of(cntlid, suspension.was_frozen(), true);
   if (dry_run) return result;
   if (!result.changed) {

@@ -20,10 +20,12 @@ struct ControlResult {
 };
 
 /// Freezes a function and keeps it so; its intent stays in the journal until it is resumed.
-/// Nothing changes when it is suspended already. \param notice gives notice first
-/// \throws refused when it is offline; NvmeError, OsError, and then it runs as before
+/// Nothing changes when it is suspended already, but that the journal says so.
+/// \param notice gives notice first \param allowed `host_driver` overrides that refusal
+/// \throws refused when it is offline, or this host's driver runs it; NvmeError, OsError, and then
+/// it runs as before
 ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
-                               bool dry_run);
+                               const std::vector<std::string>& allowed, bool dry_run);
 
 /// Lets a function run and strikes what the journal says of its suspension. When it runs already,
 /// as after a reset, only the journal changes. \param allowed `loading` and `moved` override those

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/export.h"
 
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
@@ -15,6 +17,28 @@
 
 namespace nvmigrate {
 namespace {
+
+constexpr auto poll_interval = std::chrono::milliseconds{1};
+
+/// Waits until the reader of a pipe has taken all: one that went away has not got the state.
+void wait_for_reader(Io& io, int fd, const std::string& object) {
+  for (int count = 1; count > 0;) {
+    if (io.unread(fd, count) != 0) throw OsError(errno, "write", object);
+    stop_if_interrupted("its reader did not take the whole state");
+    if (count > 0) std::this_thread::sleep_for(poll_interval);
+  }
+}
+
+/// What was written is where it should be, not only on its way.
+void hand_over(Io& io, int fd, const std::string& object) {
+  struct stat about {};
+  if (io.fstat(fd, about) != 0) throw OsError(errno, "look at", object);
+  if (S_ISFIFO(about.st_mode)) wait_for_reader(io, fd, object);
+  if (!S_ISREG(about.st_mode)) return;
+  while (io.fsync(fd) != 0) {
+    if (errno != EINTR) throw OsError(errno, "sync", object);
+  }
+}
 
 /// One export, from the checks to the result.
 class Export {
@@ -29,6 +53,7 @@ class Export {
     result_.formats = options.formats.value_or(whole_state(side.query.formats));
     require_formats(side.query.formats, result_.formats, side.device);
     result_.suspended_before = side.backend.is_frozen(cntlid, result_.formats);
+    if (!result_.suspended_before) require_released(side, cntlid, options.allowed);
   }
 
   [[nodiscard]] ExportResult plan() {
@@ -70,6 +95,7 @@ class Export {
 
   void read(Suspension& suspension, StateWriter& writer) {
     const auto begun = Suspension::Clock::now();
+    writer.suspended_for(suspension.length());
     WatchedSink sink(writer, options_->progress, "export", result_.cntlid);
     side_->backend.save(result_.cntlid, result_.formats, sink);
     const auto when_read = suspension.length();
@@ -129,7 +155,7 @@ ExportResult export_to_descriptor(Io& io, MigrationSide& side, std::uint16_t cnt
   Export work(side, cntlid, "-", options);
   if (options.dry_run) return work.plan();
   const auto writer = work.writer(io, fd, object);
-  return work.run(*writer, [] {});
+  return work.run(*writer, [&] { hand_over(io, fd, object); });
 }
 
 }  // namespace nvmigrate

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate {
 namespace {
@@ -62,6 +63,36 @@ void look_at_function(Findings& findings, const MigrationSide& side, std::uint16
   }
 }
 
+std::string reset_of(const MigrationSide& side, const ControlledFunction& function) {
+  if (!function.pci) return "reset it";
+  if (!side.topology.simulated) {
+    return "have its VM started anew, or reset it: echo 1 > /sys/bus/pci/devices/" +
+           function.pci->address + "/reset";
+  }
+  return "reset it: nvmigrate sim change " + side.device.substr(side.device.find(':') + 1) +
+         " --reset " + function.pci->address;
+}
+
+void look_at_destination(Findings& findings, const Candidate& candidate, const MigrationSide& side,
+                         std::uint16_t cntlid) {
+  if (!candidate.destination) return;
+  const auto& there = *candidate.destination;
+  if (candidate.formats.version && there.queues.value_or(0) > 0) {
+    auto& found = findings.blocker("queues_exist",
+                                   side.name_of(cntlid) + " has " + std::to_string(*there.queues) +
+                                       " I/O queues already: a guest, or a state loaded before");
+    found.status = ExitStatus::refused;
+    found.remedy = reset_of(side, side.function(cntlid));
+  }
+  const bool known = candidate.decoded != nullptr && there.bytes > 0;
+  if (known && candidate.decoded->header.vendor_bytes > there.bytes) {
+    findings.warning("state_size", "the vendor part has " +
+                                       format_size(candidate.decoded->header.vendor_bytes) +
+                                       ", and the whole state of the destination has " +
+                                       format_size(there.bytes) + " now");
+  }
+}
+
 void look_for_a_vm(Findings& findings, const MigrationSide& side, std::uint16_t cntlid) {
   const auto& function = side.function(cntlid);
   if (side.pci == nullptr || !function.pci || !(function.vfio.group || function.vfio.device))
@@ -73,6 +104,9 @@ void look_for_a_vm(Findings& findings, const MigrationSide& side, std::uint16_t 
 
 void look_at_formats(Findings& findings, const FormatChoice& wanted, const MigrationSide& side) {
   const auto& there = side.query.formats;
+  if (!wanted.version && !wanted.vendor) {
+    findings.final_blocker("no_formats", "the state names no format that it could be loaded in");
+  }
   const auto has = [](const auto& list, const auto& value) {
     return std::find(list.begin(), list.end(), value) != list.end();
   };
@@ -87,22 +121,23 @@ void look_at_formats(Findings& findings, const FormatChoice& wanted, const Migra
   }
 }
 
-/// Whether a function of this very subsystem that the state was read from may run meanwhile.
-bool source_may_run(const StateIdentity& identity, const MigrationSide& side,
-                    std::uint16_t cntlid) {
-  if (identity.subsystem_nqn != side.topology.identity.subsystem_nqn) return false;
-  if (identity.controller == cntlid || side.topology.find(identity.controller) == nullptr) {
-    return false;
+std::string source_name(const StateIdentity& identity) {
+  return "controlled function " + std::to_string(identity.controller) + " of subsystem " +
+         identity.subsystem_nqn;
+}
+
+void look_for_the_source(Findings& findings, const Candidate& candidate) {
+  if (!candidate.source_frozen) return;
+  const auto name = "the source, " + source_name(*candidate.identity) + ",";
+  if (*candidate.source_frozen) {
+    findings.warning("source_suspended",
+                     name + " is suspended on this host: never resume it once this one runs");
+    return;
   }
-  if (side.journal.find(IntentKind::suspended, identity.controller) ||
-      side.journal.find(IntentKind::moved, identity.controller)) {
-    return false;
-  }
-  try {
-    return !side.backend.is_frozen(identity.controller, whole_state(side.query.formats));
-  } catch (const NvmeError&) {
-    return false;
-  }
+  auto& found = findings.blocker("source_runs",
+                                 name + " is not suspended; two copies of one state must not run");
+  found.status = ExitStatus::refused;
+  found.remedy = "suspend it and export it again";
 }
 
 void look_at_source(Findings& findings, const StateIdentity& identity, const MigrationSide& side,
@@ -130,16 +165,26 @@ void look_at_source(Findings& findings, const StateIdentity& identity, const Mig
       findings.warning("firmware", message);
     }
   }
-  if (source_may_run(identity, side, cntlid)) {
-    auto& found = findings.blocker("source_runs",
-                                   "the source, " + side.name_of(identity.controller) +
-                                       ", is not suspended; two copies of one state must not run");
-    found.status = ExitStatus::refused;
-    found.remedy = side.command_line("suspend", identity.controller);
-  }
   if (identity.subsystem_nqn == ours.subsystem_nqn && identity.controller == cntlid) {
     findings.warning("same_function", "the state was read from the same function");
   }
+}
+
+std::uint32_t deepest_of(const auto& queues) {
+  std::uint32_t deepest = 0;
+  for (const auto& queue : queues)
+    deepest = std::max(deepest, queue.entries);
+  return deepest;
+}
+
+void look_at_depth(Findings& findings, const DecodedState& decoded, const MigrationSide& side) {
+  const auto deepest =
+      std::max(deepest_of(decoded.submission_queues), deepest_of(decoded.completion_queues));
+  const auto most = side.topology.max_queue_entries;
+  if (!most || deepest <= *most) return;
+  findings.blocker("queue_depth", "the state has a queue of " + std::to_string(deepest) +
+                                      " entries, and " + side.device + " takes at most " +
+                                      std::to_string(*most) + " (CAP.MQES)");
 }
 
 void look_at_state(Findings& findings, const DecodedState& decoded, const MigrationSide& side,
@@ -151,6 +196,7 @@ void look_at_state(Findings& findings, const DecodedState& decoded, const Migrat
       findings.warning(found.name, found.message);
     }
   }
+  look_at_depth(findings, decoded, side);
   const auto& function = side.function(cntlid);
   if (!function.secondary || !side.topology.resources) return;
   std::size_t highest = 0;
@@ -190,11 +236,13 @@ std::vector<Finding> find_obstacles(const Candidate& candidate, const MigrationS
   look_at_function(findings, side, cntlid);
   if (candidate.identity != nullptr) {
     look_at_source(findings, *candidate.identity, side, cntlid);
+    look_for_the_source(findings, candidate);
   } else {
     findings.warning("raw", "a raw state does not say where it comes from");
   }
   look_at_formats(findings, candidate.formats, side);
   if (candidate.decoded != nullptr) look_at_state(findings, *candidate.decoded, side, cntlid);
+  look_at_destination(findings, candidate, side, cntlid);
   look_for_a_vm(findings, side, cntlid);
   return findings.take();
 }

@@ -34,6 +34,10 @@ struct Candidate {
   const StateIdentity* identity = nullptr;  ///< of a raw state: nothing
   const DecodedState* decoded = nullptr;    ///< not yet known, or opaque: nothing
   FormatChoice formats{};                   ///< as it would be loaded
+  /// Whether the function that the state was read from is suspended; nothing: it is none of this
+  /// host's, as far as is known.
+  std::optional<bool> source_frozen{};
+  std::optional<FunctionState> destination{};  ///< as the device describes it; nothing: offline
 };
 
 /// Everything that stands against loading the candidate into a function, blockers first, without

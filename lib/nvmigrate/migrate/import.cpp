@@ -35,6 +35,25 @@ FormatChoice formats_of(const StoredState& state, const MigrationSide& side,
   return options.formats ? *options.formats : formats_of_raw(state, side);
 }
 
+bool is_of(const StateIdentity& identity, const MigrationSide& side) {
+  return identity.subsystem_nqn == side.topology.identity.subsystem_nqn;
+}
+
+/// The device's word on the function that the state was read from; nothing when it is none of this
+/// host's, or the destination itself.
+std::optional<bool> ask_source(const StoredState& state, const MigrationSide& side,
+                               std::uint16_t cntlid, const ImportOptions& options) {
+  const auto& identity = state.identity();
+  if (!identity) return std::nullopt;
+  if (!is_of(*identity, side)) {
+    return options.ask_source ? options.ask_source(*identity) : std::nullopt;
+  }
+  const auto* source = side.topology.find(identity->controller);
+  if (identity->controller == cntlid || source == nullptr) return std::nullopt;
+  if (!source->online.value_or(true)) return std::nullopt;
+  return side.backend.is_frozen(identity->controller, whole_state(side.query.formats));
+}
+
 /// One import, from the verified state to the result.
 class Import {
  public:
@@ -44,9 +63,12 @@ class Import {
         options_(&options),
         stored_(&state),
         commands_before_(commands()),
-        source_(state.source()),
-        watched_(*source_, options.progress, "import", cntlid),
+        bytes_(state.source()),
+        watched_(*bytes_, options.progress, "import", cntlid),
         suspension_(side, cntlid, check.formats, check.suspended_before) {
+    if (check.source_frozen == true && is_of(*state.identity(), side)) {
+      source_ = state.identity()->controller;
+    }
     result_.cntlid = cntlid;
     result_.formats = check.formats;
     result_.suspended_before = check.suspended_before;
@@ -58,6 +80,7 @@ class Import {
     try {
       load();
       loaded_ = true;
+      hold_source_back();
       if (options_->resume) suspension_.wake();
       end();
     } catch (Error& failure) {
@@ -78,9 +101,21 @@ class Import {
     side_->journal.record(IntentKind::loading, cntlid, {{"file", stored_->object()}});
     suspension_.begin();
     const auto begun = Suspension::Clock::now();
-    side_->backend.load(cntlid, result_.formats, watched_);
+    try {
+      side_->backend.load(cntlid, result_.formats, watched_);
+    } catch (const NvmeError&) {
+      watched_.refused();
+      throw;
+    }
     result_.figures.elapsed = Suspension::Clock::now() - begun;
     result_.figures.bytes = watched_.size();
+  }
+
+  /// From now on the state is the destination's; the source has a copy that must not run.
+  void hold_source_back() {
+    if (!source_) return;
+    side_->journal.record(IntentKind::moved, *source_,
+                          {{"destination", side_->device + " " + std::to_string(result_.cntlid)}});
   }
 
   void end() {
@@ -112,8 +147,9 @@ class Import {
 
   std::string leave_loaded() {
     suspension_.keep();
-    const auto left =
-        side_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
+    auto left = suspension_.leave_named();
+    left = joined(left, side_->journal.try_to_strike({IntentKind::loading, IntentKind::moved},
+                                                     result_.cntlid));
     return joined(left, "the state is loaded; " + side_->command_line("resume", result_.cntlid) +
                             (left.empty() ? "" : " --allow loading") + " lets " +
                             side_->name_of(result_.cntlid) + " run");
@@ -123,9 +159,10 @@ class Import {
   const ImportOptions* options_;
   const StoredState* stored_;
   std::uint64_t commands_before_;
-  std::unique_ptr<StateSource> source_;
+  std::unique_ptr<StateSource> bytes_;
   WatchedSource watched_;
   Suspension suspension_;
+  std::optional<std::uint16_t> source_;  ///< of the same subsystem, and suspended
   ImportResult result_;
   bool loaded_ = false;
 };
@@ -141,13 +178,16 @@ ImportCheck check_import(const StoredState& state, const MigrationSide& side, st
                          const ImportOptions& options) {
   ImportCheck check;
   check.formats = formats_of(state, side, options);
-  const Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
-                            .decoded = state.decoded() ? &*state.decoded() : nullptr,
-                            .formats = check.formats};
-  check.findings = find_obstacles(candidate, side, cntlid, options.allowed);
+  check.source_frozen = ask_source(state, side, cntlid, options);
+  Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
+                      .decoded = state.decoded() ? &*state.decoded() : nullptr,
+                      .formats = check.formats,
+                      .source_frozen = check.source_frozen};
   if (side.function(cntlid).online.value_or(true)) {
-    check.suspended_before = side.backend.is_frozen(cntlid, whole_state(side.query.formats));
+    candidate.destination = side.backend.look(cntlid, whole_state(side.query.formats));
+    check.suspended_before = candidate.destination->frozen;
   }
+  check.findings = find_obstacles(candidate, side, cntlid, options.allowed);
   return check;
 }
 

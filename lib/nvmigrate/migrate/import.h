@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,12 +20,16 @@ struct ImportOptions {
   bool resume = false;                    ///< once the state is loaded; else it stays suspended
   std::vector<std::string> allowed{};     ///< names of blockers that are overridden
   ProgressCallback progress{};
+  /// Whether a function of another subsystem is suspended; nothing when this host does not have it.
+  /// May be empty.
+  std::function<std::optional<bool>(const StateIdentity&)> ask_source{};
 };
 
 /// What an import would meet.
 struct ImportCheck {
   FormatChoice formats{};
   bool suspended_before = false;
+  std::optional<bool> source_frozen{};  ///< nothing: not known to be of this host
   std::vector<Finding> findings{};
 
   [[nodiscard]] bool acceptable() const noexcept;

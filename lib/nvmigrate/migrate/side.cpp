@@ -53,11 +53,7 @@ std::string SharedJournal::try_to_strike(const std::vector<IntentKind>& kinds,
     strike(kinds, cntlid);
     return {};
   } catch (const std::exception& failure) {
-    try {
-      return std::string("the journal is not up to date: ") + failure.what();
-    } catch (const std::exception&) {
-      return {};
-    }
+    return not_up_to_date(failure);
   }
 }
 
@@ -85,6 +81,14 @@ std::string MigrationSide::name_of(std::uint16_t cntlid) const {
 
 std::string MigrationSide::command_line(const std::string& verb, std::uint16_t cntlid) const {
   return "nvmigrate " + verb + " " + device + " " + std::to_string(cntlid);
+}
+
+std::string not_up_to_date(const std::exception& failure) noexcept {
+  try {
+    return std::string("the journal is not up to date: ") + failure.what();
+  } catch (const std::exception&) {
+    return {};
+  }
 }
 
 std::string joined(std::string first, const std::string& second) {
@@ -142,6 +146,16 @@ void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
                   "two copies must never run; reset the function and resume it to use it anew, or "
                   "give --allow moved when you know that the other one is gone");
   }
+}
+
+void require_released(const MigrationSide& side, std::uint16_t cntlid,
+                      const std::vector<std::string>& allowed) {
+  const auto& function = side.function(cntlid);
+  if (!function.kernel_name || contains(allowed, std::string("host_driver"))) return;
+  throw refused(
+      side.name_of(cntlid) + " is in use by this host as " + *function.kernel_name +
+          ", whose driver resets a function that does not answer",
+      side.command_line("bind", cntlid) + " takes it from the host (or --allow host_driver)");
 }
 
 void require_online(const MigrationSide& side, std::uint16_t cntlid) {

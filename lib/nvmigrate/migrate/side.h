@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -56,6 +57,8 @@ struct MigrationSide {
   [[nodiscard]] std::string command_line(const std::string& verb, std::uint16_t cntlid) const;
 };
 
+/// A sentence for the hint of another failure; empty when there is no memory for it.
+std::string not_up_to_date(const std::exception& failure) noexcept;
 /// Both sentences, with a semicolon between them when there are two.
 std::string joined(std::string first, const std::string& second);
 
@@ -72,6 +75,11 @@ void require_marked(const MigrationSide& side, std::uint16_t cntlid);
 /// (`moved`), unless that name is allowed
 void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
                          const std::vector<std::string>& allowed);
+/// \throws refused when the host's own nvme driver runs it (`host_driver`), unless that name is
+/// allowed: the driver would find its commands too slow and reset the function, which ends the
+/// suspension (Base 2.1 §8.1.12)
+void require_released(const MigrationSide& side, std::uint16_t cntlid,
+                      const std::vector<std::string>& allowed);
 /// \throws refused when it is an Offline secondary controller
 void require_online(const MigrationSide& side, std::uint16_t cntlid);
 

@@ -13,9 +13,10 @@ namespace nvmigrate {
 
 /// The account of freezing one function, so that it is never left suspended in silence: the intent
 /// `suspended`, for the time being `unfinished`, is in the journal before Suspend is sent, and is
-/// struck after Resume succeeded. Left
-/// alone it undoes itself: a function that it suspended is resumed, one that was suspended before
-/// stays so. A Suspend that failed counts as perhaps sent; where none was sent, no Resume is.
+/// struck after Resume succeeded.
+/// Left alone it undoes itself: a function that it suspended is resumed, one that was suspended
+/// before stays so. A Suspend that failed counts as perhaps sent; where none was sent, no Resume
+/// is.
 class Suspension {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,8 +37,12 @@ class Suspension {
   /// record() and freeze().
   void begin();
 
-  /// It stays suspended on purpose, and the journal says so: `unfinished` goes. \throws OsError
+  /// It stays suspended on purpose, and the journal says so, whoever suspended it: `unfinished`
+  /// goes. \throws OsError
   void settle();
+  /// Sees to it, on the way out of a failure, that the journal calls it suspended.
+  /// \return empty, or why the journal does not
+  std::string leave_named() noexcept;
   /// It stays suspended, and the journal stays as it is.
   void keep() noexcept { recorded_ = false; }
   /// Sends Resume, even to a function that was suspended before; the intent remains until strike().
@@ -51,10 +56,13 @@ class Suspension {
   std::string undo() noexcept;
 
   [[nodiscard]] bool was_frozen() const noexcept { return was_frozen_; }
-  /// From the moment before Suspend was sent to the end of Resume, or to now.
+  /// From the moment before Suspend was sent, by this tool at any time, to the end of Resume, or
+  /// to now. Of a function that another tool suspended: since this one met it.
   [[nodiscard]] std::chrono::nanoseconds length() const;
 
  private:
+  [[nodiscard]] std::optional<Clock::time_point> recorded_start() const;
+  void name(std::map<std::string, std::string> details);
   [[nodiscard]] bool runs_again();
   [[nodiscard]] std::string take_back();
 

@@ -114,6 +114,10 @@ class Transfer {
     }
     try {
       destination_->backend.load(to_, result_.formats, watched);
+    } catch (const NvmeError&) {
+      watched.refused();
+      touched_ = watched.touched();
+      throw;
     } catch (...) {
       touched_ = watched.touched();
       throw;
@@ -165,9 +169,10 @@ class Transfer {
   }
 
   std::string leave_destination() {
+    auto left = destination_stop_.leave_named();
     destination_stop_.keep();
-    const auto left =
-        destination_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, to_);
+    left = joined(
+        left, destination_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, to_));
     return joined(left, "the state is in " + destination_->name_of(to_) + "; run " +
                             destination_->command_line("resume", to_) + ", and never resume " +
                             source_->name_of(from_));
@@ -202,16 +207,15 @@ TransferCheck check_transfer(const MigrationSide& source, std::uint16_t from,
   TransferCheck check;
   check.formats = options.formats.value_or(whole_state(source.query.formats));
   require_formats(source.query.formats, check.formats, source.device);
-  const auto identity = identity_of(source, from, check.formats);
-  check.findings =
-      find_obstacles({.identity = &identity, .decoded = nullptr, .formats = check.formats},
-                     destination, to, options.allowed);
-  std::erase_if(check.findings, [](const Finding& found) { return found.name == "source_runs"; });
   check.source_suspended = source.backend.is_frozen(from, check.formats);
+  if (!check.source_suspended) require_released(source, from, options.allowed);
+  const auto identity = identity_of(source, from, check.formats);
+  Candidate candidate{.identity = &identity, .decoded = nullptr, .formats = check.formats};
   if (destination.function(to).online.value_or(true)) {
-    check.destination_suspended =
-        destination.backend.is_frozen(to, whole_state(destination.query.formats));
+    candidate.destination = destination.backend.look(to, whole_state(destination.query.formats));
+    check.destination_suspended = candidate.destination->frozen;
   }
+  check.findings = find_obstacles(candidate, destination, to, options.allowed);
   return check;
 }
 

@@ -52,6 +52,7 @@ void WatchedSource::judge(std::span<const std::byte> seen) {
 
 void WatchedSource::take(std::size_t count) {
   from_->take(count);
+  taken_ = true;
   report_.done += count;
   if (progress_) progress_(report_);
 }

@@ -31,8 +31,8 @@ class WatchedSink final : public StateSink {
 };
 
 /// A source before another one: tells the progress, ends at the next chunk after a stop signal,
-/// remembers whether anything was taken out of it, and decodes what passes, so that the last bytes
-/// of a state are only handed out when all of it was found good.
+/// remembers whether anything may have reached the device, and decodes what passes, so that the
+/// last bytes of a state are only handed out when all of it was found good.
 class WatchedSource final : public StateSource {
  public:
   /// Called with the whole decoded state before the last bytes are handed out; throws to refuse it.
@@ -47,8 +47,10 @@ class WatchedSource final : public StateSource {
   std::span<const std::byte> view(std::size_t wanted) override;
   void take(std::size_t count) override;
   bool rewind() override;
-  /// Whether any byte was handed out.
+  /// Whether the device may hold any of it: bytes were handed out, and not refused().
   [[nodiscard]] bool touched() const noexcept { return touched_; }
+  /// The device answered with an error to what was handed out last: it did not take that.
+  void refused() noexcept { touched_ = taken_; }
 
  private:
   void judge(std::span<const std::byte> seen);
@@ -59,7 +61,7 @@ class WatchedSource final : public StateSource {
   Judge judge_;
   StateDecoder decoder_;
   std::uint64_t decoded_ = 0;
-  bool touched_ = false;
+  bool touched_ = false, taken_ = false;
 };
 
 }  // namespace nvmigrate

@@ -32,6 +32,15 @@ std::optional<std::uint16_t> controller_id(const Sysfs& sysfs, const std::string
   return static_cast<std::uint16_t>(*value);
 }
 
+/// The kernel's queues are as deep as the controller and its own parameter allow (sqsize is 0's
+/// based): where they are not as deep as the parameter, the controller allows no more.
+std::optional<std::uint32_t> queue_entries(const Sysfs& sysfs, const std::string& folder) {
+  const auto size = sysfs.number(folder + "/sqsize");
+  const auto limit = sysfs.number("/sys/module/nvme/parameters/io_queue_depth");
+  if (!size || !limit || *size + 1 >= *limit) return std::nullopt;
+  return static_cast<std::uint32_t>(*size + 1);
+}
+
 }  // namespace
 
 std::optional<unsigned> controller_number(std::string_view name) {
@@ -63,6 +72,7 @@ std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::s
   if (*transport == "pcie") controller.address = sysfs.line(folder + "/address").value_or("");
   controller.subsystem_nqn = sysfs.line(folder + "/subsysnqn").value_or("");
   controller.cntlid = controller_id(sysfs, folder);
+  controller.max_queue_entries = queue_entries(sysfs, folder);
   return controller;
 }
 

@@ -43,6 +43,8 @@ struct KernelController {
   std::string state;      ///< live, resetting, …
   std::string subsystem_nqn;
   std::optional<std::uint16_t> cntlid;
+  /// CAP.MQES + 1; nothing where the kernel uses no queues so deep that it would tell.
+  std::optional<std::uint32_t> max_queue_entries{};
 };
 
 /// Something on this host that uses a function's namespaces, or holds its vfio node.

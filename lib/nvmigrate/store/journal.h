@@ -34,12 +34,20 @@ std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
 struct Intent {
   IntentKind kind{};
   std::uint16_t cntlid = 0;  ///< whose it is; of `provisioning` the controlling function's own
-  std::string command;       ///< `export`, …
+  std::string command{};      ///< `export`, …
   pid_t pid = 0;
-  std::string time;                            ///< RFC 3339, UTC
+  std::string time{};                          ///< RFC 3339, UTC
   std::map<std::string, std::string> details;  ///< address, original_driver, was_vfs, destination …
   bool at_work = false;  ///< its process still holds the subsystem's lock; set on reading
+  /// `loading` of a transfer that has reached its point of no return: the state is whole. Found out
+  /// from the journal of the source, as the next is from the device, by complete_account().
+  bool committed = false;
+  bool stale = false;  ///< what it speaks of is over: the device says that the function runs
 };
+
+/// Key of an intent `suspended` whose command had more to do when it was recorded: the function is
+/// to be resumed when that command died. Without it, the function was left suspended on purpose.
+inline constexpr const char* unfinished_detail = "unfinished";
 
 /// The intents of one subsystem, recorded before their effect and struck after it, so that whatever
 /// dies at whatever point, the next command knows. One file in the run folder, replaced whole and
@@ -62,7 +70,7 @@ class Journal {
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
 
-  /// A change that is on disk under another name already, so that it takes but a rename to hold.
+  /// A change that is on disk already, so that it takes but a name to hold.
   class Prepared;
   /// Writes and syncs what the journal would be after striking `strike` and recording `record` of
   /// one function; commit() makes it so. For the blackout of a transfer.

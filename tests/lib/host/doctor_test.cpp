@@ -36,7 +36,9 @@ class DoctorTest : public HostTest {
   }
   Checks records() { return check_records(topology(), registry); }
   std::vector<Repair> mend() {
-    return repair(access, [this](std::uint16_t id) { resume(id); },
+    return repair(access,
+                  {.resume = [this](std::uint16_t id) { resume(id); },
+                   .complete = [this](Topology& found) { complete(found); }},
                   {std::chrono::milliseconds{10}, 4});
   }
   void resume(std::uint16_t id) {
@@ -45,7 +47,61 @@ class DoctorTest : public HostTest {
   }
   std::vector<std::uint16_t> resumed;
   bool stuck = false;
+  std::function<void(Topology&)> complete = [](Topology&) {};
 };
+
+TEST_F(DoctorTest, StrikesWhatTheDeviceSaysIsOver) {
+  leave(IntentKind::suspended, 2);
+  leave(IntentKind::loading, 2);
+  complete = [](Topology& found) {
+    for (auto& intent : found.functions.at(1).intents)
+      intent.stale = true;
+  };
+  const auto repairs = mend();
+  ASSERT_EQ(repairs.size(), 1U);
+  EXPECT_TRUE(repairs[0].done);
+  EXPECT_TRUE(resumed.empty());
+  EXPECT_TRUE(journal_again().intents().empty());
+}
+
+TEST_F(DoctorTest, ResumesWhatATransferHadLoadedWhole) {
+  leave(IntentKind::moved, 2);
+  leave(IntentKind::loading, 2);
+  leave(IntentKind::suspended, 2, {{unfinished_detail, "1"}});
+  complete = [](Topology& found) {
+    for (auto& intent : found.functions.at(1).intents)
+      intent.committed = intent.kind == IntentKind::loading;
+  };
+  const auto repairs = mend();
+  ASSERT_EQ(repairs.size(), 1U);
+  EXPECT_TRUE(repairs[0].done);
+  EXPECT_THAT(resumed, ElementsAre(2));
+  EXPECT_TRUE(journal_again().intents().empty());
+}
+
+TEST_F(DoctorTest, WhatIsOverOrAlmostDoneIsAdvisedSo) {
+  leave(IntentKind::loading, 2);
+  auto found = topology();
+  found.functions.at(1).intents.at(0).stale = true;
+  auto checks = check_records(found, registry);
+  EXPECT_EQ(checks.at(0).grade, Grade::warning);
+  EXPECT_THAT(checks.at(0).message, HasSubstr("it runs"));
+  EXPECT_THAT(checks.at(0).fix, HasSubstr("--repair"));
+  found.functions.at(1).intents.at(0).stale = false;
+  found.functions.at(1).intents.at(0).committed = true;
+  checks = check_records(found, registry);
+  EXPECT_THAT(checks.at(0).message, HasSubstr("whole state of a transfer"));
+  EXPECT_THAT(checks.at(0).fix, HasSubstr("--repair"));
+}
+
+TEST_F(DoctorTest, ASuspensionThatNothingExplainsIsTold) {
+  auto found = topology();
+  found.functions.at(1).frozen = true;
+  const auto checks = check_records(found, registry);
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].name, "suspended");
+  EXPECT_THAT(checks[0].fix, HasSubstr("nvmigrate resume"));
+}
 
 TEST_F(DoctorTest, FoldersThatAreNotThereYetAreFine) {
   EXPECT_THAT(grades(check_folders(io, folder.folders())),

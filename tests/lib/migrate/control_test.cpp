@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/control.h"
 
-#include "nvmigrate/host/doctor.h"
 #include "tests/lib/migrate/migrate_fixture.h"
+#include "tests/support/error_of.h"
 
 namespace nvmigrate {
 namespace {
@@ -19,18 +19,18 @@ class ControlTest : public test::MigrateTest {
 };
 
 TEST_F(ControlTest, SuspendsOnceAndSaysSo) {
-  EXPECT_TRUE(suspend_function(side, 1, true, false).changed);
+  EXPECT_TRUE(suspend_function(side, 1, true, {}, false).changed);
   EXPECT_TRUE(a->backend[1].frozen);
   EXPECT_EQ(a->backend.count("quiesce"), 1U);
   ASSERT_TRUE(a->shared.find(IntentKind::suspended, 1));
   EXPECT_FALSE(a->shared.find(IntentKind::suspended, 1)->details.contains(unfinished_detail));
-  EXPECT_FALSE(suspend_function(side, 1, true, false).changed);
+  EXPECT_FALSE(suspend_function(side, 1, true, {}, false).changed);
   EXPECT_EQ(a->backend.count("freeze"), 1U);
   EXPECT_EQ(a->backend.count("quiesce"), 1U);
 }
 
 TEST_F(ControlTest, ResumesOnceAndSaysSo) {
-  suspend_function(side, 1, false, false);
+  suspend_function(side, 1, false, {}, false);
   EXPECT_TRUE(resume().changed);
   EXPECT_FALSE(a->backend[1].frozen);
   EXPECT_FALSE(named());
@@ -39,7 +39,7 @@ TEST_F(ControlTest, ResumesOnceAndSaysSo) {
 }
 
 TEST_F(ControlTest, DryRunsChangeNothing) {
-  EXPECT_TRUE(suspend_function(side, 1, true, true).changed);
+  EXPECT_TRUE(suspend_function(side, 1, true, {}, true).changed);
   EXPECT_FALSE(a->backend[1].frozen);
   EXPECT_FALSE(named());
   a->backend[1].frozen = true;
@@ -48,7 +48,7 @@ TEST_F(ControlTest, DryRunsChangeNothing) {
 }
 
 TEST_F(ControlTest, AFunctionThatWasResetIsStruckFromTheJournal) {
-  suspend_function(side, 1, false, false);
+  suspend_function(side, 1, false, {}, false);
   a->backend[1].frozen = false;
   EXPECT_FALSE(resume().changed);
   EXPECT_FALSE(named());
@@ -68,7 +68,7 @@ TEST_F(ControlTest, AFunctionThatWasResetMayBeUsedAnew) {
 
 TEST_F(ControlTest, RefusesToSuspendWhatIsOffline) {
   a->topology.functions[0].online = false;
-  EXPECT_THROW(suspend_function(side, 1, false, false), Error);
+  EXPECT_THROW(suspend_function(side, 1, false, {}, false), Error);
   EXPECT_TRUE(a->backend.log().empty());
 }
 
@@ -90,7 +90,7 @@ TEST_F(ControlTest, ASuspendThatFailedLeavesItRunning) {
   for (std::size_t number = 1; number <= 3; ++number) {
     test::FailAt at(number, [] { throw OsError(EINTR, "send", "it"); });
     a->backend.hook(std::ref(at));
-    EXPECT_THROW(suspend_function(side, 1, true, false), OsError) << number;
+    EXPECT_THROW(suspend_function(side, 1, true, {}, false), OsError) << number;
     a->backend.hook({});
     EXPECT_FALSE(a->backend[1].frozen);
     EXPECT_FALSE(named());
@@ -98,7 +98,7 @@ TEST_F(ControlTest, ASuspendThatFailedLeavesItRunning) {
 }
 
 TEST_F(ControlTest, AResumeThatFailedStaysInTheJournal) {
-  suspend_function(side, 1, false, false);
+  suspend_function(side, 1, false, {}, false);
   for (std::size_t number = 1; number <= 2; ++number) {
     test::FailAt at(number, [] { throw OsError(EIO, "send", "it"); });
     a->backend.hook(std::ref(at));
@@ -111,8 +111,17 @@ TEST_F(ControlTest, AResumeThatFailedStaysInTheJournal) {
 
 TEST_F(ControlTest, AfterAStopSignalNothingMoreIsSent) {
   set_interrupted(true);
-  EXPECT_THROW(suspend_function(side, 1, false, false), Interrupted);
+  EXPECT_THROW(suspend_function(side, 1, false, {}, false), Interrupted);
   EXPECT_EQ(a->backend.count("freeze"), 0U);
+}
+
+TEST_F(ControlTest, AFunctionOfTheHostsDriverIsNotSuspended) {
+  a->topology.functions[0].kernel_name = "nvme3";
+  EXPECT_THAT(
+      test::error_of([&] { suspend_function(side, 1, false, {}, false); }, ExitStatus::refused),
+      testing::HasSubstr("in use by this host as nvme3"));
+  EXPECT_EQ(a->backend.count("freeze"), 0U);
+  EXPECT_TRUE(suspend_function(side, 1, false, {"host_driver"}, false).changed);
 }
 
 }  // namespace

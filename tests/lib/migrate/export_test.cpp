@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/export.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #include <mutex>
 #include <thread>
 
-#include "nvmigrate/host/doctor.h"
+#include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/state/stored_state.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
@@ -114,7 +115,7 @@ TEST_F(ExportTest, ADryRunDoesNothing) {
   const auto result = run({.dry_run = true});
   EXPECT_TRUE(result.suspended);
   EXPECT_FALSE(there());
-  EXPECT_THAT(a->backend.log(), ElementsAre("is_frozen"));
+  EXPECT_THAT(a->backend.log(), ElementsAre("look"));
 }
 
 TEST_F(ExportTest, RefusesWhatMayNotBeExportedBeforeAnythingIsSent) {
@@ -244,6 +245,19 @@ TEST_F(ExportTest, AStopSignalResumesTheFunction) {
   EXPECT_FALSE(a->backend[1].frozen);
 }
 
+TEST_F(ExportTest, TheFileTellsTheBlackoutSinceTheFirstSuspend) {
+  a->backend[1].frozen = true;
+  const auto hour_ago = Suspension::Clock::now() - std::chrono::hours(1);
+  a->shared.record(IntentKind::suspended, 1,
+                   {{"since_ns", std::to_string(hour_ago.time_since_epoch().count())}});
+  const auto result = run();
+  constexpr auto hour = std::chrono::nanoseconds(std::chrono::hours(1));
+  EXPECT_GE(result.figures.blackout, hour);
+  const auto stored = StoredState::open(system, file);
+  EXPECT_GE(stored.identity()->blackout_ns, static_cast<std::uint64_t>(hour.count()));
+  EXPECT_GE(stored.end().blackout_ns, stored.identity()->blackout_ns);
+}
+
 TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
   const InterruptGuard no_sigpipe;
   std::array<int, 2> ends{};
@@ -254,6 +268,35 @@ TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
   ::close(ends[1]);
   EXPECT_FALSE(a->backend[1].frozen);
   EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
+}
+
+TEST_F(ExportTest, AReaderThatDoesNotTakeAllHasNotGotTheState) {
+  const InterruptGuard no_sigpipe;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::thread reader([&] {
+    int waiting = 0;
+    while (waiting < 1000)
+      ::ioctl(ends[0], FIONREAD, &waiting);
+    std::array<char, 100> some{};
+    EXPECT_EQ(::read(ends[0], some.data(), some.size()), 100);
+    ::close(ends[0]);
+  });
+  auto side = a->side();
+  EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), OsError);
+  reader.join();
+  ::close(ends[1]);
+  EXPECT_FALSE(a->backend[1].frozen);
+}
+
+TEST_F(ExportTest, AFileOnStandardOutputIsSynced) {
+  const auto out = OpenFile::open(system, file, O_WRONLY | O_CREAT);
+  auto side = a->side();
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "save") io.fail_kind("fsync", EIO, 1, 1);
+  });
+  EXPECT_THROW(export_to_descriptor(io, side, 1, out.fd(), "standard output", {}), OsError);
+  EXPECT_FALSE(a->backend[1].frozen);
 }
 
 TEST_F(ExportTest, AReaderThatStallsCanBeEndedBySignal) {

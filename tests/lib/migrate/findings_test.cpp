@@ -18,7 +18,11 @@ class FindingsTest : public test::MigrateTest {
 
   std::vector<Finding> look(const std::vector<std::string>& allowed = {}) {
     const auto side = b->side();
-    return find_obstacles({.identity = &identity, .decoded = &decoded, .formats = identity.formats},
+    return find_obstacles({.identity = &identity,
+                           .decoded = &decoded,
+                           .formats = identity.formats,
+                           .source_frozen = source_frozen,
+                           .destination = destination},
                           side, 2, allowed);
   }
   /// The finding of that name; the test fails when there is none.
@@ -43,10 +47,43 @@ class FindingsTest : public test::MigrateTest {
 
   std::unique_ptr<test::Host> a = host("a"), b = host("b");
   StateIdentity identity;
+  std::optional<bool> source_frozen;
+  std::optional<FunctionState> destination = FunctionState{.frozen = true, .bytes = 104};
   DecodedState decoded = decode(test::make_state(0));
 };
 
 TEST_F(FindingsTest, NothingStandsAgainstAFittingState) { EXPECT_TRUE(look().empty()); }
+
+TEST_F(FindingsTest, QueuesThatTheDestinationHasAlready) {
+  destination->queues = 4;
+  expect_blocker("queues_exist");
+  EXPECT_EQ(the("queues_exist").status, ExitStatus::refused);
+  EXPECT_THAT(the("queues_exist").remedy, HasSubstr("reset"));
+  b->topology.functions[1].pci.emplace().address = "0000:01:00.2";
+  EXPECT_THAT(the("queues_exist").remedy,
+              HasSubstr("echo 1 > /sys/bus/pci/devices/0000:01:00.2/reset"));
+  destination->queues = 0;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, AVendorPartLargerThanAllThatTheDestinationHas) {
+  decoded.header.vendor_bytes = 105;
+  EXPECT_FALSE(the("state_size").blocker);
+  destination->bytes = 105;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, QueuesThatAreTooDeepWhereTheDepthIsKnown) {
+  b->topology.max_queue_entries = 63;
+  expect_blocker("queue_depth");
+  b->topology.max_queue_entries = 64;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FindingsTest, AStateWithoutFormats) {
+  identity.formats = {.version = std::nullopt, .vendor = std::nullopt};
+  expect_final("no_formats");
+}
 
 TEST_F(FindingsTest, TheDestinationItself) {
   b->topology.functions[1].marked = false;
@@ -108,15 +145,16 @@ TEST_F(FindingsTest, WhatTheStateItselfSays) {
   EXPECT_FALSE(the("strange").blocker);
 }
 
-TEST_F(FindingsTest, ASourceOfTheSameSubsystemMustNotRun) {
-  identity.subsystem_nqn = b->topology.identity.subsystem_nqn;
-  identity.controller = 3;
+TEST_F(FindingsTest, TheSourceMustNotRunWhereItIsKnown) {
+  source_frozen = false;
   expect_blocker("source_runs");
-  b->backend[3].frozen = true;
-  EXPECT_TRUE(look().empty());
-  b->backend[3].frozen = false;
-  b->shared.record(IntentKind::moved, 3);
-  EXPECT_TRUE(look().empty());
+  EXPECT_EQ(the("source_runs").status, ExitStatus::refused);
+  source_frozen = true;
+  EXPECT_FALSE(the("source_suspended").blocker);
+}
+
+TEST_F(FindingsTest, AStateOfTheSameFunctionIsWorthKnowing) {
+  identity.subsystem_nqn = b->topology.identity.subsystem_nqn;
   identity.controller = 2;
   EXPECT_FALSE(the("same_function").blocker);
 }

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include "nvmigrate/host/doctor.h"
 #include "nvmigrate/migrate/export.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
@@ -157,8 +156,10 @@ TEST_F(ImportTest, NothingIsLostWhereverTheSystemFails) {
 }
 
 TEST_F(ImportTest, ALoadThatFailedSaysHowToGoOn) {
-  b->backend.hook([](const std::string& call, std::uint16_t) {
-    if (call == "load chunk") throw NvmeError({sc::not_enough_resources}, "load");
+  int chunks = 0;
+  b->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call != "load chunk" || ++chunks < 2) return;
+    throw NvmeError({sc::not_enough_resources}, "load");
   });
   EXPECT_EQ(status_of_run(), ExitStatus::device);
   EXPECT_THAT(hint, HasSubstr("stays suspended without a usable state"));
@@ -224,9 +225,82 @@ TEST_F(RawImportTest, AmongSeveralVendorFormatsOneMustBeNamed) {
 }
 
 TEST_F(RawImportTest, ItIsSaidThatItsSourceIsUnknown) {
-  const auto findings = check().findings;
-  ASSERT_FALSE(findings.empty());
-  EXPECT_EQ(findings.back().name, "raw");
+  EXPECT_THAT(check().findings, testing::Contains(testing::Field(&Finding::name, "raw")));
+}
+
+TEST_F(ImportTest, ALoadThatIsRefusedAtOnceLeavesTheFunctionAsItWas) {
+  for (const bool frozen : {false, true}) {
+    begin_anew();
+    b->backend[2].frozen = frozen;
+    b->backend.hook([&](const std::string& call, std::uint16_t) {
+      if (call == "load chunk") throw NvmeError({sc::invalid_field}, "load");
+    });
+    EXPECT_EQ(status_of_run(), ExitStatus::device);
+    EXPECT_EQ(b->backend[2].frozen, frozen);
+    EXPECT_FALSE(named(IntentKind::loading));
+  }
+}
+
+TEST_F(ImportTest, ALoadThatIsNotAnsweredMayHaveArrived) {
+  b->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "load chunk") throw OsError(ETIMEDOUT, "load", "it");
+  });
+  EXPECT_EQ(status_of_run(), ExitStatus::timed_out);
+  EXPECT_TRUE(b->backend[2].frozen);
+  EXPECT_TRUE(named(IntentKind::loading));
+}
+
+TEST_F(ImportTest, ASourceOfAnotherSubsystemIsAskedAfter) {
+  ImportOptions options;
+  std::optional<bool> answer = false;
+  options.ask_source = [&](const StateIdentity& identity) {
+    EXPECT_EQ(identity.controller, 1);
+    return answer;
+  };
+  EXPECT_EQ(status_of_run(options), ExitStatus::refused);
+  EXPECT_EQ(b->backend.count("freeze"), 0U);
+  answer = std::nullopt;
+  EXPECT_EQ(status_of_run(options), ExitStatus::ok);
+}
+
+class ImportWithinTest : public ImportTest {
+ protected:
+  ImportWithinTest() { a->backend[2] = {.state = test::make_state(0)}; }
+  ExitStatus status_within(const ImportOptions& options = {}) {
+    auto side = a->side();
+    try {
+      import_state(StoredState::open(io, file), side, 2, options);
+    } catch (const Error& error) {
+      hint = error.hint();
+      return error.status();
+    }
+    return ExitStatus::ok;
+  }
+};
+
+TEST_F(ImportWithinTest, TheSourceIsHeldBackBeforeTheCopyRuns) {
+  a->backend.hook([&](const std::string& call, std::uint16_t function) {
+    EXPECT_TRUE(call != "resume" || function != 2 || on_disk("a", IntentKind::moved, 1));
+  });
+  EXPECT_EQ(status_within({.resume = true}), ExitStatus::ok);
+  EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
+  EXPECT_FALSE(a->backend[2].frozen);
+}
+
+TEST_F(ImportWithinTest, ASourceThatRunsIsARefusal) {
+  a->backend[1].frozen = false;
+  EXPECT_EQ(status_within(), ExitStatus::refused);
+  EXPECT_EQ(status_within({.allowed = {"source_runs"}}), ExitStatus::ok);
+  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1)) << "it was let run on purpose";
+}
+
+TEST_F(ImportWithinTest, WhenTheSourceCannotBeHeldBackTheCopyStaysSuspended) {
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "load") io.fail_kind("open", EIO);
+  });
+  EXPECT_EQ(status_within({.resume = true}), ExitStatus::io);
+  EXPECT_TRUE(a->backend[2].frozen);
+  EXPECT_TRUE(on_disk("a", IntentKind::loading, 2));
 }
 
 }  // namespace

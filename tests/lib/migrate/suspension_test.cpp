@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/suspension.h"
 
-#include "nvmigrate/host/doctor.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
 namespace nvmigrate {
@@ -46,13 +45,13 @@ TEST_F(SuspensionTest, LeavesAloneWhatWasSuspendedBefore) {
     EXPECT_TRUE(suspension.was_frozen());
   }
   EXPECT_TRUE(a->backend[1].frozen);
-  EXPECT_THAT(a->backend.log(), ElementsAre("is_frozen"));
+  EXPECT_THAT(a->backend.log(), ElementsAre("look"));
   EXPECT_FALSE(named());
 }
 
 TEST_F(SuspensionTest, SendsNoResumeWhereNoSuspendWasSent) {
   { Suspension(side, 1, {}).record(); }
-  EXPECT_THAT(a->backend.log(), ElementsAre("is_frozen"));
+  EXPECT_THAT(a->backend.log(), ElementsAre("look"));
   EXPECT_FALSE(named());
 }
 
@@ -61,7 +60,7 @@ TEST_F(SuspensionTest, SendsNothingWhenTheIntentCannotBeWritten) {
   io.fail_nth(1, ENOSPC);
   EXPECT_THROW(suspension.begin(), OsError);
   EXPECT_EQ(suspension.undo(), "");
-  EXPECT_THAT(a->backend.log(), ElementsAre("is_frozen"));
+  EXPECT_THAT(a->backend.log(), ElementsAre("look"));
 }
 
 TEST_F(SuspensionTest, ASuspendThatFailedCountsAsPerhapsSent) {
@@ -140,6 +139,47 @@ TEST_F(SuspensionTest, AJournalThatCannotBeWrittenAfterResumeIsTold) {
   EXPECT_THAT(suspension.undo(), HasSubstr("still calls it suspended"));
   EXPECT_FALSE(a->backend[1].frozen);
   EXPECT_EQ(a->backend.count("resume"), 1U);
+}
+
+TEST_F(SuspensionTest, SettlingPutsOnRecordWhatNoRecordExplains) {
+  a->backend[1].frozen = true;
+  Suspension suspension(side, 1, {});
+  suspension.begin();
+  suspension.settle();
+  EXPECT_TRUE(named());
+  EXPECT_FALSE(unfinished());
+}
+
+TEST_F(SuspensionTest, LeavingNamesItOrSaysWhyNot) {
+  a->backend[1].frozen = true;
+  Suspension suspension(side, 1, {});
+  suspension.begin();
+  io.fail_kind("open", EIO);
+  EXPECT_THAT(suspension.leave_named(), HasSubstr("the journal is not up to date"));
+  io.heal();
+  EXPECT_EQ(suspension.leave_named(), "");
+  EXPECT_TRUE(named());
+}
+
+TEST_F(SuspensionTest, TheLengthCountsFromTheSuspendOfAnEarlierCommand) {
+  const auto begun = Suspension::Clock::now();
+  {
+    Suspension first(side, 1, {});
+    first.begin();
+    first.settle();
+  }
+  a->journal.record(
+      IntentKind::suspended, 1,
+      {{"since_ns", std::to_string((begun - std::chrono::hours(1)).time_since_epoch().count())}});
+  EXPECT_GE(Suspension(side, 1, {}).length(), std::chrono::hours(1));
+}
+
+TEST_F(SuspensionTest, ARecordWithoutATimeCountsFromNow) {
+  a->backend[1].frozen = true;
+  for (const auto* since : {"soon", "99999999999999999999", "9000000000000000000"}) {
+    a->journal.record(IntentKind::suspended, 1, {{"since_ns", since}});
+    EXPECT_LT(Suspension(side, 1, {}).length(), std::chrono::hours(1)) << since;
+  }
 }
 
 TEST_F(SuspensionTest, ResumesWhatWasSuspendedBeforeWhenAsked) {

@@ -53,6 +53,20 @@ TEST_F(NvmeClassTest, ReadsAllSortedByNumber) {
   EXPECT_EQ(found[2].name, "nvme10");
 }
 
+TEST_F(NvmeClassTest, TheDepthOfQueuesIsKnownWhereTheKernelWouldUseMore) {
+  sysfs_.file("/sys/class/nvme/nvme0/sqsize", "127");
+  sysfs_.file("/sys/class/nvme/nvme2/sqsize", "1023");
+  const auto depths = [&] {
+    std::vector<std::optional<std::uint32_t>> found;
+    for (const auto& one : read_controllers(Sysfs(io_, sysfs_.root())))
+      found.push_back(one.max_queue_entries);
+    return found;
+  };
+  EXPECT_THAT(depths(), testing::ElementsAre(std::nullopt, std::nullopt, std::nullopt));
+  sysfs_.file("/sys/module/nvme/parameters/io_queue_depth", "1024");
+  EXPECT_THAT(depths(), testing::ElementsAre(128U, std::nullopt, std::nullopt));
+}
+
 TEST_F(NvmeClassTest, OneThatVanishesIsLeftOut) {
   io_.refuse("read", "/sys/class/nvme/nvme2/state", ENODEV);
   EXPECT_EQ(read_controllers(Sysfs(io_, sysfs_.root())).size(), 2U);

@@ -117,9 +117,10 @@ void CommandLine::declare_globals() {
   options.count("-v,--verbose", globals_.verbosity,
                 "Say more; given twice, trace every admin command on standard error");
   options.flag("-q,--quiet", globals_.quiet, "Print no notes and no progress");
-  options.number("--timeout", timeout_,
-                 "Seconds that a suspend, a reset or a node may take (default: 300 for a suspend)",
-                 1, longest);
+  options.number(
+      "--timeout", timeout_,
+      "Seconds that a reset or a node may take, and a suspend when it is more than its 300", 1,
+      longest);
   declared_.back().placeholder = "SECONDS";
   options.number("--wait", wait_,
                  "Seconds to wait for another command that is changing the subsystem (default: 0)",

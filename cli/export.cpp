@@ -171,9 +171,12 @@ Runner declare_export(Options& options) {
   options.flag("--raw", given->raw,
                "Write the plain controller state of the specification, no state file");
   given->formats.declare(options);
-  options.flag("--notice", given->notice, "Give notice to the functions before the Suspend");
+  options.flag("--notice", given->notice,
+               "Announce each Suspend to the device first (a notification, STYPE 0)");
   options.number("--parallel", given->parallel,
-                 "How many are read at once with --dir, 4 by default", 1, 64);
+                 "How many are read at once with --dir, 4 by default; the kernel sends no more "
+                 "than 30 commands at once",
+                 1, 30);
   declare_allow(options, given->allowed, "export");
   declare_progress(options, given->progress);
   declare_dry_run(options, given->dry_run);

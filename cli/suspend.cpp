@@ -17,8 +17,9 @@ Runner declare_suspend(Options& options) {
   const auto given = std::make_shared<SuspendOptions>();
   options.positional("DEVICE", given->device, "The controlling function", Offer::device);
   options.positional("IDS", given->ids, "The controlled functions", Offer::running_functions);
-  options.flag("--notice", given->notice, "Give notice to the functions first");
-  declare_allow(options, given->allowed);
+  options.flag("--notice", given->notice,
+               "Announce each Suspend to the device first (a notification, STYPE 0)");
+  declare_allow(options, given->allowed, "suspend");
   declare_dry_run(options, given->dry_run);
   return [given](Context& context) {
     return control_each(context, given->device, given->ids, given->dry_run, "suspended",

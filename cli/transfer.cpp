@@ -126,7 +126,8 @@ Runner declare_transfer(Options& options) {
   options.flag("--keep-suspended", given->keep_suspended,
                "Leave the destination suspended, too; nvmigrate resume lets it run");
   given->formats.declare(options);
-  options.flag("--notice", given->notice, "Give notice to the source before its Suspend");
+  options.flag("--notice", given->notice,
+               "Announce the Suspend of the source to the device first (a notification, STYPE 0)");
   declare_allow(options, given->allowed, "transfer");
   declare_progress(options, given->progress);
   declare_dry_run(options, given->dry_run);

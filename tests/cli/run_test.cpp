@@ -9,6 +9,7 @@
 #include "cli/describe.h"
 #include "cli/render.h"
 #include "cli/trace.h"
+#include "nvmigrate/migrate/account.h"
 #include "nvmigrate/nvme/commands.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
@@ -235,7 +236,7 @@ class DeadTransfer : public InProcess {
     const auto kind = committed ? IntentKind::moved : IntentKind::suspended;
     Journal(io, folder.folders(), source, "transfer")
         .record(kind, 1, {{"transfer", "t1"}, {"destination", "sim:b 3"}});
-    mark_committed_loads(context, topology);
+    complete_account(io, folder.folders(), topology, nullptr);
     return topology;
   }
 
@@ -264,8 +265,34 @@ TEST_F(DeadTransfer, WithADamagedJournalOfItsSourceIsNotTakenForWhole) {
   auto& intent = again.functions.emplace_back().intents.emplace_back();
   intent.kind = IntentKind::loading;
   intent.details = {{"transfer", "t1"}, {"source_nqn", source}};
-  EXPECT_NO_THROW(mark_committed_loads(context, again));
+  EXPECT_NO_THROW(complete_account(io, folder.folders(), again, nullptr));
   EXPECT_THAT(account_of(again.functions[0].intents[0], again), HasSubstr("not loaded to its end"));
+}
+
+TEST(Account, TellsWhatIsOver) {
+  Topology topology;
+  topology.device = "sim:a";
+  auto& function = topology.functions.emplace_back();
+  function.cntlid = 3;
+  for (const auto kind : {IntentKind::suspended, IntentKind::loading}) {
+    function.intents.push_back({kind, 3, "import", 42, "2026-01-01T00:00:00Z", {}});
+  }
+  EXPECT_EQ(status_of(function), FunctionStatus::loading);
+  EXPECT_TRUE(is_overshadowed(function.intents[0], function.intents));
+  for (auto& intent : function.intents)
+    intent.stale = true;
+  EXPECT_EQ(status_of(function), FunctionStatus::running);
+  EXPECT_THAT(account_of(function.intents[1], topology),
+              HasSubstr("runs; only the journal calls it loading"));
+  EXPECT_EQ(remedy_of(function.intents[1], "sim:a"), "nvmigrate resume sim:a 3");
+  EXPECT_FALSE(is_overshadowed(function.intents[0], function.intents));
+}
+
+TEST(Account, ASuspensionThatNothingExplainsIsOneToo) {
+  ControlledFunction function;
+  function.frozen = true;
+  EXPECT_EQ(status_of(function), FunctionStatus::suspended);
+  EXPECT_EQ(json_of(function, "sim:a")["suspended"], true);
 }
 
 TEST(Account, NamesWhereAStateRunsNow) {

@@ -187,10 +187,17 @@ void look_at_depth(Findings& findings, const DecodedState& decoded, const Migrat
                                       std::to_string(*most) + " (CAP.MQES)");
 }
 
+/// Of a state that is not whole there is nothing to load.
+bool says_not_whole(const StateFinding& found) {
+  return found.name == "too_short" || found.name == "one_dword_short" || found.name == "too_long";
+}
+
 void look_at_state(Findings& findings, const DecodedState& decoded, const MigrationSide& side,
                    std::uint16_t cntlid) {
   for (const auto& found : decoded.findings) {
-    if (found.blocker) {
+    if (found.blocker && says_not_whole(found)) {
+      findings.final_blocker(found.name, found.message);
+    } else if (found.blocker) {
       findings.blocker(found.name, found.message);
     } else {
       findings.warning(found.name, found.message);

@@ -17,9 +17,11 @@ constexpr std::array table{
     Override{"model", "import transfer"},
     Override{"firmware", "import transfer"},
     Override{"source_runs", "import"},
-    Override{"host_driver", "import transfer"},
+    Override{"host_driver", "suspend export import transfer"},
+    Override{"queues_exist", "import transfer"},
     Override{"queues", "import transfer"},
     Override{"interrupts", "import transfer"},
+    Override{"queue_depth", "import transfer"},
     Override{"queue_id", where_states_are_read},
     Override{"queue_order", where_states_are_read},
     Override{"queue_size", where_states_are_read},
@@ -28,9 +30,9 @@ constexpr std::array table{
     Override{"queue_count", where_states_are_read},
     Override{"header_version", where_states_are_read},
     Override{"nvme_size", where_states_are_read},
-    Override{"too_short", where_states_are_read},
-    Override{"too_long", where_states_are_read},
-    Override{"one_dword_short", where_states_are_read},
+    Override{"too_short", "export"},
+    Override{"too_long", "export"},
+    Override{"one_dword_short", "export"},
 };
 
 bool names(std::string_view commands, std::string_view command) {

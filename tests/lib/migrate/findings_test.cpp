@@ -143,6 +143,10 @@ TEST_F(FindingsTest, WhatTheStateItselfSays) {
                       {.name = "strange", .message = "strange", .blocker = false}};
   expect_blocker("odd");
   EXPECT_FALSE(the("strange").blocker);
+  for (const std::string name : {"too_short", "one_dword_short", "too_long"}) {
+    decoded.findings = {{.name = name, .message = name, .blocker = true}};
+    expect_final(name);
+  }
 }
 
 TEST_F(FindingsTest, TheSourceMustNotRunWhereItIsKnown) {

@@ -92,17 +92,23 @@ bool is_loaded_again(const SeamCall& call, std::uint16_t status) {
   return load && !(first && (NvmeStatus{status}.dnr() || is_of(status, {sc::internal_error})));
 }
 
-// That the source of a state runs is looked for where it can be, and only within one subsystem.
+// An import asks after the source of its state on the other devices of the host, where it can.
 bool is_courtesy(const Job& job, const SeamCall& call) {
-  return job.name == "transferWithin" && call.name == "opcode 0x42";
+  return job.name == "import" && (call.name == "opcode 0x06" || call.name == "opcode 0x42");
+}
+
+// Where a file cannot be without a name, it gets one for the time being.
+bool has_another_way(const SeamCall& call, const Fault& fault) {
+  return call.name == "open unnamed" && !fault.for_good;
 }
 
 std::vector<ExitStatus> answers_to_status(const Job& job, const SeamCall& call,
                                           std::uint16_t status) {
-  if (call.name == "opcode 0x06") return answers_to_identify(call.object, status);
+  auto answers = call.name == "opcode 0x06" ? answers_to_identify(call.object, status)
+                                            : std::vector{ExitStatus::device};
   if (is_loaded_again(call, status)) return {ExitStatus::ok};
-  if (is_courtesy(job, call)) return {ExitStatus::ok, ExitStatus::device};
-  return {ExitStatus::device};
+  if (is_courtesy(job, call)) answers.push_back(ExitStatus::ok);
+  return answers;
 }
 
 // Whether the one who wrote an intent still is at work is told where that can be read.
@@ -113,6 +119,10 @@ std::vector<ExitStatus> answers_to(const Job& job, const SeamCall& call, const F
   const auto& [error, status, is_short] = fault.verdict;
   if (is_short) return {ExitStatus::ok};
   if (status != 0) return answers_to_status(job, call, status);
+  if (has_another_way(call, fault)) return {ExitStatus::ok};
+  if (is_courtesy(job, call) && !fault.for_good) {
+    return {ExitStatus::ok, error == ETIMEDOUT ? ExitStatus::timed_out : ExitStatus::io};
+  }
   if (error == ETIMEDOUT) return {ExitStatus::timed_out};
   if (fault.seam == SeamCall::Seam::file && (error == EINTR || does_without(job))) {
     return {ExitStatus::ok, ExitStatus::io};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/support/watched_seams.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 #include "nvmigrate/base/error.h"
@@ -21,7 +23,9 @@ bool WatchedIo::fails(const char* name, const std::string& object) {
 }
 
 int WatchedIo::open(const std::string& path, int flags, mode_t mode) {
-  return fails("open", path) ? -1 : system_.open(path, flags, mode);
+  return fails((flags & O_TMPFILE) == O_TMPFILE ? "open unnamed" : "open", path)
+             ? -1
+             : system_.open(path, flags, mode);
 }
 int WatchedIo::close(int fd) { return system_.close(fd); }
 ssize_t WatchedIo::read(int fd, std::span<std::byte> into) {

@@ -17,7 +17,7 @@ namespace nvmigrate::test {
 struct SeamCall {
   enum class Seam { file, admin, pci };
   Seam seam{};
-  std::string name;    ///< "rename", "opcode 0x41", "set_override"
+  std::string name;    ///< "rename", "open unnamed" (O_TMPFILE), "opcode 0x41", "set_override"
   std::string object;  ///< path, PCI address, command dwords
 };
 

@@ -170,7 +170,7 @@ TEST_F(BindingTest, RefusesAnotherControllingFunctionEvenWithoutVfs) {
   device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
   device.bus.sriov_of["0000:02:00.0"].total = 4;
   EXPECT_THAT(refusal("40"), fails(ExitStatus::refused,
-                                   "cannot bind controller 40 (0000:02:00.0): it is a controlling "
+                                   "cannot bind controlled function 40: it is a controlling "
                                    "function itself"));
 }
 

@@ -67,7 +67,7 @@ TEST_F(MarkingTest, AnotherControllingFunctionIsABlocker) {
   device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
   device.bus.sriov_of["0000:02:00.0"].total = 4;
   EXPECT_THAT(error_of([&] { allow("40"); }),
-              fails(ExitStatus::refused, "controller 40 (0000:02:00.0) is a controlling function"));
+              fails(ExitStatus::refused, "controlled function 40 is a controlling function"));
   EXPECT_TRUE(allow("all").changed()) << "all means those that are controlled only";
   EXPECT_FALSE(registry_again().is_marked(40));
   device.bus.sriov_of["0000:02:00.0"].enabled = 2;

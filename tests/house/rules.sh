@@ -102,9 +102,12 @@ for entry in */; do
   esac
 done
 
+headings=$(printf '%s\n' 'What it is' 'Command set' 'What it checks' 'Limits' 'Sources')
 for folder in plugins/*/; do
   [ -d "$folder" ] || continue
-  [ -f "${folder}README.md" ] || breach "a plugin without README.md: $folder"
+  found=$(sed -n 's/^## //p' "${folder}README.md" 2>/dev/null || true)
+  [ "$found" = "$headings" ] ||
+    breach "${folder}README.md has other headings than: $(paste -sd ',' <<<"$headings")"
 done
 
 # ctest runs a journey by the name of its file, so other names would never run.

@@ -93,7 +93,7 @@ say 'The whole file is loaded on the right, and the guest goes on where it stopp
 on right import sim:beta vf1 -f guest.nvmstate --check-only
 on right import sim:beta vf1 -f guest.nvmstate
 on right resume sim:beta vf1
-on right sim guest status sim:beta vf1 vf1 --continues-from sim:alpha
+on right sim guest status sim:beta vf1 --continues-from sim:alpha vf1
 on right list sim:beta
 
 say 'The left knows that its function is still suspended; the guest there is taken away'

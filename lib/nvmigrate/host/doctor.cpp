@@ -16,12 +16,15 @@ Check fine(std::string name, std::string message) {
 
 Check folder(Io& io, const std::string& name, const std::string& path) {
   try {
-    return fine(name, check_private(io, path) ? path + " is private" : path + " is not made yet");
+    const bool made = check_private_folder(io, path);
+    return fine(name, path + (made ? " is private" : " is not made yet"));
   } catch (const Error& error) {
+    const std::string another =
+        "mend it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or NVMIGRATE_SIM_DIR";
     return {name,
             Grade::problem,
-            error.what(),
-            error.hint().empty() ? "chown it to yourself and chmod 0700 " + path : error.hint(),
+            "nothing can be kept in " + path + ": " + error.what(),
+            error.hint().empty() ? another : error.hint(),
             {}};
   }
 }

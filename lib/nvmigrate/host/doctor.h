@@ -27,7 +27,7 @@ struct Check {
 };
 using Checks = std::vector<Check>;
 
-/// The tool's own folders: private, or not yet made.
+/// The tool's own folders: private or not yet made, and whether they take what is to be kept.
 Checks check_folders(Io& io, const Folders& folders);
 /// What binding needs. \param needed whether there is hardware that is to be bound; else what is
 /// missing is a warning. Looking for vfio-pci may load its module.

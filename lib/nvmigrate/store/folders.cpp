@@ -98,6 +98,22 @@ void make_parents(Io& io, const std::string& path) {
   make_folder(io, parent);
 }
 
+std::string nearest_folder(Io& io, std::string path) {
+  while (!exists(io, path)) {
+    const auto slash = path.rfind('/');
+    path = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+  }
+  return path;
+}
+
+/// The kernel's word is not enough: root may write to a folder of /proc, and yet makes nothing
+/// there.
+void try_to_write(Io& io, const std::string& folder) {
+  const auto probe = folder + "/.nvmigrate-" + std::to_string(::getpid());
+  if (io.mkdir(probe, 0700) != 0) throw OsError(errno, "write to", folder);
+  if (io.rmdir(probe) != 0) throw OsError(errno, "remove", probe);
+}
+
 std::string read_rest(Io& io, int fd, const std::string& path) {
   std::string text;
   std::array<std::byte, 4096> piece{};
@@ -154,6 +170,16 @@ void make_private_folder(Io& io, const std::string& path) {
   }
   check_ours(path, *about);
   check_kind(path, S_ISDIR(about->st_mode), "folder");
+}
+
+bool check_private_folder(Io& io, const std::string& path) {
+  const auto about = look_at(io, path);
+  if (about) {
+    check_ours(path, *about);
+    check_kind(path, S_ISDIR(about->st_mode), "folder");
+  }
+  try_to_write(io, nearest_folder(io, path));
+  return about.has_value();
 }
 
 std::optional<std::string> read_private(Io& io, const std::string& path) {

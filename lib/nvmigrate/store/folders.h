@@ -30,6 +30,11 @@ void make_private_folder(Io& io, const std::string& path);
 /// \return false when it does not exist. \throws refused, OsError
 bool check_private(Io& io, const std::string& path);
 
+/// As check_private, of a folder, which must also take what is put there: makes a folder in it, or
+/// in the nearest parent there is, and takes it away again.
+/// \return false when it does not exist. \throws refused, OsError
+bool check_private_folder(Io& io, const std::string& path);
+
 /// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
 /// \throws refused as check_private, or when it is no regular file; OsError
 std::optional<std::string> read_private(Io& io, const std::string& path);

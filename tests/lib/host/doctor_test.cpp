@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "tests/lib/host/host_fixture.h"
 
 namespace nvmigrate::test {
@@ -116,6 +118,27 @@ TEST_F(DoctorTest, FoldersThatOthersMayWriteAreAProblem) {
   EXPECT_EQ(checks[0].grade, Grade::problem);
   EXPECT_THAT(checks[0].message, HasSubstr(folders.state));
   EXPECT_NE(checks[0].fix, "");
+}
+
+TEST_F(DoctorTest, FoldersThatCanKeepNothingAreAProblem) {
+  auto folders = folder.folders();
+  put(folders.state, "a file where a folder should be");
+  folders.run = "/proc/nvmigrate";
+  folders.sim = folders.state + "/sim";
+  const auto checks = check_folders(io, folders);
+  EXPECT_THAT(grades(checks),
+              ElementsAre("problem state_folder", "problem run_folder", "problem sim_folder"));
+  EXPECT_THAT(checks[0].message, HasSubstr("it is no folder"));
+  EXPECT_THAT(checks[1].message, HasSubstr("/proc"));
+  EXPECT_THAT(checks[1].fix, HasSubstr("NVMIGRATE_RUN_DIR"));
+}
+
+TEST_F(DoctorTest, LookingAtFoldersLeavesNothing) {
+  const auto folders = folder.folders();
+  make_private_folder(io, folders.state);
+  check_folders(io, folders);
+  EXPECT_TRUE(std::filesystem::is_empty(folders.state));
+  EXPECT_FALSE(std::filesystem::exists(folders.run));
 }
 
 TEST_F(DoctorTest, LooksForIommuAndDriver) {

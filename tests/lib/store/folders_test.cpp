@@ -144,6 +144,32 @@ TEST_F(PrivateTest, OnlyFoldersAreFoldersAndFilesFiles) {
               HasSubstr("no regular file"));
 }
 
+TEST_F(PrivateTest, AFolderIsTriedWithoutATrace) {
+  EXPECT_FALSE(check_private_folder(io, path));
+  EXPECT_FALSE(fs::exists(folder / "a")) << "what is missing is not made";
+  make_private_folder(io, path);
+  EXPECT_TRUE(check_private_folder(io, path));
+  EXPECT_TRUE(fs::is_empty(path));
+}
+
+TEST_F(PrivateTest, AFolderThatTakesNothingIsTold) {
+  io.fail_kind("mkdir", EROFS);
+  EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io),
+              HasSubstr("write to " + folder.path()))
+      << "the nearest parent there is";
+  io.heal();
+  make_private_folder(io, path);
+  io.fail_kind("mkdir", EROFS);
+  EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io),
+              HasSubstr("write to " + path));
+  io.heal();
+  io.fail_kind("rmdir", EIO);
+  EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io), HasSubstr(path));
+  put(folder / "file", "text");
+  EXPECT_THAT(error_of([&] { check_private_folder(io, folder / "file"); }, ExitStatus::refused),
+              HasSubstr("no folder"));
+}
+
 TEST_F(PrivateTest, EveryFailureNamesThePath) {
   io.fail_kind("mkdir", EROFS);
   EXPECT_THAT(error_of([&] { make_private_folder(io, path); }, ExitStatus::io),

@@ -192,6 +192,13 @@ VfioNodes SimPciBus::vfio_nodes(const std::string& address) {
   return nodes_of(*subsystem, required(*subsystem, address));
 }
 
+Owner SimPciBus::owner(const std::string& node) {
+  const auto subsystem = store_->read();
+  const auto found = subsystem->owners.find(node);
+  if (found == subsystem->owners.end()) return {};
+  return {found->second.first, found->second.second};
+}
+
 void SimPciBus::set_owner(const std::string& node, uid_t owner, gid_t group) {
   store_->change([&](Subsystem& now) {
     const bool known =

@@ -36,7 +36,9 @@ class FakePciBus : public PciBus {
   std::map<std::string, std::string> variants;  ///< address → variant driver
   std::set<std::string> drivers{"nvme", "vfio-pci"};
   std::set<std::string> stubborn;  ///< drivers that take nothing
-  std::map<std::string, std::pair<uid_t, gid_t>> owners;
+  std::map<std::string, Owner> owners;
+  std::optional<Owner> rule;  ///< of udev, which has the last word
+  std::string lost;           ///< a node that nobody can look at
   bool iommu = true;
   bool loads = true;                 ///< modules of variant drivers
   std::vector<std::string> loaded;   ///< for these functions
@@ -144,9 +146,13 @@ class FakePciBus : public PciBus {
     if (cdevs) found.device = "/dev/vfio/devices/vfio" + address.substr(address.size() - 1);
     return found;
   }
+  Owner owner(const std::string& node) override {
+    if (node == lost) throw OsError(ENOENT, "look at", node);
+    return owners[node];
+  }
   void set_owner(const std::string& node, uid_t owner, gid_t group) override {
     note("set_owner " + node);
-    owners[node] = {owner, group};
+    owners[node] = rule.value_or(Owner{owner, group});
   }
   std::vector<Use> host_uses(const std::string& address) override { return uses[address]; }
   std::vector<Use> vfio_holders(const std::string& address) override { return holders[address]; }

@@ -174,6 +174,10 @@ class WatchedPci final : public PciBus {
     see("vfio_nodes", address);
     return bus_->vfio_nodes(address);
   }
+  Owner owner(const std::string& node) override {
+    see("owner", node);
+    return bus_->owner(node);
+  }
   void set_owner(const std::string& node, uid_t owner, gid_t group) override {
     see("set_owner", node);
     bus_->set_owner(node, owner, group);

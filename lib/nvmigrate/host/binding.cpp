@@ -17,6 +17,10 @@ Error with(const Error& error, const std::string& more, std::string hint) {
   return {error.status(), error.what() + more, std::move(hint)};
 }
 
+std::string in_numbers(const Owner& owner) {
+  return std::to_string(owner.user) + ":" + std::to_string(owner.group);
+}
+
 /// The change of one function after the other.
 class Changes {
  public:
@@ -53,6 +57,7 @@ class Changes {
       if (function.has(IntentKind::unbound) && !function.binding) remember(change, original);
     }
     if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
+    if (wish.owner) check_owners(change, *wish.owner);
   }
 
   void unbind(const ControlledFunction& function, BindingChange& change, const UnbindWish& wish) {
@@ -90,6 +95,24 @@ class Changes {
     if (!wish.owner) return;
     for (const auto& node : {nodes.group, nodes.device}) {
       if (node) bus().set_owner(*node, wish.owner->user, wish.owner->group);
+    }
+  }
+
+  /// udev sets owners of its own when a node appears, and may come last.
+  void check_owners(BindingChange& change, const Owner& asked) {
+    for (const auto& node : {change.nodes.group, change.nodes.device}) {
+      if (node) check_owner(change, *node, asked);
+    }
+  }
+
+  void check_owner(BindingChange& change, const std::string& node, const Owner& asked) {
+    try {
+      const auto is = bus().owner(node);
+      if (is == asked) return;
+      change.warnings.push_back(node + " belongs to " + in_numbers(is) + " and not to " +
+                                in_numbers(asked) + ": a rule of udev set another owner");
+    } catch (const Error& error) {
+      change.warnings.emplace_back(error.what());
     }
   }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,12 +10,6 @@
 #include "nvmigrate/host/access.h"
 
 namespace nvmigrate {
-
-/// Whom the vfio nodes are given to.
-struct Owner {
-  uid_t user = 0;
-  gid_t group = 0;
-};
 
 /// `USER:GROUP`, names or numbers; without `:GROUP` the user's own group.
 /// \throws usage_error naming what is not known on this host

@@ -68,6 +68,7 @@ class Provisioning {
         timeout_(limits.appear) {}
 
   ProvisionResult run(const ProvisionWish& wish) {
+    if (remakes_vfs(plan_.steps)) owners_ = read_owners(access_.device.pci(), before_);
     record_provisioning(access_, before_, plan_, wish);
     try {
       runner_.run(plan_.steps, "what had been changed was put back");
@@ -97,7 +98,7 @@ class Provisioning {
     const bool autoprobe = autoprobe_before(before_, plan_.wreck);
     auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
     if (remakes_vfs(done)) {
-      for (auto& failure : restore_functions(access_, before_, timeout_))
+      for (auto& failure : restore_functions(access_, before_, owners_, timeout_))
         failures.push_back(std::move(failure));
     }
     // What an earlier run left in part stays on record until a run ends well.
@@ -136,6 +137,7 @@ class Provisioning {
   HostAccess access_;
   Topology before_;
   ProvisionResult plan_;
+  OwnersOfVfs owners_;
   StepRunner runner_;
   std::chrono::milliseconds timeout_;
 };

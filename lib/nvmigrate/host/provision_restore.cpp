@@ -10,8 +10,8 @@ namespace {
 
 class Restorer {
  public:
-  Restorer(const HostAccess& access, std::chrono::milliseconds timeout)
-      : access_(access), timeout_(timeout) {}
+  Restorer(const HostAccess& access, const OwnersOfVfs& owners, std::chrono::milliseconds timeout)
+      : access_(access), owners_(&owners), timeout_(timeout) {}
 
   void restore(const ControlledFunction& was) {
     attempt("remember", was, [&] { remember(was); });
@@ -46,20 +46,50 @@ class Restorer {
     if (!was.pci || !bus.find(was.pci->address)) return;
     const auto& pci = *was.pci;
     if (!on_vfio(was)) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
-    give_to_vfio(bus, pci.address, *pci.driver, timeout_);
+    give_nodes(was, give_to_vfio(bus, pci.address, *pci.driver, timeout_));
     if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
   }
 
+  void give_nodes(const ControlledFunction& was, const VfioNodes& nodes) {
+    const auto found = owners_->find(was.cntlid);
+    if (found == owners_->end()) return;
+    give(nodes.group, found->second.group);
+    give(nodes.device, found->second.device);
+  }
+
+  void give(const std::optional<std::string>& node, const std::optional<Owner>& owner) {
+    auto& bus = access_.device.pci();
+    if (!node || !owner || bus.owner(*node) == *owner) return;
+    bus.set_owner(*node, owner->user, owner->group);
+  }
+
   HostAccess access_;
+  const OwnersOfVfs* owners_;
   std::chrono::milliseconds timeout_;
   std::vector<std::string> failures_;
 };
 
+std::optional<Owner> owner_of(PciBus& bus, const std::optional<std::string>& node) {
+  if (!node) return std::nullopt;
+  return bus.owner(*node);
+}
+
 }  // namespace
 
+OwnersOfVfs read_owners(PciBus& bus, const Topology& topology) {
+  OwnersOfVfs owners;
+  for (const auto& function : topology.functions) {
+    if (!is_enabled_vf(topology, function) || !on_vfio(function)) continue;
+    owners[function.cntlid] = {owner_of(bus, function.vfio.group),
+                               owner_of(bus, function.vfio.device)};
+  }
+  return owners;
+}
+
 std::vector<std::string> restore_functions(const HostAccess& access, const Topology& before,
+                                           const OwnersOfVfs& owners,
                                            std::chrono::milliseconds timeout) {
-  Restorer restorer(access, timeout);
+  Restorer restorer(access, owners, timeout);
   for (const auto& function : before.functions) {
     if (is_enabled_vf(before, function)) restorer.restore(function);
   }

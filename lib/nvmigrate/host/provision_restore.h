@@ -2,6 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,11 +12,22 @@
 
 namespace nvmigrate {
 
+/// Whom the vfio nodes of a function belong to.
+struct NodeOwners {
+  std::optional<Owner> group, device;
+};
+
+/// What VFs have that a topology does not tell: the owners of their nodes, by controller id.
+using OwnersOfVfs = std::map<std::uint16_t, NodeOwners>;
+/// \throws OsError
+OwnersOfVfs read_owners(PciBus& bus, const Topology& topology);
+
 /// Gives the VFs there were before, destroyed since and made again, what they had then: mark,
-/// binding record, driver and override. The owner of a vfio node is not known, so not restored.
+/// binding record, driver and override, owners of their nodes.
 /// \param timeout for the driver of one function
 /// \return what failed, a sentence each
 std::vector<std::string> restore_functions(const HostAccess& access, const Topology& before,
+                                           const OwnersOfVfs& owners,
                                            std::chrono::milliseconds timeout);
 
 }  // namespace nvmigrate

@@ -35,6 +35,13 @@ struct VfioNodes {
   std::optional<std::string> device;  ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
 };
 
+/// Whom a vfio node belongs to.
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+  bool operator==(const Owner&) const = default;
+};
+
 /// A controller as the kernel's nvme driver knows it (/sys/class/nvme).
 struct KernelController {
   std::string name;       ///< nvme0
@@ -90,6 +97,7 @@ class PciBus {
   /// The same, loading its module first. \return nothing also when that does not load
   virtual std::optional<std::string> load_variant_driver(const std::string& address) = 0;
   virtual VfioNodes vfio_nodes(const std::string& address) = 0;
+  virtual Owner owner(const std::string& node) = 0;
   virtual void set_owner(const std::string& node, uid_t owner, gid_t group) = 0;
 
   /// Who on this host uses block devices of this function's controller (mounts, holders, swap, open

@@ -171,6 +171,12 @@ VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {
   return nodes;
 }
 
+Owner SysfsPciBus::owner(const std::string& node) {
+  struct stat about {};
+  if (sysfs_.io().stat(sysfs_.root().path(node), about) != 0) throw OsError(errno, "look at", node);
+  return {about.st_uid, about.st_gid};
+}
+
 void SysfsPciBus::set_owner(const std::string& node, uid_t owner, gid_t group) {
   if (sysfs_.io().chown(sysfs_.root().path(node), owner, group) == 0) return;
   throw OsError(errno, "change the owner of", node);

@@ -38,6 +38,7 @@ class SysfsPciBus final : public PciBus {
   std::optional<std::string> variant_driver(const std::string& address) override;
   std::optional<std::string> load_variant_driver(const std::string& address) override;
   VfioNodes vfio_nodes(const std::string& address) override;
+  Owner owner(const std::string& node) override;
   void set_owner(const std::string& node, uid_t owner, gid_t group) override;
 
   std::vector<Use> host_uses(const std::string& address) override;

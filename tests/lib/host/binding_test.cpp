@@ -130,11 +130,24 @@ TEST_F(BindingTest, GivesTheNodesToTheirOwner) {
   BindWish wish;
   wish.owner = Owner{107, 36};
   take("1", wish);
-  EXPECT_EQ(device.bus.owners["/dev/vfio/11"], std::pair(uid_t{107}, gid_t{36}));
-  EXPECT_EQ(device.bus.owners["/dev/vfio/devices/vfio1"], std::pair(uid_t{107}, gid_t{36}));
+  EXPECT_EQ(device.bus.owners["/dev/vfio/11"], (Owner{107, 36}));
+  EXPECT_EQ(device.bus.owners["/dev/vfio/devices/vfio1"], (Owner{107, 36}));
   wish.owner = Owner{1, 2};
   EXPECT_FALSE(take("1", wish).changed());
-  EXPECT_EQ(device.bus.owners["/dev/vfio/11"], std::pair(uid_t{1}, gid_t{2}));
+  EXPECT_EQ(device.bus.owners["/dev/vfio/11"], (Owner{1, 2}));
+}
+
+TEST_F(BindingTest, WarnsOfANodeThatGotAnotherOwner) {
+  device.bus.rule = Owner{0, 36};
+  BindWish wish;
+  wish.owner = Owner{107, 36};
+  const auto warnings = take("1", wish).functions[0].warnings;
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("/dev/vfio/11 belongs to 0:36 and not to 107:36")));
+  EXPECT_THAT(take("1").functions[0].warnings, IsEmpty()) << "no owner asked for";
+  device.bus.lost = "/dev/vfio/12";
+  const auto other = take("2", wish).functions[0];
+  EXPECT_TRUE(other.changed && !other.failure);
+  EXPECT_THAT(other.warnings, ElementsAre(HasSubstr("/dev/vfio/12")));
 }
 
 TEST_F(BindingTest, WarnsOfAFunctionThatIsOffline) {

@@ -94,6 +94,11 @@ class RecreationFailureTest : public ProvisionFailureTest {
     device.bus.give(vf(1), "vfio-pci");
     device.bus.functions.at(vf(1)).override_to = "vfio-pci";
     device.bus.functions.at(vf(2)).driver.reset();
+    device.bus.owners["/dev/vfio/11"] = {107, 36};
+    device.bus.vfs_changed = [this, others = device.bus.vfs_changed](unsigned vfs) {
+      others(vfs);
+      device.bus.owners.clear();
+    };
     registry.mark(1);
     registry.mark(3);
     registry.remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
@@ -104,6 +109,7 @@ class RecreationFailureTest : public ProvisionFailureTest {
     EXPECT_EQ(device.secondary, secondary);
     EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "vfio-pci");
     EXPECT_EQ(device.bus.functions.at(vf(1)).override_to, "vfio-pci");
+    EXPECT_EQ(device.bus.owners["/dev/vfio/11"], (Owner{107, 36}));
     EXPECT_FALSE(device.bus.functions.at(vf(2)).driver);
     EXPECT_EQ(device.bus.functions.at(vf(3)).driver, "nvme");
     EXPECT_FALSE(device.bus.functions.at(vf(3)).override_to);

@@ -2,6 +2,7 @@
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "nvmigrate/base/error.h"
 #include "tests/support/fake_sysfs.h"
@@ -247,6 +248,12 @@ TEST_F(SysfsPciBusTest, AFunctionOfAnotherDriverHasNoVfioNodes) {
   sysfs_.bind(vf, "nvme");
   EXPECT_EQ(bus_.vfio_nodes(vf).group, std::nullopt);
   EXPECT_EQ(bus_.vfio_nodes("0000:09:00.0").group, std::nullopt);
+}
+
+TEST_F(SysfsPciBusTest, TellsTheOwnerOfANode) {
+  sysfs_.file("/dev/vfio/11", "");
+  EXPECT_EQ(bus_.owner("/dev/vfio/11"), (Owner{::geteuid(), ::getegid()}));
+  EXPECT_THROW(static_cast<void>(bus_.owner("/dev/vfio/12")), OsError);
 }
 
 TEST_F(SysfsPciBusTest, ChangesTheOwnerOfANode) {

@@ -143,7 +143,9 @@ TEST_F(SimPci, NodesCanBeGivenAway) {
   make();
   bench_->provision(1);
   bind(first_vf, "vfio-pci");
-  pci().set_owner("/dev/vfio/devices/vfio0", 1000, 1000);
+  EXPECT_EQ(pci().owner("/dev/vfio/devices/vfio0"), Owner{});
+  pci().set_owner("/dev/vfio/devices/vfio0", 1000, 1001);
+  EXPECT_EQ(pci().owner("/dev/vfio/devices/vfio0"), (Owner{1000, 1001}));
   EXPECT_THAT(error_of([&] { pci().set_owner("/dev/vfio/999", 1, 1); }, ExitStatus::not_found),
               HasSubstr("/dev/vfio/999"));
   EXPECT_THAT(contents(lab_.file("a")), HasSubstr("vfio0"));

@@ -196,7 +196,7 @@ class Planner {
   }
 
   [[nodiscard]] std::string more_of(const Kind& kind) const {
-    const auto fewer = "ask for fewer functions, or fewer " + kind.name + " each";
+    auto fewer = "ask for fewer functions, or fewer " + kind.name + " each";
     if (kind.has.primary == 0) return fewer;
     const auto& device = topology_->device;
     return fewer + ", or before any VF is in use let it give back its own: nvme virt-mgmt " +

@@ -13,8 +13,9 @@ bool names_node(const Sysfs& sysfs, const std::string& attribute, const std::str
   return *path == node || sysfs.link_name(*path) == last_part(node);
 }
 
-bool is_enabled(const Sysfs& sysfs, const std::string& folder) {
-  return sysfs.number(folder + "/enable") == 1U;
+bool serves(const Sysfs& sysfs, const std::string& folder, const std::string& node) {
+  const bool enabled = sysfs.number(folder + "/enable") == 1U;
+  return enabled && names_node(sysfs, folder + "/device_path", node);
 }
 
 void add_loops(const Sysfs& sysfs, const std::string& node, std::vector<std::string>& how) {
@@ -25,18 +26,18 @@ void add_loops(const Sysfs& sysfs, const std::string& node, std::vector<std::str
   }
 }
 
-void add_targets(const Sysfs& sysfs, const std::string& node, std::vector<std::string>& how) {
-  for (const auto& nqn : sysfs.names(targets)) {
-    const auto subsystem = targets + ("/" + nqn);
-    for (const auto& id : sysfs.names(subsystem + "/namespaces")) {
-      const auto folder = subsystem + "/namespaces/" + id;
-      if (!is_enabled(sysfs, folder) || !names_node(sysfs, folder + "/device_path", node)) continue;
-      how.push_back("is namespace " + id + " of the NVMe target " + nqn);
-    }
-    const auto whole = subsystem + "/passthru";
-    if (is_enabled(sysfs, whole) && names_node(sysfs, whole + "/device_path", node)) {
-      how.push_back("is passed through by the NVMe target " + nqn);
-    }
+void add_target(const Sysfs& sysfs, const std::string& nqn, const std::string& node,
+                std::vector<std::string>& how) {
+  const auto subsystem = targets + ("/" + nqn);
+  for (const auto& id : sysfs.names(subsystem + "/namespaces")) {
+    auto folder = subsystem;
+    folder.append("/namespaces/").append(id);
+    if (!serves(sysfs, folder, node)) continue;
+    how.push_back("is namespace " + id + " of the NVMe target ");
+    how.back().append(nqn);
+  }
+  if (serves(sysfs, subsystem + "/passthru", node)) {
+    how.push_back("is passed through by the NVMe target " + nqn);
   }
 }
 
@@ -45,7 +46,8 @@ void add_targets(const Sysfs& sysfs, const std::string& node, std::vector<std::s
 std::vector<std::string> kernel_users(const Sysfs& sysfs, const std::string& node) {
   std::vector<std::string> how;
   add_loops(sysfs, node, how);
-  add_targets(sysfs, node, how);
+  for (const auto& nqn : sysfs.names(targets))
+    add_target(sysfs, nqn, node, how);
   return how;
 }
 

@@ -67,8 +67,8 @@ std::optional<bool> ask_device(Context& context, const std::string& device,
 /// Whether the function that a state was read from is suspended, when it is one of this host's.
 std::optional<bool> ask_source(Context& context, const StateIdentity& identity) {
   for (const auto& provider : providers()) {
+    if (provider.simulated != identity.simulated) continue;
     for (const auto& device : provider.all(context.io(), context.folders())) {
-      if (provider.simulated != identity.simulated) break;
       if (const auto frozen = ask_device(context, device, identity)) return frozen;
     }
   }

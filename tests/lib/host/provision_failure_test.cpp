@@ -146,7 +146,7 @@ TEST_F(RecreationFailureTest, NamesADriverThatCannotBeGivenBack) {
   const auto error = error_of([&] { make(wish); });
   EXPECT_THAT(error, fails(ExitStatus::device,
                            "putting things back failed: give the driver back "
-                           "to controller 1 (0000:01:00.1): driver vfio-pci"));
+                           "to controlled function 1 (vf 1): driver vfio-pci"));
   EXPECT_THAT(error, hints("doctor sim:fake --repair"));
   EXPECT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr);
   EXPECT_TRUE(registry_again().is_marked(1));

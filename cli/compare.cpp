@@ -40,9 +40,14 @@ std::string text_of(const CompareOptions& options,
   return table.text();
 }
 
+/// What cannot be read cannot be compared, whatever the reason is.
 StoredState open(const Context& context, const std::string& file, bool raw) {
-  return open_state(context, file,
-                    {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
+  try {
+    return open_state(context, file,
+                      {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
+  } catch (const OsError& error) {
+    throw Error(ExitStatus::bad_state, error.what(), error.hint());
+  }
 }
 
 Outcome compare(const Context& context, const CompareOptions& options) {

@@ -157,6 +157,12 @@ TEST_F(StateFiles, CompareCannotReadDamage) {
   EXPECT_THAT(ran.output, IsEmpty());
 }
 
+TEST_F(StateFiles, CompareCannotReadWhatIsNotThere) {
+  const auto ran = tool.run({"compare", golden + "queues.state", golden + "missing"});
+  EXPECT_EQ(ran.status, status(ExitStatus::bad_state));
+  EXPECT_THAT(ran.error, HasSubstr("No such file"));
+}
+
 TEST_F(StateFiles, CompareTakesOneStandardInputOnly) {
   EXPECT_EQ(tool.run({"compare", "-", "-"}).status, status(ExitStatus::usage));
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/base/interrupt.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
 
@@ -9,16 +11,28 @@
 namespace nvmigrate {
 namespace {
 
-constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGALRM};
 
 volatile std::sig_atomic_t stop_asked = 0;
 std::array<struct sigaction, signals.size()> before{};
 
-void note_stop(int) { stop_asked = 1; }
+/// A signal that comes just before a call that waits would be lost on it. So the first stop signal
+/// is followed by an alarm every second, which ends each such call with EINTR.
+void note_stop(int) {
+  stop_asked = 1;
+  ::alarm(1);
+}
+
+void remind(int) { ::alarm(1); }
+
+void (*handler_of(int signal))(int) {
+  if (signal == SIGPIPE) return SIG_IGN;
+  return signal == SIGALRM ? remind : note_stop;
+}
 
 /// nohup, and a shell for what runs in its background, have signals ignored that are not to end it.
 bool stays_ignored(int signal, const struct sigaction& was) {
-  return signal != SIGPIPE && was.sa_handler == SIG_IGN;
+  return signal != SIGPIPE && signal != SIGALRM && was.sa_handler == SIG_IGN;
 }
 
 }  // namespace
@@ -29,12 +43,13 @@ InterruptGuard::InterruptGuard() {
     sigaction(signals.at(i), nullptr, &before.at(i));
     if (stays_ignored(signals.at(i), before.at(i))) continue;
     struct sigaction action {};
-    action.sa_handler = signals.at(i) == SIGPIPE ? SIG_IGN : note_stop;
+    action.sa_handler = handler_of(signals.at(i));
     sigaction(signals.at(i), &action, nullptr);
   }
 }
 
 InterruptGuard::~InterruptGuard() {
+  ::alarm(0);
   for (std::size_t i = 0; i < signals.size(); ++i) {
     sigaction(signals.at(i), &before.at(i), nullptr);
   }

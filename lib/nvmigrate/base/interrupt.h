@@ -5,7 +5,8 @@ namespace nvmigrate {
 
 /// Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and ignores SIGPIPE, while it
 /// exists; of the first three those stay ignored that the caller ignores (nohup). Blocking calls
-/// return with EINTR (no SA_RESTART).
+/// return with EINTR (no SA_RESTART), and so do those that begin after the signal came: an alarm
+/// follows it every second.
 class InterruptGuard {
  public:
   InterruptGuard();

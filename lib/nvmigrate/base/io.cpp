@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/interrupt.h"
 
 namespace nvmigrate {
 
@@ -109,10 +110,11 @@ OpenFile::~OpenFile() {
 }
 
 OpenFile OpenFile::open(Io& io, const std::string& path, int flags, mode_t mode) {
-  int fd = -1;
-  do {
+  int fd = io.open(path, flags, mode);
+  while (fd < 0 && errno == EINTR) {
+    stop_if_interrupted(("opening " + path + " was stopped").c_str());
     fd = io.open(path, flags, mode);
-  } while (fd < 0 && errno == EINTR);
+  }
   if (fd < 0) throw OsError(errno, "open", path);
   return {io, fd};
 }
@@ -131,7 +133,10 @@ std::string read_text(Io& io, const std::string& path, std::size_t limit) {
 void write_all(Io& io, int fd, std::span<const std::byte> bytes, const std::string& object) {
   while (!bytes.empty()) {
     const ssize_t written = io.write(fd, bytes);
-    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EINTR) {
+      stop_if_interrupted(("writing " + object + " was stopped").c_str());
+      continue;
+    }
     if (written < 0) throw OsError(errno, "write", object);
     if (written == 0) throw OsError(EIO, "write", object);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -142,7 +147,10 @@ std::size_t read_up_to(Io& io, int fd, std::span<std::byte> into, const std::str
   std::size_t total = 0;
   while (total < into.size()) {
     const ssize_t count = io.read(fd, into.subspan(total));
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINTR) {
+      stop_if_interrupted(("reading " + object + " was stopped").c_str());
+      continue;
+    }
     if (count < 0) throw OsError(errno, "read", object);
     if (count == 0) break;
     total += static_cast<std::size_t>(count);

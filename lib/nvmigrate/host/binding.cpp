@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/base/time.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/guards.h"
 
@@ -87,8 +88,8 @@ class Changes {
   }
 
   void remember(const BindingChange& change, const OriginalDriver& original) {
-    access_.registry.remember(
-        {change.cntlid, change.address, *change.to, original.driver, original.override_to, {}});
+    access_.registry.remember({change.cntlid, change.address, *change.to, original.driver,
+                               original.override_to, utc_now()});
   }
 
   void give_nodes(const VfioNodes& nodes, const BindWish& wish) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <system_error>
 #include <thread>
 
 #include "nvmigrate/migrate/export.h"
@@ -28,7 +29,16 @@ class Crew {
     for (auto& member : members_)
       member.join();
   }
-  void hire(const std::function<void()>& work) { members_.emplace_back(work); }
+  /// \return false when the system has no thread left; then fewer do the work
+  bool hire(const std::function<void()>& work) {
+    try {
+      members_.emplace_back(work);
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
 
  private:
   std::vector<std::thread> members_;
@@ -50,8 +60,8 @@ std::vector<ExportOutcome> export_many(
   const auto hands = std::min<std::size_t>(std::max(parallel, 1U), jobs.size());
   {
     Crew crew;
-    for (std::size_t i = 1; i < hands; ++i)
-      crew.hire(work);
+    while (crew.size() + 1 < hands && crew.hire(work)) {
+    }
     work();
   }
   return outcomes;

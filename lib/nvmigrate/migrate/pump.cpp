@@ -16,7 +16,7 @@ class SignalsHeldBack {
   SignalsHeldBack() {
     sigset_t stops;
     sigemptyset(&stops);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGALRM})
       sigaddset(&stops, number);
     pthread_sigmask(SIG_BLOCK, &stops, &before_);
   }

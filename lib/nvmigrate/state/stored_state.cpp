@@ -112,10 +112,18 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   const auto chunks = reader(std::move(source));
   const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
   const bool decode = raw || file_reader->identity().layout == StateLayout::nvme;
+  const auto begin = chunks->offset();
   VerifyPass pass{*chunks, decode, options};
-  pass.run();
+  try {
+    pass.run();
+    if (pass.decoder()) decoded = pass.decoder()->finish();
+  } catch (const StateFileError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.status() != ExitStatus::bad_state) throw;
+    throw StateFileError(begin, object + ": " + error.what(), error.hint());
+  }
   facts = {.size = pass.size(), .sum = chunks->sum(), .offset = chunks->offset()};
-  if (pass.decoder()) decoded = pass.decoder()->finish();
   if (raw) {
     const auto* missing = find(*decoded, "one_dword_short");
     facts.add_dword = missing != nullptr && !missing->blocker;

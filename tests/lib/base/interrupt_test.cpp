@@ -2,7 +2,10 @@
 #include "nvmigrate/base/interrupt.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 
 #include "nvmigrate/base/error.h"
@@ -49,6 +52,21 @@ TEST_P(InterruptTest, AfterItsEndEverythingIsAsBefore) {
   const Disposition usual(GetParam(), SIG_DFL);
   { const InterruptGuard guard; }
   EXPECT_EQ(std::signal(GetParam(), SIG_DFL), SIG_DFL);
+}
+
+TEST_P(InterruptTest, ACallThatWaitsEndsEvenWhenTheSignalCameBeforeIt) {
+  const Disposition usual(GetParam(), SIG_DFL);
+  const InterruptGuard guard;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::raise(GetParam());
+  for (int again = 0; again < 2; ++again) {
+    char byte = 0;
+    EXPECT_EQ(::read(ends[0], &byte, 1), -1);
+    EXPECT_EQ(errno, EINTR);
+  }
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, InterruptTest, testing::Values(SIGINT, SIGTERM, SIGHUP));

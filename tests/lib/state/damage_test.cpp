@@ -234,6 +234,17 @@ TEST_F(Damage, SizesThatDisagree) {
   EXPECT_THAT(fault_of(file.record("DONE", true, encode(end)).text()), HasSubstr("2 chunks"));
 }
 
+TEST_F(Damage, ASealedFileOfNoStateIsAtFaultWhereTheStateBegins) {
+  std::string huge(48, '\0');
+  huge[31] = 1;  // the uppermost byte of NVMECSS
+  for (const auto& state : {std::string(47, '\0'), huge}) {
+    const auto head = FileBuilder{}.identity(state.size(), StateLayout::nvme);
+    const auto file = FileBuilder{head}.chunk(state).end().text();
+    EXPECT_THAT(fault_of(file), HasSubstr("a.state: a controller state"));
+    EXPECT_EQ(offset, head.text().size() + sizeof(state_file::RecordHeader));
+  }
+}
+
 TEST_F(Damage, HugeLengthsCostNothing) {
   for (const std::uint64_t length :
        {std::uint64_t{0}, std::uint64_t{1} << 32U, (std::uint64_t{1} << 32U) + 3, ~std::uint64_t{0},

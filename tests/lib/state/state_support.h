@@ -133,9 +133,9 @@ class FileBuilder {
     text_ += body;
     return *this;
   }
-  FileBuilder& identity(std::uint64_t size) {
+  FileBuilder& identity(std::uint64_t size, StateLayout layout = StateLayout::opaque) {
     auto identity = sample_identity();
-    identity.layout = StateLayout::opaque;
+    identity.layout = layout;
     identity.size = size;
     return record("IDNT", true, encode(identity));
   }

@@ -47,6 +47,8 @@ void check_sizes(const Parameters& p) {
 
 void check_formats(const Parameters& p) {
   demand(!p.versions.empty() && p.versions.size() <= max_formats, "1 to 64 versions");
+  demand(p.personality == Personality::spec || p.versions.size() == 1,
+         "the emulator knows one version of the state, and so numbers it in one way");
   demand(p.vendor_uuids.size() <= max_formats, "at most 64 vendor formats");
   for (auto each = p.versions.begin(); each != p.versions.end(); ++each) {
     demand(std::find(each + 1, p.versions.end(), *each) == p.versions.end(),

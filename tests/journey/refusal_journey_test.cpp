@@ -71,6 +71,11 @@ const std::vector<std::string> itself{"is the controlling function sim:a itself"
 
 const std::vector<Refusal> refusals{
     {"SuspendItself", provisioned({}), "suspend sim:a 0", refused, itself},
+    {"SuspendAnotherControllingFunction",
+     {"sim create a --controlling 2 --vfs-total 2"},
+     "suspend sim:a 1",
+     refused,
+     {"controlled function 1 of sim:a is a controlling function itself"}},
     {"ResumeItself", provisioned({}), "resume sim:a 0", refused, itself},
     {"ExportItself", provisioned({}), "export sim:a 0 -f $W/x", refused, itself},
     {"ImportIntoItself", provisioned({"mark sim:a vf1", "export sim:a vf1 -f $W/s"}),

@@ -28,6 +28,7 @@ void require_resumable(Io& io, const Folders& folders, const MigrationSide& side
 
 ControlResult suspend_function(MigrationSide& side, std::uint16_t cntlid, bool notice,
                                const std::vector<std::string>& allowed, bool dry_run) {
+  require_controlled(side, cntlid);
   require_online(side, cntlid);
   Suspension suspension(side, cntlid, whole_state(side.query.formats));
   if (!suspension.was_frozen()) require_released(side, cntlid, allowed);

@@ -47,6 +47,7 @@ class Export {
       : side_(&side), options_(&options), commands_before_(commands()) {
     result_.cntlid = cntlid;
     result_.file = std::move(file);
+    require_controlled(side, cntlid);
     require_marked(side, cntlid);
     require_unambiguous(side, cntlid, options.allowed);
     require_online(side, cntlid);

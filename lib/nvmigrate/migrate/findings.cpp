@@ -45,6 +45,11 @@ std::string differ(const char* what, const std::string& theirs, const std::strin
 void look_at_function(Findings& findings, const MigrationSide& side, std::uint16_t cntlid) {
   const auto& function = side.function(cntlid);
   const auto name = side.name_of(cntlid);
+  if (function.controls) {
+    auto& found = findings.final_blocker(
+        "controlling_function", name + " is a controlling function itself (it has SR-IOV)");
+    found.status = ExitStatus::refused;
+  }
   if (!function.marked) {
     auto& found = findings.final_blocker("unmarked", name + " is not marked for migration");
     found.status = ExitStatus::refused;

@@ -148,6 +148,12 @@ void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
   }
 }
 
+void require_controlled(const MigrationSide& side, std::uint16_t cntlid) {
+  if (!side.function(cntlid).controls) return;
+  throw refused(side.name_of(cntlid) + " is a controlling function itself (it has SR-IOV)",
+                "name a function that is controlled only: nvmigrate list " + side.device);
+}
+
 void require_released(const MigrationSide& side, std::uint16_t cntlid,
                       const std::vector<std::string>& allowed) {
   const auto& function = side.function(cntlid);

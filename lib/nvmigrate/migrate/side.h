@@ -75,6 +75,9 @@ void require_marked(const MigrationSide& side, std::uint16_t cntlid);
 /// (`moved`), unless that name is allowed
 void require_unambiguous(const MigrationSide& side, std::uint16_t cntlid,
                          const std::vector<std::string>& allowed);
+/// \throws refused (never overridable) when it is another controlling function, which cannot be
+/// migrated (Base 2.1 §8.1.12)
+void require_controlled(const MigrationSide& side, std::uint16_t cntlid);
 /// \throws refused when the host's own nvme driver runs it (`host_driver`), unless that name is
 /// allowed: the driver would find its commands too slow and reset the function, which ends the
 /// suspension (Base 2.1 §8.1.12)

@@ -201,6 +201,7 @@ TransferCheck check_transfer(const MigrationSide& source, std::uint16_t from,
   if (one_subsystem && from == to) {
     throw usage_error(source.name_of(from) + " is source and destination");
   }
+  require_controlled(source, from);
   require_marked(source, from);
   require_unambiguous(source, from, options.allowed);
   require_online(source, from);

@@ -115,6 +115,14 @@ TEST_F(ControlTest, AfterAStopSignalNothingMoreIsSent) {
   EXPECT_EQ(a->backend.count("freeze"), 0U);
 }
 
+TEST_F(ControlTest, AnotherControllingFunctionIsNotSuspended) {
+  a->topology.functions[0].controls = true;
+  EXPECT_THAT(test::error_of([&] { suspend_function(side, 1, false, {"host_driver"}, false); },
+                             ExitStatus::refused),
+              testing::HasSubstr("is a controlling function itself"));
+  EXPECT_TRUE(a->backend.log().empty());
+}
+
 TEST_F(ControlTest, AFunctionOfTheHostsDriverIsNotSuspended) {
   a->topology.functions[0].kernel_name = "nvme3";
   EXPECT_THAT(

@@ -93,6 +93,8 @@ TEST_F(FindingsTest, TheDestinationItself) {
   expect_final("offline");
   b->topology.functions[1].kernel_name = "nvme3";
   expect_blocker("host_driver");
+  b->topology.functions[1].controls = true;
+  expect_final("controlling_function");
 }
 
 TEST_F(FindingsTest, TheKindOfDevice) {

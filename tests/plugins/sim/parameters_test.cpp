@@ -67,5 +67,16 @@ TEST(SimParameters, RefusesWhatCannotBe) {
   EXPECT_THAT(refusal(with([](auto& p) { p.secondaries = 2, p.vi = 1; })), HasSubstr("interrupts"));
 }
 
+TEST(Parameters, TheEmulatorKnowsOneVersionOnly) {
+  const auto emulator = [](auto& each) { each.personality = Personality::emulator; };
+  EXPECT_EQ(completed(with(emulator), "a").versions.size(), 1U);
+  EXPECT_THROW(completed(with([&](auto& each) {
+                           emulator(each);
+                           each.renumber_formats = true;
+                         }),
+                         "a"),
+               Error);
+}
+
 }  // namespace
 }  // namespace nvmigrate::sim

@@ -137,6 +137,8 @@ def migrate():
     run("compare one.nvmstate raw --raw-b", 10)
     pathlib.Path("damaged").write_bytes(pathlib.Path("one.nvmstate").read_bytes()[:-5])
     run("verify damaged", 8)
+    run("import sim:b vf1 -f one.nvmstate --check-only", 4)  # its source runs
+    run("suspend sim:a vf1")
     run("import sim:b vf1 -f one.nvmstate --check-only")
     run("transfer sim:a vf1 sim:b vf1 --dry-run")
     run_with_talk("transfer sim:a vf1 sim:b vf1 --progress json")

@@ -44,7 +44,7 @@ class Rates {
     exported_.take(export_file());
     prepare_destination();
     imported_.take(measure({[this] {
-      world_->run("import sim:b vf1 -f " + file());
+      world_->run("import sim:b vf1 --allow source_runs -f " + file());
       return 0.0;
     }}));
     prepare_destination();
@@ -90,7 +90,7 @@ class Rates {
                                    },
                                    [&] {
                                      const int end = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-                                     world_->run("import sim:b vf1 -f -", end);
+                                     world_->run("import sim:b vf1 --allow source_runs -f -", end);
                                      return 0.0;
                                    }});
     ::unlink(path.c_str());

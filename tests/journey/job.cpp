@@ -212,7 +212,8 @@ void repair(World& world, const std::string& device) {
   if (answer.status == ExitStatus::ok) return;
   EXPECT_EQ(answer.status, ExitStatus::partial) << answer.err;
   const auto functions = functions_of(world, device);
-  for (const auto& check : answer.json()["checks"]) {
+  const auto found = answer.json();
+  for (const auto& check : found["checks"]) {
     if (check["grade"] != "problem") continue;
     EXPECT_TRUE(check["controller_id"].is_number() && check["fix"].is_string()) << check;
     const auto function = at(functions, check["controller_id"]);

@@ -75,7 +75,7 @@ int main(int count, char** words) {
     const auto rows = measure_all(given);
     if (given.rounds > 0) {
       std::cout << "states of " << nvmigrate::format_size(given.size) << ", "
-                << "the reference copies the same bytes with the same digests\n";
+                << "the reference copies the same bytes with the same digests at each end\n";
     }
     std::cout << table_of(rows);
     return 0;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
+#include <string>
 
 #include "tests/bench/child.h"
 #include "tests/bench/copy.h"
@@ -40,6 +42,9 @@ class Rates {
       copy_with_digests(file(), world_->path("copy"), true);
       return 0.0;
     }}));
+    piped_copy_.take(through_a_pipe(
+        [this](const std::string& pipe) { copy_with_digests(file(), pipe, false); },
+        [this](const std::string& pipe) { copy_with_digests(pipe, world_->path("copy"), false); }));
     ::unlink(world_->path("copy").c_str());
     exported_.take(export_file());
     prepare_destination();
@@ -54,7 +59,7 @@ class Rates {
   [[nodiscard]] std::vector<Row> rows() const {
     std::vector<Row> rows{row("export to a file", exported_, synced_),
                           row("import from a file", imported_, copied_),
-                          row("export | import", piped_, copied_)};
+                          row("export | import", piped_, piped_copy_)};
     const double peak = std::max({exported_.peak, imported_.peak, piped_.peak});
     rows.push_back({.what = "peak memory of a process",
                     .ours = number(peak, "MiB"),
@@ -80,21 +85,33 @@ class Rates {
     world_->run("sim guest start sim:b vf1 --empty");
   }
 
-  Measured pipe() {
+  using AtPipe = std::function<void(const std::string& pipe)>;
+
+  /// Two processes, one at each end of a pipe.
+  Measured through_a_pipe(const AtPipe& give, const AtPipe& take) {
     const auto path = world_->path("pipe");
     ::mkfifo(path.c_str(), 0600);
-    const auto measured = measure({[&] {
-                                     const int end = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-                                     world_->run("export sim:a vf1 -f - --then resume", -1, end);
-                                     return 0.0;
-                                   },
-                                   [&] {
-                                     const int end = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-                                     world_->run("import sim:b vf1 --allow source_runs -f -", end);
-                                     return 0.0;
-                                   }});
+    const auto end = [&path](const AtPipe& work) {
+      return [&path, &work] {
+        work(path);
+        return 0.0;
+      };
+    };
+    const auto measured = measure({end(give), end(take)});
     ::unlink(path.c_str());
     return measured;
+  }
+
+  Measured pipe() {
+    return through_a_pipe(
+        [this](const std::string& pipe) {
+          const int end = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+          world_->run("export sim:a vf1 -f - --then resume", -1, end);
+        },
+        [this](const std::string& pipe) {
+          const int end = ::open(pipe.c_str(), O_RDONLY | O_CLOEXEC);
+          world_->run("import sim:b vf1 --allow source_runs -f -", end);
+        });
   }
 
   [[nodiscard]] Row row(const std::string& what, const Best& ours, const Best& reference) const {
@@ -110,7 +127,7 @@ class Rates {
 
   BenchWorld* world_;
   std::uint64_t size_;
-  Best copied_, synced_, exported_, imported_, piped_;
+  Best copied_, synced_, piped_copy_, exported_, imported_, piped_;
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/served.h"
+#include "cli/json.h"
 #include "cli/table.h"
+#include "nvmigrate/plugins.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -10,11 +11,11 @@ Json json_of(const BackendRow& row) {
   return {{"name", row.name}, {"summary", row.summary}, {"command_set", row.command_set}};
 }
 
-Outcome built_in() {
+Outcome all_backends() {
   Outcome outcome{.document = {{"device", nullptr}, {"chosen", nullptr}}};
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SUMMARY"}};
-  for (const auto& row : backends()) {
+  for (const auto& row : built_in().backends) {
     Json one = json_of(row);
     one["serves"] = nullptr;
     one["reason"] = nullptr;
@@ -26,19 +27,20 @@ Outcome built_in() {
 }
 
 Outcome serving(Context& context, const std::string& device) {
-  const auto asked = ask_backends(context.open(device).device->admin());
-  const auto* first = chosen(asked);
+  const auto session = context.open(device);
+  const auto* first = session->serving();
   Outcome outcome{
       .document = {{"device", device}, {"chosen", first ? Json(first->row->name) : Json(nullptr)}}};
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SERVES", "REASON"}};
-  for (const auto& served : asked) {
-    Json one = json_of(*served.row);
-    one["serves"] = served.query.has_value();
-    one["reason"] = served.query ? Json(nullptr) : Json(served.reason);
+  for (const auto& asked : session->asked_backends()) {
+    Json one = json_of(*asked.row);
+    one["serves"] = asked.query.has_value();
+    one["reason"] = asked.query ? Json(nullptr) : Json(asked.reason);
     list.push_back(std::move(one));
-    table.add({std::string{served.row->name}, std::string{served.row->command_set},
-               &served == first ? "yes, used" : (served.query ? "yes" : "no"), served.reason});
+    const auto* serves = &asked == first ? "yes, used" : (asked.query ? "yes" : "no");
+    table.add(
+        {std::string{asked.row->name}, std::string{asked.row->command_set}, serves, asked.reason});
   }
   outcome.text = table.text();
   return outcome;
@@ -49,8 +51,9 @@ Outcome serving(Context& context, const std::string& device) {
 Runner declare_backends(Options& options) {
   const auto device = std::make_shared<std::optional<std::string>>();
   options.optional_positional("DEVICE", *device, "Say which of them would serve this device",
-                              Offer::device);
-  return [device](Context& context) { return *device ? serving(context, **device) : built_in(); };
+                              Completes::device);
+  return
+      [device](Context& context) { return *device ? serving(context, **device) : all_backends(); };
 }
 
 }  // namespace nvmigrate::cli

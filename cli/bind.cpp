@@ -1,59 +1,116 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/preparing.h"
+#include "cli/describe.h"
+#include "cli/findings.h"
+#include "nvmigrate/host/functions.h"
 
 namespace nvmigrate::cli {
 namespace {
 
-struct BindOptions : ChangeOptions {
+struct Binding : Changing {
   std::optional<std::string> driver, owner;
 };
 
-BindWish wish_of(const BindOptions& options, const Globals& globals) {
-  BindWish wish;
-  wish.driver = options.driver;
-  if (options.owner) wish.owner = parse_owner(*options.owner);
-  wish.allow_shared_group = options.allows("shared_group");
-  wish.timeout = globals.timeout.value_or(wish.timeout);
-  return wish;
+std::string result_word(const Changing& given, const BindingChange& change) {
+  if (change.failure) return "failed";
+  if (change.skipped) return "skipped";
+  if (!change.changed) return "unchanged";
+  return given.dry_run ? "planned" : "changed";
 }
 
-/// `all` are all that can be bound: VFs that are not enabled are listed, but not there.
-FunctionList chosen_by(const Topology& topology, const std::string& words) {
-  auto functions = select(topology, words);
-  if (words != "all") return functions;
-  std::erase_if(functions, [](const ControlledFunction* function) { return !function->pci; });
-  if (!functions.empty()) return functions;
-  throw not_found("no function that " + topology.device + " controls is on the PCI bus",
-                  "nvmigrate provision " + topology.device + " --vfs N enables VFs");
+Json json_of(const Changing& given, const BindingChange& change) {
+  return {{"controller_id", change.cntlid},
+          {"address", text_or_null(change.address)},
+          {"result", result_word(given, change)},
+          {"changed", change.changed},
+          {"driver_before", or_null(change.from)},
+          {"driver", or_null(change.to)},
+          {"vfio_group", or_null(change.nodes.group)},
+          {"vfio_device", or_null(change.nodes.device)},
+          {"error", change.failure ? cli::json_of(*change.failure) : Json(nullptr)}};
 }
 
-Outcome bind_functions(Context& context, const BindOptions& options) {
-  const auto wish = wish_of(options, context.globals());
-  auto subject = options.open(context);
-  const auto topology = subject.topology();
-  const auto functions = chosen_by(topology, options.functions);
-  const auto result = options.dry_run
-                          ? plan_bind(topology, subject.device->pci(), functions, wish)
-                          : nvmigrate::bind(access_of(subject), topology, functions, wish);
-  return outcome_of(context, options, result);
+ExitStatus status_of(const BindingResult& result) {
+  if (result.skipped()) return ExitStatus::interrupted;
+  return result.failed() ? ExitStatus::partial : ExitStatus::ok;
+}
+
+void tell(Context& context, const BindingResult& result) {
+  context.warn(result.findings);
+  std::size_t failed = 0;
+  for (const auto& change : result.functions) {
+    if (!change.failure) continue;
+    context.warn(change.failure->what());
+    ++failed;
+  }
+  context.warn_of_failed(failed, result.functions.size());
+}
+
+Outcome outcome_of(Context& context, const Changing& given, const BindingResult& result) {
+  if (result.functions.size() == 1 && result.functions.front().failure) {
+    throw Error(*result.functions.front().failure);
+  }
+  Outcome outcome{.document = given.document(result.changed())};
+  outcome.status = status_of(result);
+  Table table{{"ID", "ADDRESS", "RESULT", "WAS", "DRIVER", "VFIO"}};
+  table.align_right(0);
+  outcome.document["functions"] = Json::array();
+  for (const auto& change : result.functions) {
+    outcome.document["functions"].push_back(json_of(given, change));
+    table.add({std::to_string(change.cntlid), change.address, result_word(given, change),
+               change.from.value_or(""), change.to.value_or(""), vfio_node(change.nodes)});
+  }
+  outcome.document["findings"] = cli::json_of(result.findings);
+  tell(context, result);
+  outcome.text = table.text();
+  return outcome;
+}
+
+Outcome bind_functions(Context& context, const Binding& given) {
+  BindRequest request{.driver = given.driver, .allowed = given.allowed};
+  if (given.owner) request.owner = parse_owner(*given.owner);
+  request.timeout = context.globals().timeout.value_or(request.timeout);
+  const auto session = context.open(given.device);
+  const auto functions = select_to_bind(session->topology(), given.functions);
+  return outcome_of(context, given,
+                    given.dry_run ? plan_bind(*session, functions, request)
+                                  : nvmigrate::bind(*session, functions, request));
+}
+
+Outcome unbind_functions(Context& context, const Changing& given) {
+  UnbindRequest request{.allowed = given.allowed};
+  request.timeout = context.globals().timeout.value_or(request.timeout);
+  const auto session = context.open(given.device);
+  const auto functions = select(session->topology(), given.functions, "unbind");
+  return outcome_of(context, given,
+                    given.dry_run ? plan_unbind(*session, functions, request)
+                                  : unbind(*session, functions, request));
 }
 
 }  // namespace
 
 Runner declare_bind(Options& options) {
-  const auto wish = std::make_shared<BindOptions>();
-  wish->declare_device(options);
-  wish->declare_functions(options, Offer::unbound_functions);
-  options.text("--driver", wish->driver,
+  const auto given = std::make_shared<Binding>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::unbound_functions);
+  options.text("--driver", given->driver,
                "The vfio driver; without it one that is made for the function, else vfio-pci",
                "NAME");
-  options.text("--owner", wish->owner, "Give the vfio nodes to this user and group",
+  options.text("--owner", given->owner, "Give the vfio nodes to this user and group",
                "USER[:GROUP]");
-  wish->declare_allow(options, "bind",
-                      "Bind in spite of an IOMMU group shared with functions that stay with this "
-                      "host");
-  return [wish](Context& context) { return bind_functions(context, *wish); };
+  given->declare_allow(options, "bind");
+  return [given](Context& context) { return bind_functions(context, *given); };
+}
+
+Runner declare_unbind(Options& options) {
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::bound_functions);
+  given->declare_allow(options, "unbind");
+  return [given](Context& context) { return unbind_functions(context, *given); };
 }
 
 }  // namespace nvmigrate::cli

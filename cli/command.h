@@ -12,14 +12,11 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/finding.h"
 #include "nvmigrate/base/io.h"
-#include "nvmigrate/host/topology.h"
 #include "nvmigrate/ports/device.h"
+#include "nvmigrate/session/session.h"
 #include "nvmigrate/store/folders.h"
-#include "nvmigrate/store/journal.h"
-#include "nvmigrate/store/lock.h"
-#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate::cli {
 
@@ -48,29 +45,18 @@ struct Environment {
   std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
-  /// Told of every command that changed a real device, or failed at it. May be empty.
+  /// Told of every command that changed a real device, or failed to. May be empty.
   std::function<void(const std::string&)> log_change{};
 };
 
 class Talk;
 
-/// An opened controlling function with what is remembered of its subsystem. For a changing command
-/// it holds the subsystem's lock.
-struct Subject {
-  std::unique_ptr<Device> device;
-  std::string subsystem_nqn;
-  std::optional<SubsystemLock> lock;
-  Registry registry;
-  Journal journal;
-
-  [[nodiscard]] Topology topology() const { return read_topology(*device, registry, journal); }
-};
-
 /// What a command is run with.
 class Context {
  public:
   /// \param command its name, `sim guest start`
-  Context(Environment& environment, const Globals& globals, std::string command);
+  /// \param access how it opens its devices
+  Context(Environment& environment, const Globals& globals, std::string command, Access access);
 
   [[nodiscard]] Environment& environment() const noexcept { return *environment_; }
   [[nodiscard]] Io& io() const noexcept { return environment_->io; }
@@ -78,31 +64,39 @@ class Context {
   [[nodiscard]] const Folders& folders() const;
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
+  /// Whether it only reads, as in a dry run.
+  [[nodiscard]] bool only_reads() const noexcept { return access_ == Access::read; }
 
-  /// Opens a device for a command that reads. \throws not_found, permission, …, naming the device
-  [[nodiscard]] Subject open(const std::string& name);
-  /// Opens it and takes the lock of its subsystem; refuses what only root may (exit 11).
-  [[nodiscard]] Subject open_to_change(const std::string& name);
+  /// Opens a controlling function as the command's row in the table says: to read or to change.
+  /// \throws as Session::open()
+  [[nodiscard]] std::unique_ptr<Session> open(const std::string& device);
+  [[nodiscard]] SessionPair open_pair(const std::string& source, const std::string& destination);
+  /// Opens it to look only; a command that changes it claims it later.
+  [[nodiscard]] std::unique_ptr<Session> look(const std::string& device);
+  [[nodiscard]] const Workspace& workspace();
 
   /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
   void note(const std::string& line);
   void warn(const std::string& line);
+  /// Warns of each finding that is a warning or was allowed.
+  void warn(const Findings& findings);
   /// `1 of 3 functions failed`, unless none did.
   void warn_of_failed(std::size_t failed, std::size_t all);
 
   /// The devices that were opened, or were to be, in that order.
   [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }
-  /// Whether a device that is no simulation was opened to be changed.
+  /// Whether a device that is not a simulation was opened to be changed.
   [[nodiscard]] bool changes_hardware() const noexcept { return changes_hardware_; }
 
  private:
-  [[nodiscard]] std::unique_ptr<Device> open_traced(const std::string& name);
-  [[nodiscard]] Subject subject_of(std::unique_ptr<Device> device, bool lock);
+  void remember(const Session& session, const std::string& device);
 
   Environment* environment_;
   Globals globals_;
   std::string command_;
+  Access access_;
   std::shared_ptr<Talk> talk_;
+  std::optional<Workspace> workspace_;
   std::vector<std::string> devices_;
   bool changes_hardware_ = false;
 };
@@ -117,7 +111,13 @@ struct Outcome {
   bool raw_text = false;  ///< `text` is the answer whatever the output format (handle --format env)
 };
 
-enum class Access { offline, read, change };
+/// What a command does to the devices it opens; the dispatcher opens them accordingly.
+enum class Opens {
+  nothing,
+  to_read,
+  to_change,  ///< unless it is a dry run
+  to_look,    ///< to read at first; the operation claims it when it begins to change something
+};
 
 /// Runs the command after parsing; the options it stored into are its own.
 using Runner = std::function<Outcome(Context&)>;
@@ -128,7 +128,7 @@ struct Command {
   std::string_view
       group;  ///< heading in `nvmigrate --help`: See, Prepare, Migrate, State files, Help
   std::string_view summary;
-  Access access;
+  Opens opens;
   Runner (*declare)(Options&);  ///< null for a command that only has subcommands
   std::span<const Command> subcommands;
 };

@@ -6,59 +6,29 @@
 #include <numeric>
 #include <utility>
 
+#include "cli/help.h"
+
 namespace nvmigrate::cli {
 namespace {
 
+using Words = std::vector<std::string>;
+
 constexpr std::uint64_t longest = 7UL * 24 * 3600;  ///< seconds
 
-bool is_option(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
+bool is_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
 
 std::chrono::milliseconds seconds(std::uint64_t count) {
   return std::chrono::seconds{static_cast<std::int64_t>(count)};
 }
 
-/// In the tool's own words; CLI11 says "--file: 1 required TEXT missing".
-Error in_our_words(const CLI::ParseError& failure) {
-  const std::string text = failure.what();
-  std::string name = text.substr(0, text.find_first_of(": "));
-  if (!name.starts_with('-')) name.insert(0, name.size() == 1 ? "-" : "--");
-  if (text.find("flag override") != std::string::npos) {
-    return usage_error(name + " takes no value");
+/// CLI11 ends a command at `++`, and takes the next word for the value of `--file=`.
+void refuse_what_is_lost(const Words& words) {
+  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
+    if (*word == "++") throw usage_error("unexpected argument '++'");
+    if (word->starts_with("--") && word->ends_with('=')) {
+      throw usage_error(word->substr(0, word->size() - 1) + " needs a value");
+    }
   }
-  return usage_error(name + " needs a value");
-}
-
-void refuse_extras(std::vector<std::string> extras) {
-  // CLI11 leaves the mark that ends the options with what it could not place.
-  if (const auto mark = std::find(extras.begin(), extras.end(), "--"); mark != extras.end()) {
-    extras.erase(mark);
-  }
-  if (extras.empty()) return;
-  const auto option = std::find_if(extras.begin(), extras.end(), is_option);
-  if (option != extras.end()) throw usage_error("unknown option '" + *option + "'");
-  throw usage_error("unexpected argument '" + extras.front() + "'");
-}
-
-/// What a word gives to -o: `-o`, `-qojson`, `--output-format=json`. Empty: the next word is it.
-std::optional<std::string_view> output_format_in(std::string_view word) {
-  constexpr std::string_view name = "--output-format", short_flags = "vqh";
-  if (word == name) return "";
-  if (word.starts_with("--")) {
-    const bool ours = word.starts_with(name) && word[name.size()] == '=';
-    return ours ? std::optional(word.substr(name.size() + 1)) : std::nullopt;
-  }
-  const auto place = word.find_first_not_of(short_flags, 1);
-  if (!word.starts_with('-') || place == std::string_view::npos || word[place] != 'o') {
-    return std::nullopt;
-  }
-  return word.substr(place + 1);
-}
-
-std::string names_of(std::span<const Command> rows) {
-  std::string names;
-  for (const auto& row : rows)
-    names += (names.empty() ? "" : ", ") + std::string{row.name};
-  return names;
 }
 
 /// How many letters to change, add or leave out to make one of the other.
@@ -75,174 +45,233 @@ std::size_t distance(std::string_view one, std::string_view other) {
   return row.back();
 }
 
-/// `; did you mean list?`, or nothing.
-std::string guess(std::span<const Command> rows, std::string_view word) {
-  std::string names;
-  for (const auto& row : rows) {
-    const bool near = row.name.starts_with(word) || distance(row.name, word) <= word.size() / 3;
-    if (near && !row.name.starts_with("__")) {
-      names += (names.empty() ? "; did you mean " : " or ") + std::string{row.name};
-    }
-  }
-  return names + (names.empty() ? "" : "?");
+std::string joined(const Words& words, const std::string& between) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : between) + word;
+  return text;
 }
 
-const Command& descend(const Located& so_far, const std::string& word) {
-  const auto among = so_far.command == nullptr ? commands() : so_far.command->subcommands;
-  if (const auto* row = find_command(among, word)) return *row;
-  if (so_far.command == nullptr) {
-    throw usage_error("unknown command '" + word + "'" + guess(among, word), "nvmigrate --help");
+/// `; did you mean list?`, or nothing.
+std::string guess(Words names, const std::string& word) {
+  std::erase_if(names, [&](const std::string& name) {
+    return !name.starts_with(word) && distance(name, word) > word.size() / 3;
+  });
+  return names.empty() ? "" : "; did you mean " + joined(names, " or ") + "?";
+}
+
+Words command_names(const CLI::App& app) {
+  Words names;
+  for (const auto* command : commands_of(app)) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
   }
-  throw usage_error(
-      "unknown command '" + so_far.name + " " + word + "'; there are " + names_of(among),
-      "nvmigrate " + so_far.name + " --help");
+  return names;
+}
+
+Words names_of(const std::vector<const CLI::Option*>& options) {
+  Words names;
+  for (const auto* option : options) {
+    if (!option->get_positional()) names.push_back(option->get_name());
+  }
+  return names;
 }
 
 }  // namespace
 
-CommandLine::CommandLine() : app_(std::make_unique<CLI::App>()) {
-  app_->set_help_flag();
-  app_->allow_extras();
+std::vector<const CLI::Option*> options_of(const CLI::App& app) {
+  auto options = app.get_options();
+  std::stable_partition(options.begin(), options.end(),
+                        [](const CLI::Option* option) { return option->get_positional(); });
+  return options;
+}
+
+std::vector<const CLI::Option*> alternatives_of(const CLI::App& app) {
+  return app.get_options(
+      [](const CLI::Option* option) { return option->get_group() == alternatives; });
+}
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) { return app.get_subcommands({}); }
+
+CommandLine::CommandLine(std::span<const Command> rows)
+    : root_(std::make_unique<CLI::App>(std::string{}, "nvmigrate")) {
+  root_->set_help_flag();
+  root_->fallthrough()->require_subcommand(1);
+  root_->formatter(help_formatter());
   declare_globals();
+  add(*root_, rows);
 }
 
 CommandLine::~CommandLine() = default;
 
-Options CommandLine::options() { return {*app_, declared_}; }
-
 void CommandLine::declare_globals() {
-  auto options = this->options();
+  Options options(*root_, declared_);
   options.choice("-o,--output-format", output_, {"normal", "json"},
                  "What to print: text for a reader, or one JSON document");
   options.count("-v,--verbose", globals_.verbosity,
                 "Say more; given twice, trace every admin command on standard error");
   options.flag("-q,--quiet", globals_.quiet, "Print no notes and no progress");
-  options.number(
-      "--timeout", timeout_,
-      "Seconds that a reset or a node may take, and a suspend when it is more than its 300", 1,
-      longest);
-  declared_.back().placeholder = "SECONDS";
+  options.number("--timeout", timeout_,
+                 "Seconds to wait for a reset or a device node; above 300, for a suspend too", 1,
+                 longest, "SECONDS");
   options.number("--wait", wait_,
                  "Seconds to wait for another command that is changing the subsystem (default: 0)",
-                 0, longest);
-  declared_.back().placeholder = "SECONDS";
-  options.flag("-h,--help", asked_.help, "Print help and exit");
-  options.flag("--version", asked_.version, "Print the version and exit");
-  for (auto& declared : declared_)
-    declared.global = true;
+                 0, longest, "SECONDS");
+  options.flag("-h,--help", help_, "Print help and exit");
+  options.flag("--version", version_, "Print the version and exit");
 }
 
-const Declared* CommandLine::find(std::string_view name) const noexcept {
-  const auto found = std::find_if(declared_.begin(), declared_.end(), [&](const Declared& one) {
-    return !one.positional &&
-           std::find(one.names.begin(), one.names.end(), name) != one.names.end();
-  });
-  return found == declared_.end() ? nullptr : &*found;
-}
-
-std::optional<bool> CommandLine::value_follows(std::string_view word) const {
-  if (word.starts_with("--")) {
-    const auto equals = word.find('=');
-    const auto* declared = find(word.substr(0, equals));
-    if (declared == nullptr) return std::nullopt;
-    return !declared->placeholder.empty() && equals == std::string_view::npos;
-  }
-  for (std::size_t place = 1; place < word.size(); ++place) {
-    const auto* declared = find(std::string{'-', word[place]});
-    if (declared == nullptr) return std::nullopt;
-    if (!declared->placeholder.empty()) return place + 1 == word.size();
-  }
-  return false;
-}
-
-bool CommandLine::wants_next(std::string_view word) const {
-  if (const auto follows = value_follows(word)) return *follows;
-  throw usage_error("unknown option '" + std::string{word} + "'");
-}
-
-/// CLI11 takes the next word for the value of `--file=`, and of `-f --dry-run`.
-void CommandLine::refuse_missing_values(const std::vector<std::string>& words) const {
-  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
-    if (!is_option(*word)) continue;
-    if (word->starts_with("--") && word->ends_with('=')) {
-      throw usage_error(word->substr(0, word->size() - 1) + " needs a value");
-    }
-    if (!value_follows(*word).value_or(false) || word + 1 == words.end()) continue;
-    if (is_option(*(word + 1))) throw usage_error(*word + " needs a value");
-    ++word;
+void CommandLine::add(CLI::App& parent, std::span<const Command> rows) {
+  for (const auto& row : rows) {
+    auto* app = parent.add_subcommand(std::string{row.name}, std::string{row.summary});
+    const bool hidden = row.name.starts_with("__");
+    app->group(hidden ? "" : row.group.empty() ? "Commands" : std::string{row.group});
+    app->preparse_callback([this, app, &row](std::size_t) { enter(*app, row); });
+    if (row.subcommands.empty()) continue;
+    app->require_subcommand(1);
+    add(*app, row.subcommands);
   }
 }
 
-bool CommandLine::given(const Declared& declared) const { return declared.option->count() > 0; }
-
-void CommandLine::take(const Declared& declared) const {
-  if (!declared.repeatable && declared.option->count() > 1) {
-    throw usage_error(declared.name() + " was given more than once");
-  }
-  declared.assign(declared.option->results());
+void CommandLine::enter(CLI::App& app, const Command& row) {
+  if (runner_) throw usage_error("unexpected argument '" + std::string{row.name} + "'");
+  command_ = &row;
+  name_ += (name_.empty() ? "" : " ") + std::string{row.name};
+  if (row.declare == nullptr) return;
+  Options options(app, declared_);
+  runner_ = row.declare(options);
 }
 
-Asked CommandLine::parse(const std::vector<std::string>& words) {
-  refuse_missing_values(words);
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
+const CLI::App& CommandLine::app() const {
+  const CLI::App* app = root_.get();
+  while (!app->get_subcommands().empty())
+    app = app->get_subcommands().front();
+  return *app;
+}
+
+const Declarations::Value& CommandLine::value_of(const CLI::Option& option) const {
+  return declared_.values.at(&option);
+}
+
+bool CommandLine::asks_json() const {
+  const auto& given = root_->get_option("--output-format")->results();
+  return !given.empty() && given.back() == "json";
+}
+
+std::string CommandLine::help() const { return root_->help(); }
+
+std::vector<std::string> CommandLine::devices() const {
+  std::vector<std::string> names;
+  for (const auto* name : declared_.devices)
+    names.push_back(*name);
+  return names;
+}
+
+bool CommandLine::only_reads() const noexcept {
+  const bool dry = declared_.dry_run != nullptr && *declared_.dry_run;
+  return dry || (declared_.changes != nullptr && !*declared_.changes);
+}
+
+Asked CommandLine::asked() const {
+  if (root_->count("--help") > 0) return Asked::help;
+  return root_->count("--version") > 0 ? Asked::version : Asked::command;
+}
+
+Asked CommandLine::parse(const Words& words) {
   try {
-    app_->parse(reversed);
-  } catch (const CLI::ParseError& failure) {
-    throw in_our_words(failure);
+    read(words);
+  } catch (const Error&) {
+    if (asked() == Asked::command) throw;
   }
-  for (const auto& name : {"--help", "--version"}) {
-    if (const auto* declared = find(name); given(*declared)) declared->assign({});
-  }
-  if (asked_.help || asked_.version) return asked_;
-  refuse_extras(app_->remaining());
-  for (const auto& declared : declared_) {
-    if (given(declared)) take(declared);
-  }
-  for (const auto& declared : declared_) {
-    if (declared.required && !given(declared)) throw usage_error(declared.name() + " is missing");
-  }
-  globals_.output = output_ == "json" ? OutputFormat::json : OutputFormat::normal;
+  globals_.output = asks_json() ? OutputFormat::json : OutputFormat::normal;
   if (timeout_) globals_.timeout = seconds(*timeout_);
   if (wait_) globals_.wait = seconds(*wait_);
-  return asked_;
+  return asked();
 }
 
-const Command* find_command(std::span<const Command> among, std::string_view name) noexcept {
-  const auto found = std::find_if(among.begin(), among.end(),
-                                  [&](const Command& row) { return row.name == name; });
-  return found == among.end() ? nullptr : &*found;
+void CommandLine::read(const Words& words) {
+  declared_.line = words;
+  try {
+    root_->parse(Words(words.rbegin(), words.rend()));
+  } catch (const CLI::ArgumentMismatch&) {
+    throw mismatch();
+  } catch (const CLI::RequiredError&) {
+    refuse_extras();
+    throw missing();
+  } catch (const CLI::ExcludesError&) {
+    refuse_extras();
+    require_alternative();
+  } catch (const CLI::ExtrasError&) {
+    refuse_extras();
+    throw usage_error("unexpected argument '--'");
+  } catch (const CLI::ParseError& failure) {
+    throw usage_error(failure.what());
+  }
+  refuse_what_is_lost(words);
+  require_alternative();
 }
 
-Located locate(const std::vector<std::string>& words) {
-  const CommandLine globals;
-  Located located;
-  const auto complete = [&] {
-    return located.command != nullptr && located.command->subcommands.empty();
+void CommandLine::refuse_extras() const {
+  auto extras = root_->remaining();
+  std::erase(extras, "--");
+  if (!extras.empty()) throw extra(extras.front());
+}
+
+/// What is wrong with a word that nothing in the tree takes.
+Error CommandLine::extra(const std::string& word) const {
+  if (is_option(word)) {
+    auto names = names_of(options_of(app()));
+    const auto of_all = names_of(options_of(*root_));
+    names.insert(names.end(), of_all.begin(), of_all.end());
+    return usage_error("unknown option '" + word + "'" +
+                       guess(names, word.substr(0, word.find('='))));
+  }
+  const auto names = command_names(app());
+  if (!names.empty()) {
+    const auto near = guess(names, word);
+    const auto all = name_.empty() ? "" : "; its commands are " + joined(names, ", ");
+    return usage_error("unknown command '" + name_ + (name_.empty() ? "" : " ") + word + "'" +
+                       (near.empty() ? all : near));
+  }
+  const auto& line = declared_.line;
+  const auto place = [&](const std::string& one) {
+    return std::find(line.begin(), line.end(), one);
   };
-  for (auto word = words.begin(); word != words.end(); ++word) {
-    if (complete() || *word == "--") {
-      located.rest.insert(located.rest.end(), word, words.end());
-      break;
-    }
-    if (is_option(*word)) {
-      located.rest.push_back(*word);
-      if (globals.wants_next(*word) && word + 1 != words.end()) located.rest.push_back(*++word);
-      continue;
-    }
-    located.command = &descend(located, *word);
-    located.name += (located.name.empty() ? "" : " ") + *word;
+  if (place(word) < place(app().get_name())) {
+    return usage_error("'" + word + "' stands before the command '" + name_ + "'");
   }
-  return located;
+  return usage_error("unexpected argument '" + word + "'");
 }
 
-bool asks_json(const std::vector<std::string>& words) noexcept {
-  for (auto word = words.begin(); word != words.end() && *word != "--"; ++word) {
-    const auto value = output_format_in(*word);
-    if (value == "json") return true;
-    const bool next = value == "" && word + 1 != words.end();
-    if (next && *(word + 1) == "json") return true;
+void CommandLine::require_alternative() const {
+  const auto options = alternatives_of(app());
+  const auto given = std::count_if(options.begin(), options.end(),
+                                   [](const auto* option) { return option->count() > 0; });
+  if (options.empty() || given == 1) return;
+  throw usage_error("give exactly one of " + joined(names_of(options), " and "));
+}
+
+Error CommandLine::missing() const {
+  for (const auto* option : options_of(app())) {
+    if (option->get_required() && option->count() == 0) {
+      return usage_error(option->get_name() + " is missing");
+    }
   }
-  return false;
+  if (&app() == root_.get()) return usage_error("no command was given");
+  return usage_error(name_ + " needs a command: " + joined(command_names(app()), ", "));
+}
+
+/// Too many values, or none, in which case the option is the last word.
+Error CommandLine::mismatch() const {
+  for (const auto* from : {&app(), &root()}) {
+    for (const auto* option : options_of(*from)) {
+      const bool once = option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw;
+      if (once && option->count() > 1) {
+        return usage_error(option->get_name() + " was given more than once");
+      }
+    }
+  }
+  const auto& last = declared_.line.back();
+  return usage_error(last.substr(0, last.find('=')) + " needs a value");
 }
 
 }  // namespace nvmigrate::cli

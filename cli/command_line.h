@@ -3,72 +3,82 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cli/command.h"
 
 namespace nvmigrate::cli {
 
-/// What of a command line is asked for before any command: help or the version.
-struct Asked {
-  bool help = false;
-  bool version = false;
-};
+/// What a command line asks for: the command that it names, or to be told of it.
+enum class Asked { command, help, version };
 
-/// The options of one command together with those that every command has.
+/// The tree of commands as CLI11 parses it, and what one line of words stored in it. A command
+/// declares its options when its name comes up, so that only those of the line are declared.
 class CommandLine {
  public:
-  CommandLine();
+  explicit CommandLine(std::span<const Command> rows = commands());
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
   ~CommandLine();
 
-  /// Where the command declares its own.
-  [[nodiscard]] Options options();
-  [[nodiscard]] const std::vector<Declared>& declared() const noexcept { return declared_; }
-  /// The option of that name, "-f" or "--file". \return nullptr when there is none
-  [[nodiscard]] const Declared* find(std::string_view name) const noexcept;
-  /// Whether the value of an option word is the next word: `-f` of `-f FILE`, not `--file=FILE`.
-  /// \throws usage_error when there is no such option
-  [[nodiscard]] bool wants_next(std::string_view word) const;
-
-  /// Stores every value where it belongs. When help or the version is asked for, nothing else is
-  /// checked. \throws usage_error
+  /// Stores every value where it belongs; once. When help or the version is asked for, nothing else
+  /// is checked. \throws usage_error
   Asked parse(const std::vector<std::string>& words);
 
+  // After parsing, also when that failed:
+
+  /// The command that the words name, with the names above it: `sim guest start`.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Its row; nullptr when no word names one.
+  [[nodiscard]] const Command* command() const noexcept { return command_; }
+  /// Its part of the tree: the options, and the commands below it. Of no command, the whole tree.
+  [[nodiscard]] const CLI::App& app() const;
+  /// The options that every command has.
+  [[nodiscard]] const CLI::App& root() const noexcept { return *root_; }
+  /// What is known of an option beside CLI11.
+  [[nodiscard]] const Declarations::Value& value_of(const CLI::Option& option) const;
+  /// Whether JSON is asked for.
+  [[nodiscard]] bool asks_json() const;
+  /// What `--help` prints.
+  [[nodiscard]] std::string help() const;
+
+  // After parsing without failure:
+
+  [[nodiscard]] const Runner& runner() const noexcept { return runner_; }
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
+  /// The controlling functions that the command opens.
+  [[nodiscard]] std::vector<std::string> devices() const;
+  /// Whether a command that changes something only looks this time, as in a dry run.
+  [[nodiscard]] bool only_reads() const noexcept;
 
  private:
   void declare_globals();
-  /// Nothing for an option that is not known.
-  [[nodiscard]] std::optional<bool> value_follows(std::string_view word) const;
-  void refuse_missing_values(const std::vector<std::string>& words) const;
-  [[nodiscard]] bool given(const Declared& declared) const;
-  void take(const Declared& declared) const;
+  void add(CLI::App& parent, std::span<const Command> rows);
+  void enter(CLI::App& app, const Command& row);
+  void read(const std::vector<std::string>& words);
+  void refuse_extras() const;
+  void require_alternative() const;
+  [[nodiscard]] Error extra(const std::string& word) const;
+  [[nodiscard]] Error missing() const;
+  [[nodiscard]] Error mismatch() const;
+  [[nodiscard]] Asked asked() const;
 
-  std::unique_ptr<CLI::App> app_;
-  std::vector<Declared> declared_;
+  std::unique_ptr<CLI::App> root_;
+  Declarations declared_;
+  std::string name_;
+  const Command* command_ = nullptr;
+  Runner runner_;
   Globals globals_;
-  Asked asked_;
+  bool help_ = false, version_ = false;
   std::string output_ = "normal";
   std::optional<std::uint64_t> timeout_, wait_;
 };
 
-/// A row of the table found on a command line, and what is left for it.
-struct Located {
-  const Command* command = nullptr;  ///< nullptr: the words name none
-  std::string name;                  ///< with the names above it: `sim guest start`
-  std::vector<std::string> rest;     ///< everything but the words of the name
-};
-
-/// Finds the command; options that every command has may stand before it.
-/// \throws usage_error for an unknown command, or an unknown option before it
-Located locate(const std::vector<std::string>& words);
-/// The row of that name, or nullptr.
-const Command* find_command(std::span<const Command> among, std::string_view name) noexcept;
-
-/// Whether a command line asks for JSON, told even from one that is wrong otherwise.
-bool asks_json(const std::vector<std::string>& words) noexcept;
+/// The options of a command, positionals first.
+std::vector<const CLI::Option*> options_of(const CLI::App& app);
+/// Those of which one must be given.
+std::vector<const CLI::Option*> alternatives_of(const CLI::App& app);
+/// The commands below one.
+std::vector<const CLI::App*> commands_of(const CLI::App& app);
 
 }  // namespace nvmigrate::cli

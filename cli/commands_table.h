@@ -34,6 +34,7 @@ Runner declare_sim_destroy(Options& options);
 Runner declare_sim_guest_start(Options& options);
 Runner declare_sim_guest_stop(Options& options);
 Runner declare_sim_guest_status(Options& options);
+Runner declare_help(Options& options);
 Runner declare_complete(Options& options);     ///< hidden
 Runner declare_man_options(Options& options);  ///< hidden
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/compare.h"
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/state_argument.h"
 #include "cli/table.h"
+#include "nvmigrate/state/state.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -46,7 +46,7 @@ StoredState open(const Context& context, const std::string& file, bool raw) {
     return open_state(context, file,
                       {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
   } catch (const OsError& error) {
-    throw Error(ExitStatus::bad_state, error.what(), error.hint());
+    throw Error(ExitStatus::bad_state, error.what(), error.advice());
   }
 }
 
@@ -71,8 +71,10 @@ Outcome compare(const Context& context, const CompareOptions& options) {
 
 Runner declare_compare(Options& options) {
   auto chosen = std::make_shared<CompareOptions>();
-  options.positional("A", chosen->left, "State file, or - for standard input", Offer::state_file);
-  options.positional("B", chosen->right, "State file to compare it with, or -", Offer::state_file);
+  options.positional("A", chosen->left, "State file, or - for standard input",
+                     Completes::state_file);
+  options.positional("B", chosen->right, "State file to compare it with, or -",
+                     Completes::state_file);
   options.flag("--raw-a", chosen->raw_left, "A is a plain controller state");
   options.flag("--raw-b", chosen->raw_right, "B is a plain controller state");
   return [chosen](Context& context) { return compare(context, *chosen); };

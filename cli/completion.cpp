@@ -1,72 +1,57 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/completion.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+
+#include "cli/command_line.h"
+#include "cli/commands_table.h"
 
 namespace nvmigrate::cli {
 namespace {
 
 using Words = std::vector<std::string>;
 
-bool is_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
+/// Stands where the cursor is while the line is parsed; nobody types it.
+const std::string cursor = "\x01";
 
-Words names_of(std::span<const Command> rows) {
-  Words names;
-  for (const auto& row : rows) {
-    if (!row.name.starts_with("__")) names.emplace_back(row.name);
+/// Where on a line the cursor is.
+struct Place {
+  const CLI::Option* option = nullptr;  ///< whose value it is at; nullptr: of none
+  bool behind_equals = false;           ///< at the value of `--file=`
+  std::string device;                   ///< the controlling function named last before
+
+  [[nodiscard]] bool in_option() const { return option != nullptr && !option->get_positional(); }
+};
+
+bool holds_cursor(const CLI::Option& option) {
+  const auto& given = option.results();
+  return !given.empty() && given.back().ends_with(cursor);
+}
+
+/// Parses the line with the mark in place of the word that is typed: what gets it is completed.
+Place find_place(CommandLine& line, Words words) {
+  auto& typed = words.back();
+  const auto equals = typed.starts_with("--") ? typed.find('=') : std::string::npos;
+  typed = equals == std::string::npos ? cursor : typed.substr(0, equals + 1) + cursor;
+  try {
+    line.parse(words);
+  } catch (const Error&) {
+    // A line that is not finished is wrong in most cases.
   }
-  return names;
-}
-
-Words option_names(const CommandLine& line) {
-  Words names;
-  for (const auto& declared : line.declared()) {
-    if (!declared.positional) names.push_back(declared.name());
-  }
-  return names;
-}
-
-/// The option whose value the next word is.
-const Declared* awaiting(const CommandLine& line, const std::string& word) {
-  return is_option(word) && line.wants_next(word) ? line.find(word) : nullptr;
-}
-
-/// The positional that is the next to be given.
-const Declared* positional_at(const CommandLine& line, std::size_t place) {
-  for (const auto& declared : line.declared()) {
-    if (!declared.positional) continue;
-    if (place == 0 || declared.repeatable) return &declared;
-    --place;
-  }
-  return nullptr;
-}
-
-Place place_of(const CommandLine& line, const Words& before) {
   Place place;
-  std::size_t positionals = 0;
-  for (const auto& word : before) {
-    if (place.only_value) {
-      place.only_value = false;
-    } else if (is_option(word)) {
-      place.value = awaiting(line, word);
-      place.only_value = place.value != nullptr;
-    } else {
-      const auto* declared = positional_at(line, positionals++);
-      if (declared != nullptr && declared->offer == Offer::device) place.device = word;
+  for (const auto* app : {&line.root(), &line.app()}) {
+    for (const auto* option : options_of(*app)) {
+      if (holds_cursor(*option)) {
+        place.option = option;
+        place.behind_equals = equals != std::string::npos && option->results().back() == cursor;
+      } else if (option->get_positional() && option->count() > 0 &&
+                 line.value_of(*option).completes == Completes::device) {
+        place.device = option->results().back();
+      }
     }
   }
-  if (!place.only_value) place.value = positional_at(line, positionals);
   return place;
-}
-
-Words values_of(Context& context, const Place& place, const std::string& typed) {
-  if (place.value == nullptr) return {};
-  if (!place.value->words.empty()) return place.value->words;
-  return offered(context, place.value->offer, place.device, typed);
-}
-
-bool takes_several(const Place& place) {
-  return place.value != nullptr && is_of_functions(place.value->offer);
 }
 
 /// Those that begin with `typed`, each after `kept`, which is typed already.
@@ -81,55 +66,70 @@ Words beginning(const Words& words, const std::string& typed, const std::string&
   return fitting;
 }
 
-Words values(Context& context, const Place& place, const std::string& typed) {
-  const auto comma = takes_several(place) ? typed.rfind(',') : std::string::npos;
-  const auto from = comma == std::string::npos ? 0 : comma + 1;
+/// Functions may be listed with commas; the last of them is completed.
+Words values(Context& context, const CommandLine& line, const Place& place,
+             const std::string& typed) {
+  if (place.option == nullptr) return {};
+  const auto& value = line.value_of(*place.option);
+  auto from = place.behind_equals ? typed.find('=') + 1 : 0;
+  if (is_of_functions(value.completes)) from = std::max(from, typed.rfind(',') + 1);
   const auto last = typed.substr(from);
-  return beginning(values_of(context, place, last), last, typed.substr(0, from));
+  const auto words =
+      value.words.empty() ? candidates(context, value.completes, place.device, last) : value.words;
+  return beginning(words, last, typed.substr(0, from));
 }
 
-Words of_command(Context& context, const Located& located, const std::string& typed) {
-  CommandLine line;
-  auto options = line.options();
-  const auto runner = located.command->declare(options);
-  auto place = place_of(line, located.rest);
-  if (place.only_value || !typed.starts_with('-') || typed == "-") {
-    auto found = values(context, place, typed);
-    if (typed != "-" || !found.empty()) return found;
+void add_option_names(Words& names, const CLI::App& app) {
+  for (const auto* option : options_of(app)) {
+    if (!option->get_positional()) names.push_back(option->get_name());
   }
-  const auto equals = typed.find('=');
-  if (equals == std::string::npos) return beginning(option_names(line), typed);
-  place.value = line.find(typed.substr(0, equals));
-  const auto value = typed.substr(equals + 1);
-  return beginning(values_of(context, place, value), value, typed.substr(0, equals + 1));
 }
 
-Words of_groups(const Located& located, const std::string& typed) {
-  const CommandLine globals;
-  if (!located.rest.empty()) {
-    if (const auto* option = awaiting(globals, located.rest.back())) {
-      return beginning(option->words, typed);
-    }
+Words option_names(const CommandLine& line) {
+  Words names;
+  add_option_names(names, line.root());
+  if (&line.app() != &line.root()) add_option_names(names, line.app());
+  return names;
+}
+
+Words command_names(const CLI::App& app) {
+  Words names;
+  for (const auto* command : commands_of(app)) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
   }
-  if (typed.starts_with('-')) return beginning(option_names(globals), typed);
-  return beginning(names_of(located.command == nullptr ? commands() : located.command->subcommands),
-                   typed);
+  return names;
 }
 
 }  // namespace
 
-std::vector<std::string> completions(Context& context, const std::vector<std::string>& words) {
+Words completions(Context& context, const Words& words) {
   if (words.empty()) return {};
+  const auto& typed = words.back();
+  CommandLine line;
+  const auto place = find_place(line, words);
   try {
-    const auto& typed = words.back();
-    const auto located = locate({words.begin(), words.end() - 1});
-    if (located.command == nullptr || located.command->declare == nullptr) {
-      return of_groups(located, typed);
+    if (place.in_option()) return values(context, line, place, typed);
+    if (typed.starts_with('-')) {
+      const auto found = typed == "-" ? values(context, line, place, typed) : Words{};
+      return found.empty() ? beginning(option_names(line), typed) : found;
     }
-    return of_command(context, located, typed);
+    if (place.option != nullptr) return values(context, line, place, typed);
+    const bool nothing_else = line.root().remaining() == Words{cursor};
+    return nothing_else ? beginning(command_names(line.app()), typed) : Words{};
   } catch (const Error&) {
     return {};
   }
+}
+
+Runner declare_complete(Options& options) {
+  const auto words = std::make_shared<Words>();
+  options.positionals("WORD", *words, "The command line, without nvmigrate, up to the cursor");
+  return [words](Context& context) {
+    Outcome outcome{.raw_text = true};
+    for (const auto& word : completions(context, *words))
+      outcome.text += word + '\n';
+    return outcome;
+  };
 }
 
 }  // namespace nvmigrate::cli

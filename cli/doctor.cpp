@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/doctor.h"
-
 #include <algorithm>
 
-#include "cli/ability.h"
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/preparing.h"
-#include "cli/served.h"
-#include "nvmigrate/ports/rights.h"
+#include "cli/findings.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "nvmigrate/account/account.h"
+#include "nvmigrate/conditions/conditions.h"
+#include "nvmigrate/conditions/fact.h"
+#include "nvmigrate/ports/processes.h"
 #include "nvmigrate/ports/sysfs_pci_bus.h"
-#include "plugins/registry.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -20,19 +19,20 @@ struct DoctorOptions {
   bool repair = false;
 };
 
-/// All that was found, of the host and of every device looked at.
+/// All that was found, about the host and every device looked at.
 class Examination {
  public:
   Examination(Context& context, const DoctorOptions& options)
       : context_(&context), options_(&options) {}
 
   Outcome run() {
-    const auto devices = options_->device ? std::vector{*options_->device} : all_devices();
+    const auto devices =
+        options_->device ? std::vector{*options_->device} : context_->workspace().all_devices();
     if (options_->repair) {
       for (const auto& device : devices)
         repair_device(device);
     }
-    add({}, check_folders(context_->io(), context_->folders()));
+    add(check_folders(context_->io(), context_->folders()));
     if (!options_->device) check_host();
     for (const auto& device : devices)
       examine(device);
@@ -40,102 +40,83 @@ class Examination {
   }
 
  private:
-  std::vector<std::string> all_devices() {
-    std::vector<std::string> devices;
-    for (const auto& provider : providers()) {
-      for (auto& device : provider.all(context_->io(), context_->folders()))
-        devices.push_back(std::move(device));
-    }
-    return devices;
-  }
-
   void check_host() {
     SysfsPciBus bus(context_->io(), Sysroot{});
     const auto controllers = bus.controllers();
     const bool needed = std::any_of(controllers.begin(), controllers.end(),
                                     [](const auto& one) { return one.transport == "pcie"; });
-    add({}, check_bus(bus, needed));
+    add(check_bus(bus, needed));
   }
 
   void examine(const std::string& device) {
     try {
-      auto subject = context_->open(device);
-      if (!subject.device->simulated()) check_rights();
-      if (options_->device) add(device, check_bus(subject.device->pci(), true));
-      const auto topology = whole_account(*context_, subject);
-      add(device, check_abilities(topology, ability_of(subject.device->admin())));
-      add(device, check_records(topology, subject.registry));
+      const auto session = context_->look(device);
+      if (!session->simulated()) check_rights();
+      if (options_->device) add(check_bus(session->pci(), true));
+      add(check_abilities(*session));
+      add(account_of(*session));
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
       if (options_->device && error.status() == ExitStatus::not_found) throw;
-      add(device, {{"device", Grade::problem, error.what(), error.hint(), {}}});
+      add_failure(device, error);
     }
   }
 
   void check_rights() {
-    if (may_administrate(Sysfs(context_->io(), Sysroot{}))) return;
-    add({}, {{"root",
-              Grade::warning,
-              "only root may change a device",
-              "run it with sudo; in a container root needs CAP_SYS_ADMIN",
-              {}}});
+    if (!may_administrate(Sysfs(context_->io(), Sysroot{}))) {
+      add({told({.code = "root", .device = {}})});
+    }
   }
 
-  [[nodiscard]] RepairTools tools_for(Subject& subject) const {
-    return {.resume =
-                [&subject](std::uint16_t cntlid) {
-                  choose_backend(subject.device->admin(), BackendOptions{})->resume(cntlid);
-                },
-            .complete = [this, &subject](
-                            Topology& topology) { topology = whole_account(*context_, subject); }};
+  void add_failure(const std::string& device, const Error& error) {
+    auto found = told({.code = "device", .device = device, .words = {{"reason", error.what()}}});
+    found.advice = error.advice();
+    found.remedies = error.remedies();
+    add({std::move(found)});
   }
 
   void repair_device(const std::string& device) {
     try {
-      auto subject = context_->open_to_change(device);
-      for (const auto& one :
-           repair(access_of(subject), tools_for(subject), limits_of(context_->globals()))) {
-        add(device, one);
-      }
+      ProvisionLimits limits;
+      limits.appear = context_->globals().timeout.value_or(limits.appear);
+      for (const auto& step : repair(*context_->open(device), limits))
+        add(device, step);
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
       if (options_->device && error.status() != ExitStatus::io) throw;
-      add(device, {"device", std::nullopt, error.what(), false});
+      add_failure(device, error);
     }
   }
 
-  void add(const std::string& device, const Checks& checks) {
-    for (const auto& check : checks) {
-      problems_ += check.grade == Grade::problem ? 1 : 0;
-      warnings_ += check.grade == Grade::warning ? 1 : 0;
-      checks_.push_back({{"name", check.name},
-                         {"grade", to_string(check.grade)},
-                         {"device", text_or_null(device)},
-                         {"controller_id", or_null(check.cntlid)},
-                         {"message", check.message},
-                         {"fix", text_or_null(check.fix)}});
-      text_ += line(check);
+  void add(const Findings& findings) {
+    for (const auto& found : findings) {
+      problems_ += found.severity == Severity::problem ? 1 : 0;
+      warnings_ += found.severity == Severity::warning ? 1 : 0;
+      findings_.push_back(json_of(found));
+      text_ += line(to_string(found.severity), found.message);
+      if (found.severity == Severity::ok) continue;
+      text_ += next_steps(found.advice, found.remedies, width);
     }
   }
 
-  void add(const std::string& device, const Repair& repair) {
-    repairs_.push_back({{"name", repair.name},
+  void add(const std::string& device, const RepairStep& step) {
+    repairs_.push_back({{"action", to_string(step.action)},
                         {"device", device},
-                        {"controller_id", or_null(repair.cntlid)},
-                        {"done", repair.done},
-                        {"message", repair.message}});
-    text_ += (repair.done ? "repaired  " : "failed    ") + repair.message + '\n';
+                        {"controller_id", or_null(step.cntlid)},
+                        {"mends", step.mends.code},
+                        {"message", step.mends.message},
+                        {"done", step.done},
+                        {"failure", text_or_null(step.failure)}});
+    text_ += line(step.done ? "repaired" : "failed", step.mends.message);
+    if (!step.done) text_ += std::string(width, ' ') + step.failure + '\n';
   }
 
-  static std::string line(const Check& check) {
-    constexpr std::size_t width = 10;
-    std::string grade{to_string(check.grade)};
-    grade.resize(width, ' ');
-    auto text = grade + check.message + '\n';
-    if (!check.fix.empty()) text += std::string(width, ' ') + check.fix + '\n';
-    return text;
+  static std::string line(std::string_view grade, const std::string& message) {
+    std::string text{grade};
+    text.resize(width, ' ');
+    return text + message + '\n';
   }
 
   Outcome outcome() {
@@ -146,7 +127,7 @@ class Examination {
                                  {"changed", changed},
                                  {"problems", problems_},
                                  {"warnings", warnings_},
-                                 {"checks", checks_},
+                                 {"findings", findings_},
                                  {"repairs", repairs_}}};
     outcome.text =
         text_ + plural(problems_, "problem") + ", " + plural(warnings_, "warning") + '\n';
@@ -154,9 +135,11 @@ class Examination {
     return outcome;
   }
 
+  static constexpr std::size_t width = 10;
+
   Context* context_;
   const DoctorOptions* options_;
-  Json checks_ = Json::array(), repairs_ = Json::array();
+  Json findings_ = Json::array(), repairs_ = Json::array();
   std::string text_;
   unsigned problems_ = 0, warnings_ = 0;
 };
@@ -164,13 +147,14 @@ class Examination {
 }  // namespace
 
 Runner declare_doctor(Options& options) {
-  const auto wish = std::make_shared<DoctorOptions>();
-  options.optional_positional("DEVICE", wish->device,
-                              "The controlling function; without it, all there are and the host",
-                              Offer::device);
-  options.flag("--repair", wish->repair,
-               "Put right what commands that died have left, as far as that is without risk");
-  return [wish](Context& context) { return Examination(context, *wish).run(); };
+  const auto given = std::make_shared<DoctorOptions>();
+  options.optional_positional("DEVICE", given->device,
+                              "The controlling function; without it, the host and all of them",
+                              Completes::device);
+  options.flag("--repair", given->repair,
+               "Mend what commands that ended early left, where that is without risk");
+  options.changes_when(given->repair);
+  return [given](Context& context) { return Examination(context, *given).run(); };
 }
 
 }  // namespace nvmigrate::cli

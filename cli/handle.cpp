@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/handle.h"
+#include "nvmigrate/host/functions.h"
 
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/render.h"
+#include "nvmigrate/conditions/selection.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -21,7 +22,7 @@ Json json_of(const Handle& handle) {
           {"simulated", handle.simulated},
           {"function",
            {{"controller_id", handle.cntlid},
-            {"virtual_function", handle.vfn == 0 ? Json(nullptr) : Json(handle.vfn)},
+            {"virtual_function", vfn_or_null(handle.vfn)},
             {"address", handle.address},
             {"driver", handle.driver},
             {"variant_driver", handle.variant_driver},
@@ -61,9 +62,9 @@ std::string json_text(const Context& context, const Json& document) {
 }
 
 Outcome print_handle(Context& context, const HandleOptions& options) {
-  auto subject = context.open(options.device);
-  const auto topology = subject.topology();
-  const auto handle = make_handle(topology, select_one(topology, options.function));
+  const auto session = context.open(options.device);
+  const auto handle = make_handle(
+      *session, select_one(session->topology(), options.function, "print a handle").cntlid);
   Outcome outcome{.document = json_of(handle)};
   outcome.raw_text = options.format != "text";
   if (options.format == "env") {
@@ -83,13 +84,13 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
 }  // namespace
 
 Runner declare_handle(Options& options) {
-  const auto wish = std::make_shared<HandleOptions>();
-  options.positional("DEVICE", wish->device, "The controlling function", Offer::device);
-  options.positional("ID", wish->function, "The controlled function: 3, vf2 or 0000:01:00.1",
-                     Offer::bound_functions);
-  options.choice("--format", wish->format, {"text", "json", "env", "qemu", "libvirt"},
+  const auto given = std::make_shared<HandleOptions>();
+  options.device("DEVICE", given->device, "The controlling function");
+  options.positional("ID", given->function, "The controlled function: 3, vf2 or 0000:01:00.1",
+                     Completes::bound_functions);
+  options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
                  "For a reader, a program, a shell, or the command line or XML of a VM");
-  return [wish](Context& context) { return print_handle(context, *wish); };
+  return [given](Context& context) { return print_handle(context, *given); };
 }
 
 }  // namespace nvmigrate::cli

@@ -1,18 +1,43 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/help.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <functional>
 
+#include "cli/command_line.h"
+#include "cli/commands_table.h"
 #include "cli/table.h"
 
 namespace nvmigrate::cli {
+
+std::vector<std::string> names_of(const CLI::Option& option) {
+  if (option.get_positional()) return {option.get_name()};
+  std::vector<std::string> names;
+  for (const auto& name : option.get_snames())
+    names.push_back('-' + name);
+  for (const auto& name : option.get_lnames())
+    names.push_back("--" + name);
+  return names;
+}
+
+bool is_repeatable(const CLI::Option& option) {
+  return option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+}
+
+std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words) {
+  auto line = std::make_unique<CommandLine>();
+  words.emplace_back("--help");
+  line->parse(words);
+  return line;
+}
+
 namespace {
 
-constexpr std::size_t line_width = 79;
-constexpr std::size_t command_width = 11;  ///< deprovision
+using Entry = std::pair<std::string, std::string>;  ///< name and description
 
-using Entry = std::pair<std::string, std::string>;
+constexpr std::size_t line_width = 79;
+constexpr std::size_t name_width = 31;
+constexpr std::size_t command_width = 11;  ///< deprovision
 
 /// Words in lines that begin at `indent`; the first continues where the caller stands.
 std::string wrapped(const std::string& words, std::size_t indent) {
@@ -35,116 +60,144 @@ std::string wrapped(const std::string& words, std::size_t indent) {
   return text;
 }
 
+/// Descriptions stand beside the names, below those that are too long.
 std::string section(const std::string& heading, const std::vector<Entry>& entries,
                     std::size_t width = 0) {
   if (entries.empty()) return {};
-  for (const auto& [name, about] : entries)
-    width = std::max(width, name.size());
+  for (const auto& [name, about] : entries) {
+    if (name.size() <= name_width) width = std::max(width, name.size());
+  }
   std::string text = '\n' + heading + ":\n";
   for (const auto& [name, about] : entries) {
-    text +=
-        "  " + name + std::string(width - name.size() + 2, ' ') + wrapped(about, width + 4) + '\n';
+    const auto gap = name.size() <= width ? std::string(width - name.size() + 2, ' ')
+                                          : '\n' + std::string(width + 4, ' ');
+    text.append("  ").append(name).append(gap).append(wrapped(about, width + 4)).append("\n");
   }
   return text;
 }
 
-std::string with_words(const Declared& declared) {
-  std::string text = declared.help;
-  std::string words;
-  for (const auto& word : declared.words)
-    words += (words.empty() ? "" : ", ") + word;
-  if (!words.empty()) text += " (" + words + ")";
-  return text;
-}
-
-Entry entry_of(const Declared& declared) {
-  if (declared.positional) return {declared.name(), with_words(declared)};
-  std::string names = declared.names.front().starts_with("--") ? "    " : "";
-  for (const auto& name : declared.names)
-    names += (name == declared.names.front() ? "" : ", ") + name;
-  if (!declared.placeholder.empty()) names += ' ' + declared.placeholder;
-  return {names, with_words(declared)};
-}
-
-std::vector<Entry> entries_of(const std::vector<Declared>& declared,
-                              const std::function<bool(const Declared&)>& wanted) {
-  std::vector<Entry> entries;
-  for (const auto& one : declared) {
-    if (wanted(one)) entries.push_back(entry_of(one));
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode /*mode*/) const override {
+    if (app->get_parent() == nullptr) return of_all(*app, name);
+    const auto about = make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0);
+    return about + '\n' + (commands_of(*app).empty() ? of_command(*app) : of_group(*app, name));
   }
-  return entries;
-}
 
-std::vector<Entry> entries_of(std::span<const Command> rows, std::string_view group) {
-  std::vector<Entry> entries;
-  for (const auto& row : rows) {
-    if (row.group == group) entries.emplace_back(row.name, row.summary);
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string text = "Usage: " + name;
+    if (!commands_of(*app).empty()) return text + " COMMAND [OPTIONS]";
+    for (const auto* option : options_of(*app))
+      text += make_option_usage(option);
+    std::string choice;
+    for (const auto* option : alternatives_of(*app))
+      choice += (choice.empty() ? " (" : " | ") + short_form(*option);
+    if (!choice.empty()) text += choice + ')';
+    return text + " [OPTIONS]";
   }
-  return entries;
-}
 
-bool global(const Declared& declared) { return declared.global; }
-std::string globals_line(const std::vector<Declared>& declared) {
-  std::string names;
-  for (const auto& one : declared) {
-    if (one.global) names += (names.empty() ? "" : ", ") + one.names.front();
+  std::string make_option_usage(const CLI::Option* option) const override {
+    if (!option->get_positional()) return option->get_required() ? ' ' + short_form(*option) : "";
+    const auto word = option->get_name() + (is_repeatable(*option) ? "..." : "");
+    return option->get_required() ? ' ' + word : " [" + word + ']';
   }
-  return "Options of every command: " + names + ". 'nvmigrate --help' explains them.";
-}
 
-bool argument(const Declared& declared) { return declared.positional; }
-bool own_option(const Declared& declared) { return !declared.global && !declared.positional; }
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    std::string text = is_positional || !option->get_snames().empty() ? "" : "    ";
+    for (const auto& name : names_of(*option))
+      text += (text.find_first_not_of(' ') == std::string::npos ? "" : ", ") + name;
+    return text;
+  }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const auto type = option->get_type_name();
+    return type.empty() || option->get_positional() ? "" : ' ' + type;
+  }
+
+ private:
+  static std::string short_form(const CLI::Option& option) {
+    return names_of(option).front() + ' ' + option.get_type_name();
+  }
+
+  std::vector<Entry> option_entries(const CLI::App& app, bool positional) const {
+    std::vector<Entry> found;
+    for (const auto* option : options_of(app)) {
+      if (option->get_positional() != positional) continue;
+      found.emplace_back(make_option_name(option, positional) + make_option_opts(option),
+                         make_option_desc(option));
+    }
+    return found;
+  }
+
+  static std::vector<Entry> command_entries(const CLI::App& app, const std::string& group) {
+    std::vector<Entry> found;
+    for (const auto* command : commands_of(app)) {
+      if (command->get_group() == group) {
+        found.emplace_back(command->get_name(), command->get_description());
+      }
+    }
+    return found;
+  }
+
+  std::string of_all(const CLI::App& app, const std::string& name) const {
+    std::string text =
+        "Usage: " + name +
+        " COMMAND [DEVICE] [OPTIONS]\n\n"
+        "Prepares NVMe controllers for live migration and moves their state, always\n"
+        "through the controlling function.\n";
+    std::vector<std::string> groups;
+    for (const auto* command : commands_of(app)) {
+      const auto& group = command->get_group();
+      const bool known = std::find(groups.begin(), groups.end(), group) != groups.end();
+      if (!group.empty() && !known) groups.push_back(group);
+    }
+    for (const auto& group : groups)
+      text += section(group, command_entries(app, group), command_width);
+    return text + section("Options of every command", option_entries(app, false)) +
+           "\nDEVICE is the controlling function: /dev/nvme0, a PCI address or sim:NAME.\n"
+           "Begin with 'nvmigrate list'. 'nvmigrate COMMAND --help' explains a command.\n";
+  }
+
+  static std::string of_group(const CLI::App& app, const std::string& name) {
+    return section("Commands", command_entries(app, "Commands")) + "\n'" + name +
+           " COMMAND --help' explains a command.\n";
+  }
+
+  std::string of_command(const CLI::App& app) const {
+    const auto* root = &app;
+    while (root->get_parent() != nullptr)
+      root = root->get_parent();
+    std::string globals;
+    for (const auto* option : options_of(*root))
+      globals += (globals.empty() ? "" : ", ") + names_of(*option).front();
+    return section("Arguments", option_entries(app, true)) +
+           section("Options", option_entries(app, false)) + '\n' +
+           wrapped("Options of every command: " + globals + ". 'nvmigrate --help' explains them.",
+                   0) +
+           '\n';
+  }
+};
+
+/// Help of what the words name, all of which must be names of commands.
+std::string help_of(const std::vector<std::string>& words) {
+  const auto line = asked_for_help(words);
+  std::string all;
+  for (const auto& word : words)
+    all += (all.empty() ? "" : " ") + word;
+  if (line->name() != all)
+    throw usage_error("unknown command '" + all + "'", "see 'nvmigrate --help'");
+  return line->help();
+}
 
 }  // namespace
 
-std::string usage_of(const std::string& name, const std::vector<Declared>& declared) {
-  std::string text = "nvmigrate " + name;
-  std::string alternatives;
-  for (const auto& one : declared) {
-    if (!one.positional) continue;
-    const auto word = one.name() + (one.repeatable ? "..." : "");
-    text += ' ' + (one.required ? word : '[' + word + ']');
-  }
-  for (const auto& one : declared) {
-    const auto word = one.names.front() + ' ' + one.placeholder;
-    if (one.required && !one.positional) text += ' ' + word;
-    if (one.alternative) alternatives += (alternatives.empty() ? " (" : " | ") + word;
-  }
-  return text + alternatives + (alternatives.empty() ? " [OPTIONS]" : ") [OPTIONS]");
-}
+std::shared_ptr<CLI::FormatterBase> help_formatter() { return std::make_shared<HelpFormatter>(); }
 
-std::string help_of_all() {
-  std::string text =
-      "Usage: nvmigrate COMMAND [DEVICE] [OPTIONS]\n\n"
-      "Prepares NVMe controllers for live migration and moves their state, always\n"
-      "through the controlling function.\n";
-  std::vector<std::string_view> groups;
-  for (const auto& row : commands()) {
-    const bool known = std::find(groups.begin(), groups.end(), row.group) != groups.end();
-    if (!row.group.empty() && !known) groups.push_back(row.group);
-  }
-  for (const auto group : groups)
-    text += section(std::string{group}, entries_of(commands(), group), command_width);
-  text += section("Options of every command", entries_of(CommandLine{}.declared(), global));
-  return text +
-         "\nDEVICE is the controlling function: /dev/nvme0, nvme0, a PCI address, or sim:NAME.\n"
-         "Begin with 'nvmigrate list'; 'nvmigrate COMMAND --help' says more of a command.\n";
-}
-
-std::string help_of_group(const Located& located) {
-  return "Usage: nvmigrate " + located.name + " COMMAND [OPTIONS]\n\n" +
-         std::string{located.command->summary} + ".\n" +
-         section("Commands", entries_of(located.command->subcommands, "")) + "\n'nvmigrate " +
-         located.name + " COMMAND --help' says more of a command.\n";
-}
-
-std::string help_of(const Located& located, const CommandLine& line) {
-  const auto& declared = line.declared();
-  return "Usage: " + usage_of(located.name, declared) + "\n\n" +
-         wrapped(std::string{located.command->summary} + ".", 0) + '\n' +
-         section("Arguments", entries_of(declared, argument)) +
-         section("Options", entries_of(declared, own_option)) + "\n" +
-         wrapped(globals_line(declared), 0) + '\n';
+Runner declare_help(Options& options) {
+  const auto words = std::make_shared<std::vector<std::string>>();
+  options.positionals("COMMAND", *words, "The command; without it, help on all");
+  return [words](Context&) { return Outcome{.text = help_of(*words), .raw_text = true}; };
 }
 
 }  // namespace nvmigrate::cli

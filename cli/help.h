@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
-#include "cli/command_line.h"
+namespace CLI {
+class FormatterBase;
+class Option;
+}  // namespace CLI
 
 namespace nvmigrate::cli {
 
-/// `nvmigrate --help`: every command under its heading.
-std::string help_of_all();
-/// `nvmigrate sim --help`: the commands below a row that has some.
-std::string help_of_group(const Located& located);
-/// `nvmigrate VERB --help`, made of its declarations.
-std::string help_of(const Located& located, const CommandLine& line);
+class CommandLine;
 
-/// `nvmigrate VERB [OPTIONS] DEVICE [ID]`
-std::string usage_of(const std::string& name, const std::vector<Declared>& declared);
+/// Prints the help of the whole tree, of a group of commands, or of one command.
+std::shared_ptr<CLI::FormatterBase> help_formatter();
 
-/// The OPTIONS section of a manual page in man(7): of every command when `name` is empty, else of
-/// that command; of one with subcommands, a part for each.
-std::string man_options(const std::string& name);
-/// The table of exit statuses in man(7).
-std::string man_exit_status();
+/// The names of an option as they are typed: `-f` and `--file`, or `DEVICE`.
+std::vector<std::string> names_of(const CLI::Option& option);
+/// Whether it may be given several times.
+bool is_repeatable(const CLI::Option& option);
+/// The parsed line that asks for the help of a command, so that its options are declared.
+/// \throws usage_error
+std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words);
 
 }  // namespace nvmigrate::cli

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/import.h"
-
 #include <algorithm>
 
+#include "cli/changing.h"
 #include "cli/commands_table.h"
 #include "cli/describe.h"
+#include "cli/findings.h"
 #include "cli/migration.h"
 #include "cli/progress.h"
 #include "cli/state_argument.h"
-#include "plugins/registry.h"
+#include "nvmigrate/conditions/selection.h"
 
 namespace nvmigrate::cli {
 namespace {
 
-struct Given {
-  std::string device, id, file, progress = "auto";
+struct Importing : Changing {
+  std::string file, progress = "auto";
   FormatOptions formats;
-  std::vector<std::string> allowed;
-  bool raw = false, resume = false, check_only = false, dry_run = false;
+  bool raw = false, resume = false, check_only = false;
 
   [[nodiscard]] bool only_checks() const noexcept { return check_only || dry_run; }
 };
@@ -28,13 +27,7 @@ std::string spool_folder(const Context& context) {
   return named != nullptr && *named != '\0' ? named : "/var/tmp";
 }
 
-/// Refuses what can be refused before a whole state has come through a pipe.
-void look_first(Context& context, const Given& given) {
-  MigrationAccess access(context, context.open(given.device));
-  require_marked(access.side(), select_one(access.topology(), given.id).cntlid);
-}
-
-StoredState read_state(const Context& context, const Given& given, ProgressDisplay& display) {
+StoredState read_state(const Context& context, const Importing& given, ProgressDisplay& display) {
   ReadStateOptions options;
   options.kind = given.raw ? StateKind::raw : StateKind::detect;
   options.spool_folder = spool_folder(context);
@@ -46,57 +39,30 @@ StoredState read_state(const Context& context, const Given& given, ProgressDispl
   return open_state(context, given.file, options);
 }
 
-/// A device of this host, opened and asked; nothing when it is not the one that is looked for.
-std::optional<bool> ask_device(Context& context, const std::string& device,
-                               const StateIdentity& identity) {
-  try {
-    auto subject = context.open(device);
-    if (subject.subsystem_nqn != identity.subsystem_nqn) return std::nullopt;
-    const auto topology = subject.topology();
-    const auto* source = topology.find(identity.controller);
-    if (source == nullptr || !source->online.value_or(true)) return std::nullopt;
-    const auto backend = choose_backend(subject.device->admin(), BackendOptions{});
-    return backend->is_frozen(identity.controller, whole_state(backend->query().formats));
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-/// Whether the function that a state was read from is suspended, when it is one of this host's.
-std::optional<bool> ask_source(Context& context, const StateIdentity& identity) {
-  for (const auto& provider : providers()) {
-    if (provider.simulated != identity.simulated) continue;
-    for (const auto& device : provider.all(context.io(), context.folders())) {
-      if (const auto frozen = ask_device(context, device, identity)) return frozen;
-    }
-  }
-  return std::nullopt;
-}
-
-ImportOptions options_of(Context& context, const Given& given, const StoredState& state,
-                         const StateFormats& formats, ProgressDisplay& display) {
+ImportOptions options_of(const Importing& given, ProgressDisplay& display) {
   ImportOptions options;
-  options.formats = given.formats.choice(formats);
-  if (options.formats && !state.raw()) {
-    throw usage_error("a state file says itself what it holds",
-                      "--format, --vendor and --standard-only are for --raw");
-  }
   options.resume = given.resume;
   options.allowed = given.allowed;
   options.progress = display.callback();
-  options.ask_source = [&context](const StateIdentity& identity) {
-    return ask_source(context, identity);
-  };
   return options;
 }
 
-Json head_of(const Given& given, std::uint16_t cntlid) {
+std::optional<FormatChoice> formats_of(const Importing& given, const StoredState& state,
+                                       Session& session) {
+  auto formats = given.formats.choice(session.query().formats);
+  if (formats && !state.raw()) {
+    throw usage_error("a state file says itself which formats it holds",
+                      "--format, --vendor and --standard-only are for --raw");
+  }
+  return formats;
+}
+
+Json head_of(const Importing& given, std::uint16_t cntlid, bool changed) {
   return {{"device", given.device},
           {"controller_id", cntlid},
           {"file", given.file},
-          {"dry_run", given.only_checks()}};
+          {"dry_run", given.only_checks()},
+          {"changed", changed}};
 }
 
 ExitStatus status_of(const ImportCheck& check) {
@@ -105,11 +71,10 @@ ExitStatus status_of(const ImportCheck& check) {
   return first == check.findings.end() ? ExitStatus::ok : first->status;
 }
 
-Outcome report(const Given& given, const StoredState& state, std::uint16_t cntlid,
-               const std::string& label, const ImportCheck& check) {
-  Outcome outcome{.document = head_of(given, cntlid)};
+Outcome report(const Importing& given, const StoredState& state, const ControlledFunction& to,
+               const ImportCheck& check) {
+  Outcome outcome{.document = head_of(given, to.cntlid, check.acceptable())};
   auto& document = outcome.document;
-  document["changed"] = check.acceptable();
   document["acceptable"] = check.acceptable();
   document["formats"] = json_of(check.formats);
   document["suspended_before"] = check.suspended_before;
@@ -119,17 +84,26 @@ Outcome report(const Given& given, const StoredState& state, std::uint16_t cntli
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(check.findings);
   outcome.text = called(given.file) + (check.acceptable() ? " fits" : " does not fit") +
-                 " controlled function " + label + " of " + given.device + '\n' +
+                 " controlled function " + label_of(to) + " of " + given.device + '\n' +
                  text_of(check.findings);
   outcome.status = status_of(check);
   return outcome;
 }
 
-Outcome report(const Given& given, const StoredState& state, const std::string& label,
+std::string next_step(const Importing& given, const ImportResult& result) {
+  if (!result.suspended) return "  the function runs\n";
+  return "  the function stays suspended; resume it when its VM is ready:\n" +
+         next_steps({},
+                    {{.action = Remedy::Action::resume,
+                      .device = given.device,
+                      .function = result.cntlid}},
+                    2);
+}
+
+Outcome report(const Importing& given, const StoredState& state, const ControlledFunction& to,
                const ImportResult& result) {
-  Outcome outcome{.document = head_of(given, result.cntlid)};
+  Outcome outcome{.document = head_of(given, result.cntlid, true)};
   auto& document = outcome.document;
-  document["changed"] = true;
   document["acceptable"] = true;
   document["formats"] = json_of(result.formats);
   document["suspended_before"] = result.suspended_before;
@@ -138,54 +112,49 @@ Outcome report(const Given& given, const StoredState& state, const std::string& 
   add(document, result.figures);
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(result.findings);
-  outcome.text = "controlled function " + label + ": " + text_of(result.figures) + "\n  from " +
-                 called(given.file) + "; the function " +
-                 (result.suspended ? "stays suspended: nvmigrate resume " + given.device + " " +
-                                         std::to_string(result.cntlid) + " lets it run"
-                                   : std::string("runs")) +
-                 '\n' + text_of(result.findings);
+  outcome.text = "controlled function " + label_of(to) + ": " + text_of(result.figures) +
+                 "\n  from " + called(given.file) + '\n' + next_step(given, result) +
+                 text_of(result.findings);
   return outcome;
 }
 
-Outcome run(Context& context, const Given& given) {
+Outcome run(Context& context, const Importing& given) {
   refuse_terminal(context, given.file);
-  if (given.file == "-") look_first(context, given);
+  const auto session = context.look(given.device);
+  const auto cntlid = select_one(session->topology(), given.functions, "import").cntlid;
   ProgressDisplay display(context, given.progress);
+  auto options = options_of(given, display);
+  if (!given.check_only) check_destination(*session, cntlid, options);
   const auto state = read_state(context, given, display);
-  MigrationAccess access(context, given.only_checks() ? context.open(given.device)
-                                                      : context.open_to_change(given.device));
-  auto& side = access.side();
-  const auto& function = select_one(access.topology(), given.id);
-  const auto options = options_of(context, given, state, side.query.formats, display);
+  options.formats = formats_of(given, state, *session);
   if (!given.only_checks()) {
-    return report(given, state, label_of(function),
-                  import_state(state, side, function.cntlid, options));
+    const auto result = import_state(state, *session, cntlid, options);
+    return report(given, state, session->function(cntlid), result);
   }
-  const auto check = check_import(state, side, function.cntlid, options);
+  const auto check = check_import(state, *session, cntlid, options);
   if (!given.check_only) {
-    refuse_if_any_stands(check.findings,
-                         "import " + called(given.file) + " into " + side.name_of(function.cntlid));
+    refuse_if_any_stands("import " + called(given.file), check.findings);
   }
-  return report(given, state, function.cntlid, label_of(function), check);
+  return report(given, state, session->function(cntlid), check);
 }
 
 }  // namespace
 
 Runner declare_import(Options& options) {
-  const auto given = std::make_shared<Given>();
-  options.positional("DEVICE", given->device, "The controlling function", Offer::device);
-  options.positional("ID", given->id, "The controlled function", Offer::marked_functions);
+  const auto given = std::make_shared<Importing>();
+  given->declare_device(options);
+  options.positional("ID", given->functions, "The controlled function",
+                     Completes::marked_functions);
   options.text("-f,--file", given->file, "The state; - is standard input", "FILE",
-               Offer::state_file);
+               Completes::state_file);
   options.required();
   options.flag("--resume", given->resume, "Let the function run once the state is loaded");
   options.flag("--check-only", given->check_only,
                "Only say whether the state is sound and fits; change nothing");
-  options.flag("--raw", given->raw, "The file is a plain controller state, no state file");
+  options.flag("--raw", given->raw, "The file is a plain controller state, not a state file");
   given->formats.declare(options);
-  declare_allow(options, given->allowed, "import");
+  given->declare_allow(options, "import");
   declare_progress(options, given->progress);
-  declare_dry_run(options, given->dry_run);
   return [given](Context& context) { return run(context, *given); };
 }
 

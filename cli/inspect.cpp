@@ -3,9 +3,11 @@
 
 #include "cli/commands_table.h"
 #include "cli/describe.h"
+#include "cli/findings.h"
 #include "cli/state_argument.h"
 #include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/state/state_file.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -72,8 +74,7 @@ Json document_of(const StoredState& state) {
   json["bytes"] = end.size;
   json["sha256"] = nvmigrate::to_string(end.sha256);
   json["state"] = state.decoded() ? decoded_json(*state.decoded()) : Json(nullptr);
-  json["findings"] =
-      cli::json_of(state.decoded() ? state.decoded()->findings : std::vector<StateFinding>{});
+  json["findings"] = cli::json_of(state.decoded() ? state.decoded()->findings : Findings{});
   return json;
 }
 
@@ -174,7 +175,7 @@ std::string text_of(const StoredState& state) {
   text += facts.text(2);
   if (!state.decoded()) return text;
   text += text_of(state.decoded()->submission_queues) + text_of(state.decoded()->completion_queues);
-  const auto findings = cli::text_of(state.decoded()->findings, 2);
+  const auto findings = cli::text_of(state.decoded()->findings);
   return text + (findings.empty() ? "" : '\n' + findings);
 }
 
@@ -183,7 +184,8 @@ Outcome inspect(const Context& context, const InspectOptions& options) {
       open_state(context, options.file,
                  {.kind = options.raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
   Outcome outcome{.document = document_of(state), .text = text_of(state)};
-  if (state.decoded() && state.decoded()->has_blocker()) outcome.status = ExitStatus::bad_state;
+  if (state.decoded() && any_stands(state.decoded()->findings))
+    outcome.status = ExitStatus::bad_state;
   return outcome;
 }
 
@@ -192,7 +194,7 @@ Outcome inspect(const Context& context, const InspectOptions& options) {
 Runner declare_inspect(Options& options) {
   auto chosen = std::make_shared<InspectOptions>();
   options.positional("FILE", chosen->file, "State file, or - for standard input",
-                     Offer::state_file);
+                     Completes::state_file);
   options.flag("--raw", chosen->raw,
                "The file is a plain controller state, as nvme-cli and export --raw write it");
   return [chosen](Context& context) { return inspect(context, *chosen); };

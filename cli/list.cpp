@@ -3,21 +3,11 @@
 
 #include "cli/commands_table.h"
 #include "cli/describe.h"
-#include "cli/render.h"
-#include "cli/served.h"
-#include "plugins/registry.h"
+#include "cli/findings.h"
+#include "nvmigrate/account/account.h"
 
 namespace nvmigrate::cli {
 namespace {
-
-std::vector<std::string> everything(Context& context) {
-  std::vector<std::string> devices;
-  for (const auto& provider : providers()) {
-    for (auto& device : provider.all(context.io(), context.folders()))
-      devices.push_back(device);
-  }
-  return devices;
-}
 
 std::string headline(const Topology& topology) {
   const auto& identity = topology.identity;
@@ -42,52 +32,36 @@ std::string facts(const Topology& topology) {
   return line + '\n';
 }
 
-std::string stranger(const ControlledFunction& function, const Topology& topology) {
-  const auto id = topology.device + " " + std::to_string(function.cntlid);
-  return "controlled function " + label_of(function) +
-         " is suspended, and no record says by whom: nvmigrate resume " + id +
-         ", or nvmigrate suspend " + id + " to keep it so on record";
+std::string functions_text(const Topology& topology) {
+  if (!topology.functions.empty()) return table_of(topology).text(2);
+  if (topology.sriov.total == 0) return {};
+  return "  controls no function yet\n" +
+         next_steps(
+             {}, {{.action = Remedy::Action::provision, .device = topology.device, .count = 1}}, 2);
 }
 
-std::string accounts(const Topology& topology) {
+std::string account_text(const Findings& account) {
   std::string text;
-  const auto append = [&](const std::vector<Intent>& intents) {
-    for (const auto& intent : intents) {
-      if (is_overshadowed(intent, intents)) continue;
-      text += std::string(intent.at_work ? "  * " : "  ! ") + account_of(intent, topology) + '\n';
-    }
-  };
-  append(topology.intents);
-  for (const auto& function : topology.functions) {
-    append(function.intents);
-    if (function.suspended_by_others()) text += "  ! " + stranger(function, topology) + '\n';
-  }
+  for (const auto& found : account)
+    text += text_of(found, found.severity == Severity::ok ? "* " : "! ", 2);
   return text;
 }
 
-std::string text_of(const Topology& topology) {
-  std::string text = headline(topology) + facts(topology);
-  if (!topology.functions.empty()) {
-    text += table_of(topology).text(2);
-  } else if (topology.sriov.total != 0) {
-    text += "  controls no function yet: nvmigrate provision " + topology.device + " --vfs N\n";
-  }
-  return text + accounts(topology);
-}
-
-void add(Outcome& outcome, const Topology& topology) {
+void add(Outcome& outcome, Session& session) {
+  const auto account = account_of(session);
+  const auto& topology = session.topology();
   Json one = json_of(topology);
   one["functions"] = functions_json(topology);
+  one["findings"] = json_of(account);
   outcome.document["devices"].push_back(std::move(one));
-  outcome.text += (outcome.text.empty() ? "" : "\n") + text_of(topology);
+  outcome.text += (outcome.text.empty() ? "" : "\n") + headline(topology) + facts(topology) +
+                  functions_text(topology) + account_text(account);
 }
 
-void add_failure(Context& context, Outcome& outcome, const std::string& device,
-                 const Error& error) {
+void add_failure(Context& context, Outcome& outcome, const std::string& device, Error error) {
   context.warn(device + ": " + error.what());
-  Json failure = error_json(error);
-  failure["device"] = device;
-  outcome.document["failed"].push_back(std::move(failure));
+  error.set_device(device);
+  outcome.document["failed"].push_back(json_of(error));
   outcome.status = ExitStatus::partial;
 }
 
@@ -100,12 +74,11 @@ std::vector<std::string> without_doubles(const std::vector<std::string>& words) 
 }
 
 Outcome list(Context& context, const std::vector<std::string>& named) {
-  const auto devices = without_doubles(named.empty() ? everything(context) : named);
+  const auto devices = named.empty() ? context.workspace().all_devices() : without_doubles(named);
   Outcome outcome{.document = {{"devices", Json::array()}, {"failed", Json::array()}}};
   for (const auto& device : devices) {
     try {
-      auto subject = context.open(device);
-      add(outcome, whole_account(context, subject));
+      add(outcome, *context.open(device));
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
@@ -114,7 +87,7 @@ Outcome list(Context& context, const std::vector<std::string>& named) {
     }
   }
   if (devices.empty()) {
-    context.note("no NVMe controller here; 'nvmigrate sim create NAME' makes a simulated one");
+    context.note("there is no NVMe controller; 'nvmigrate sim create NAME' makes a simulated one");
   }
   return outcome;
 }
@@ -124,8 +97,8 @@ Outcome list(Context& context, const std::vector<std::string>& named) {
 Runner declare_list(Options& options) {
   const auto devices = std::make_shared<std::vector<std::string>>();
   options.positionals("DEVICE", *devices,
-                      "Controlling functions; without any, all there are, simulated ones too",
-                      Offer::device);
+                      "Controlling functions; without any, all of them, simulated ones included",
+                      Completes::device);
   return [devices](Context& context) { return list(context, *devices); };
 }
 

@@ -1,31 +1,67 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cli/ability.h"
+#include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/marking_outcome.h"
+#include "cli/describe.h"
+#include "cli/findings.h"
+#include "nvmigrate/host/functions.h"
 
 namespace nvmigrate::cli {
 namespace {
 
-Outcome mark_functions(Context& context, const ChangeOptions& options) {
-  auto subject = options.open(context);
-  const auto ability = ability_of(subject.device->admin());
-  const auto topology = subject.topology();
-  if (!options.dry_run) {
-    const auto result = mark(access_of(subject), topology, options.functions, ability);
-    return outcome_of(context, options, result);
+Json json_of(const MarkedFunction& function) {
+  return {{"controller_id", function.cntlid},
+          {"virtual_function", vfn_or_null(function.vfn)},
+          {"marked", function.marked},
+          {"changed", function.changed}};
+}
+
+std::string line_of(const MarkedFunction& function, bool dry_run) {
+  const auto who = "controlled function " + label_of(function.cntlid, function.vfn) + ": ";
+  if (!function.changed) return who + (function.marked ? "already marked\n" : "not marked\n");
+  return who + (dry_run ? "would be " : "") + (function.marked ? "marked\n" : "unmarked\n");
+}
+
+Outcome outcome_of(Context& context, const Changing& given, const MarkResult& result) {
+  Outcome outcome{.document = given.document(result.changed())};
+  outcome.document["functions"] = Json::array();
+  for (const auto& function : result.functions) {
+    outcome.document["functions"].push_back(json_of(function));
+    outcome.text += line_of(function, given.dry_run);
   }
-  const auto plan = plan_mark(topology, subject.device->pci(), options.functions, ability);
-  insist_on_no_blocker(plan);
-  return outcome_of(context, options, plan);
+  outcome.document["findings"] = cli::json_of(result.findings);
+  context.warn(result.findings);
+  return outcome;
+}
+
+Outcome mark_functions(Context& context, const Changing& given) {
+  const auto session = context.open(given.device);
+  if (!given.dry_run) return outcome_of(context, given, mark(*session, given.functions));
+  const auto plan = plan_mark(*session, given.functions);
+  refuse_if_any_stands("mark", plan.findings);
+  return outcome_of(context, given, plan);
+}
+
+Outcome unmark_functions(Context& context, const Changing& given) {
+  const auto session = context.open(given.device);
+  return outcome_of(
+      context, given,
+      given.dry_run ? plan_unmark(*session, given.functions) : unmark(*session, given.functions));
 }
 
 }  // namespace
 
 Runner declare_mark(Options& options) {
-  const auto wish = std::make_shared<ChangeOptions>();
-  wish->declare_device(options);
-  wish->declare_functions(options, Offer::unmarked_functions);
-  return [wish](Context& context) { return mark_functions(context, *wish); };
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::unmarked_functions);
+  return [given](Context& context) { return mark_functions(context, *given); };
+}
+
+Runner declare_unmark(Options& options) {
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::marked_functions);
+  return [given](Context& context) { return unmark_functions(context, *given); };
 }
 
 }  // namespace nvmigrate::cli

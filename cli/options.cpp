@@ -10,171 +10,180 @@
 namespace nvmigrate::cli {
 namespace {
 
-std::vector<std::string> split(const std::string& names) {
-  std::vector<std::string> parts;
-  std::size_t from = 0;
-  while (from <= names.size()) {
-    const auto to = std::min(names.find(',', from), names.size());
-    parts.push_back(names.substr(from, to - from));
-    from = to + 1;
-  }
-  return parts;
-}
-
-std::string joined(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
   std::string text;
   for (const auto& word : words)
-    text += (text.empty() ? "" : ", ") + word;
+    text += (text.empty() ? "" : between) + word;
   return text;
 }
 
-std::uint64_t number_of(const std::string& name, const std::string& text, std::uint64_t from,
-                        std::uint64_t to) {
-  const auto value = parse_number(text);
-  if (!value) throw usage_error(name + ": '" + text + "' is no number (decimal or 0x)");
-  if (*value < from || *value > to) {
-    throw usage_error(name + ": " + text + " is not between " + std::to_string(from) + " and " +
-                      std::to_string(to));
-  }
-  return *value;
+/// Rewritten in decimal, which is all that CLI11 has to convert.
+auto number_between(std::uint64_t from, std::uint64_t to) {
+  return [from, to](std::string& text) -> std::string {
+    const auto value = parse_number(text);
+    if (!value) return "'" + text + "' is not a number (decimal or 0x)";
+    if (*value < from || *value > to) {
+      return text + " is not between " + std::to_string(from) + " and " + std::to_string(to);
+    }
+    text = std::to_string(*value);
+    return {};
+  };
+}
+
+std::string as_size(std::string& text) {
+  const auto value = parse_size(text);
+  if (!value) return "'" + text + "' is not a size (a number and K, M, G or T)";
+  text = std::to_string(*value);
+  return {};
+}
+
+auto one_of(const std::vector<std::string>& words) {
+  return [words](const std::string& text) -> std::string {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return {};
+    return "'" + text + "' is not one of " + joined(words, ", ");
+  };
 }
 
 /// An empty path would mean the root of the file system once a name is put behind it.
-const std::string& text_of(const std::string& name, const std::string& text, Offer offer) {
-  const bool names = offer == Offer::device || offer == Offer::state_file || offer == Offer::folder;
-  if (names && text.empty()) throw usage_error(name + ": the name is empty");
-  return text;
+auto name_of(Completes completes) {
+  const bool named = completes == Completes::device || completes == Completes::state_file ||
+                     completes == Completes::folder;
+  return [named](const std::string& text) -> std::string {
+    return named && text.empty() ? "the name is empty" : "";
+  };
 }
 
-std::uint64_t size_of(const std::string& name, const std::string& text) {
-  const auto value = parse_size(text);
-  if (!value) throw usage_error(name + ": '" + text + "' is no size (a number and K, M, G or T)");
-  return *value;
+auto into(std::vector<std::string>& values) {
+  return [&values](const CLI::results_t& given) {
+    values = given;
+    return true;
+  };
 }
 
-const std::string& word_of(const std::string& name, const std::string& text,
-                           const std::vector<std::string>& words) {
-  const auto found = std::find(words.begin(), words.end(), text);
-  if (found == words.end()) {
-    throw usage_error(name + ": '" + text + "' is none of " + joined(words));
-  }
-  return *found;
+/// Whether an option got the next option for its value, as `-f` does in `-f --raw`.
+bool is_missing(const std::string& value, const std::vector<std::string>& line) {
+  const bool option = value.size() > 1 && value.front() == '-';
+  return value.empty() || (option && std::find(line.begin(), line.end(), value) != line.end());
 }
 
 }  // namespace
 
-Declared& Options::declare(const std::string& names, const std::string& help,
-                           const std::string& placeholder, Offer offer) {
-  auto& declared = declared_->emplace_back();
-  declared.option = app_->add_option(names)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  declared.names = split(names);
-  declared.placeholder = placeholder;
-  declared.help = help;
-  declared.offer = offer;
-  declared.positional = !names.starts_with('-');
-  return declared;
+void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {
+  last_ = option->type_name(placeholder);
+  declared_->values[option] = {.completes = completes};
 }
 
-Declared& Options::declare_flag(const std::string& names, const std::string& help) {
-  auto& declared = declared_->emplace_back();
-  declared.option = app_->add_flag(names)->disable_flag_override()->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeAll);
-  declared.names = split(names);
-  declared.help = help;
-  declared.repeatable = true;
-  return declared;
+void Options::declare_flag(CLI::Option* option) {
+  declare(option, "");
+  last_->transform(CLI::Validator(
+      [name = last_->get_name()](const std::string& value) -> std::string {
+        if (value != "true") throw usage_error(name + " takes no value");
+        return {};
+      },
+      ""));
+}
+
+void Options::check(const Rule& rule) {
+  last_->transform(CLI::Validator(
+      [rule, option = last_, declared = declared_](std::string& value) {
+        if (!option->get_positional() && is_missing(value, declared->line)) {
+          throw usage_error(option->get_name() + " needs a value");
+        }
+        return rule(value);
+      },
+      ""));
 }
 
 void Options::flag(const std::string& names, bool& value, const std::string& help) {
-  declare_flag(names, help).assign = [&value](const auto&) { value = true; };
+  declare_flag(app_->add_flag(names, value, help));
 }
 
 void Options::count(const std::string& names, int& value, const std::string& help) {
-  declare_flag(names, help).assign = [&value](const auto& given) {
-    value = static_cast<int>(given.size());
-  };
+  declare_flag(app_->add_flag(names, value, help));
 }
 
 void Options::text(const std::string& names, std::string& value, const std::string& help,
-                   const std::string& placeholder, Offer offer) {
-  auto& declared = declare(names, help, placeholder, offer);
-  declared.assign = [&value, offer, name = declared.name()](const auto& given) {
-    value = text_of(name, given.front(), offer);
-  };
+                   const std::string& placeholder, Completes completes) {
+  declare(app_->add_option(names, value, help), placeholder, completes);
+  check(name_of(completes));
 }
 
 void Options::text(const std::string& names, std::optional<std::string>& value,
-                   const std::string& help, const std::string& placeholder, Offer offer) {
-  auto& declared = declare(names, help, placeholder, offer);
-  declared.assign = [&value, offer, name = declared.name()](const auto& given) {
-    value = text_of(name, given.front(), offer);
-  };
+                   const std::string& help, const std::string& placeholder, Completes completes) {
+  declare(app_->add_option(names, value, help), placeholder, completes);
+  check(name_of(completes));
 }
 
 void Options::texts(const std::string& names, std::vector<std::string>& values,
-                    const std::string& help, const std::string& placeholder, Offer offer) {
-  auto& declared = declare(names, help, placeholder, offer);
-  declared.repeatable = true;
-  declared.assign = [&values, offer, name = declared.name()](const auto& given) {
-    for (const auto& one : given)
-      text_of(name, one, offer);
-    values = given;
-  };
+                    const std::string& help, const std::string& placeholder, Completes completes) {
+  declare(app_->add_option(names, into(values), help), placeholder, completes);
+  last_->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  check(name_of(completes));
 }
 
 void Options::number(const std::string& names, std::optional<std::uint64_t>& value,
-                     const std::string& help, std::uint64_t from, std::uint64_t to) {
-  auto& declared = declare(names, help, "N", Offer::nothing);
-  declared.assign = [&value, from, to, name = declared.name()](const auto& given) {
-    value = number_of(name, given.front(), from, to);
-  };
+                     const std::string& help, std::uint64_t from, std::uint64_t to,
+                     const std::string& placeholder) {
+  declare(app_->add_option(names, value, help), placeholder);
+  check(number_between(from, to));
 }
 
 void Options::size(const std::string& names, std::optional<std::uint64_t>& value,
                    const std::string& help) {
-  auto& declared = declare(names, help, "SIZE", Offer::nothing);
-  declared.assign = [&value, name = declared.name()](const auto& given) {
-    value = size_of(name, given.front());
-  };
+  declare(app_->add_option(names, value, help), "SIZE");
+  check(as_size);
 }
 
 void Options::choice(const std::string& names, std::string& value,
                      const std::vector<std::string>& words, const std::string& help) {
-  auto& declared = declare(names, help, "WORD", Offer::nothing);
-  declared.words = words;
-  declared.assign = [&value, words, name = declared.name()](const auto& given) {
-    value = word_of(name, given.front(), words);
-  };
+  declare(app_->add_option(names, value, help), joined(words, "|"));
+  declared_->values[last_].words = words;
+  check(one_of(words));
 }
 
 void Options::choices(const std::string& names, std::vector<std::string>& values,
                       const std::vector<std::string>& words, const std::string& help,
                       const std::string& placeholder) {
-  auto& declared = declare(names, help, placeholder, Offer::nothing);
-  declared.words = words;
-  declared.repeatable = true;
-  declared.assign = [&values, words, name = declared.name()](const auto& given) {
-    for (const auto& one : given)
-      word_of(name, one, words);
-    values = given;
-  };
+  texts(names, values, help + " (" + joined(words, ", ") + ")", placeholder);
+  declared_->values[last_].words = words;
+  check(one_of(words));
 }
 
 void Options::positional(const std::string& name, std::string& value, const std::string& help,
-                         Offer offer) {
-  text(name, value, help, name, offer);
+                         Completes completes) {
+  text(name, value, help, name, completes);
   required();
 }
 
 void Options::optional_positional(const std::string& name, std::optional<std::string>& value,
-                                  const std::string& help, Offer offer) {
-  text(name, value, help, name, offer);
+                                  const std::string& help, Completes completes) {
+  text(name, value, help, name, completes);
 }
 
 void Options::positionals(const std::string& name, std::vector<std::string>& values,
-                          const std::string& help, Offer offer) {
-  texts(name, values, help, name, offer);
-  declared_->back().option->allow_extra_args();
+                          const std::string& help, Completes completes) {
+  texts(name, values, help, name, completes);
+  last_->allow_extra_args();
+}
+
+void Options::device(const std::string& name, std::string& value, const std::string& help,
+                     Completes completes) {
+  positional(name, value, help, completes);
+  declared_->devices.push_back(&value);
+}
+
+void Options::dry_run(bool& value) {
+  flag("--dry-run", value, "Check everything and print the plan; change nothing");
+  declared_->dry_run = &value;
+}
+
+void Options::required() { last_->required(); }
+
+void Options::alternative() {
+  for (auto* other : app_->get_options()) {
+    if (other->get_group() == alternatives) last_->excludes(other);
+  }
+  last_->group(alternatives);
 }
 
 }  // namespace nvmigrate::cli

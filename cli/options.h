@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,8 +15,8 @@ class Option;
 
 namespace nvmigrate::cli {
 
-/// What the completion offers for a value.
-enum class Offer {
+/// What the completion puts in place of a value.
+enum class Completes {
   nothing,
   device,
   functions,
@@ -29,47 +30,47 @@ enum class Offer {
   folder
 };
 
-/// An option or positional as it was declared: what help, manual pages and completion are made of.
-struct Declared {
-  CLI::Option* option = nullptr;
-  std::vector<std::string> names;  ///< "-f", "--file"; of a positional its one name
-  std::string placeholder;         ///< what stands for the value; empty: a flag
-  std::string help;
-  std::vector<std::string> words;  ///< of a choice
-  Offer offer = Offer::nothing;
-  bool positional = false;
-  bool repeatable = false;
-  bool required = false;
-  bool alternative = false;  ///< one of those so marked is wanted, for usage
-  bool global = false;       ///< every command has it
-  /// Stores the values that were given. \throws usage_error
-  std::function<void(const std::vector<std::string>&)> assign;
+/// The group of the options of which one must be given. It is a heading only: CLI11's option groups
+/// take an empty word for their name, and never end.
+constexpr const char* alternatives = "Alternatives";
 
-  /// The longest name, for messages.
-  [[nodiscard]] const std::string& name() const noexcept { return names.back(); }
+/// What a command line keeps of its options beside CLI11, which knows names, help, types,
+/// requirements and values.
+struct Declarations {
+  struct Value {
+    Completes completes = Completes::nothing;
+    std::vector<std::string> words{};  ///< of a choice
+  };
+
+  std::map<const CLI::Option*, Value> values;
+  std::vector<const std::string*> devices;  ///< the controlling functions that are opened
+  const bool* dry_run = nullptr;            ///< given: the command only reads
+  const bool* changes = nullptr;            ///< not given: the command only reads
+  std::vector<std::string> line;            ///< the words that are parsed
 };
 
-/// A command's options while it declares them, over CLI11: the only declaration there is; help, the
-/// man pages' OPTIONS and the completion come from it. Values are stored where the references point
-/// when the command line has been parsed. Names as CLI11 takes them: "-f,--file".
-/// Keeps CLI11 out of the commands' translation units.
+/// Declares the options of a command in its CLI::App. There is no other declaration: help, the man
+/// pages' OPTIONS and the completion come from it. CLI11 checks the values and stores them where
+/// the references point. Names as CLI11 takes them: "-f,--file". Keeps CLI11 out of the commands'
+/// translation units.
 class Options {
  public:
-  Options(CLI::App& app, std::vector<Declared>& declared) : app_(&app), declared_(&declared) {}
+  Options(CLI::App& app, Declarations& declared) : app_(&app), declared_(&declared) {}
 
   void flag(const std::string& names, bool& value, const std::string& help);
   /// A flag that counts how often it was given.
   void count(const std::string& names, int& value, const std::string& help);
   void text(const std::string& names, std::string& value, const std::string& help,
-            const std::string& placeholder, Offer offer = Offer::nothing);
+            const std::string& placeholder, Completes completes = Completes::nothing);
   void text(const std::string& names, std::optional<std::string>& value, const std::string& help,
-            const std::string& placeholder, Offer offer = Offer::nothing);
+            const std::string& placeholder, Completes completes = Completes::nothing);
   /// May be given several times.
   void texts(const std::string& names, std::vector<std::string>& values, const std::string& help,
-             const std::string& placeholder, Offer offer = Offer::nothing);
+             const std::string& placeholder, Completes completes = Completes::nothing);
   /// A number, decimal or 0x, range-checked.
   void number(const std::string& names, std::optional<std::uint64_t>& value,
-              const std::string& help, std::uint64_t from, std::uint64_t to);
+              const std::string& help, std::uint64_t from, std::uint64_t to,
+              const std::string& placeholder = "N");
   /// A size in bytes with an optional K, M, G or T.
   void size(const std::string& names, std::optional<std::uint64_t>& value, const std::string& help);
   /// One of a few words; `value` holds the default.
@@ -81,24 +82,39 @@ class Options {
                const std::string& placeholder);
   /// A required positional; its name in capitals: DEVICE, ID, FILE.
   void positional(const std::string& name, std::string& value, const std::string& help,
-                  Offer offer = Offer::nothing);
+                  Completes completes = Completes::nothing);
   void optional_positional(const std::string& name, std::optional<std::string>& value,
-                           const std::string& help, Offer offer = Offer::nothing);
+                           const std::string& help, Completes completes = Completes::nothing);
   void positionals(const std::string& name, std::vector<std::string>& values,
-                   const std::string& help, Offer offer = Offer::nothing);  ///< none or more
+                   const std::string& help,
+                   Completes completes = Completes::nothing);  ///< none or more
+
+  /// A required positional: the controlling function that the command opens.
+  void device(const std::string& name, std::string& value, const std::string& help,
+              Completes completes = Completes::device);
+  /// The flag --dry-run; with it the command only reads.
+  void dry_run(bool& value);
+  /// Without this flag, declared before, the command only reads.
+  void changes_when(bool& flag) { declared_->changes = &flag; }
 
   /// The last option declared must be given.
-  void required() { declared_->back().required = true; }
-  /// The last option declared is one of several of which the command wants one.
-  void alternative() { declared_->back().alternative = true; }
+  void required();
+  /// Of the options marked so, exactly one must be given.
+  void alternative();
 
  private:
-  Declared& declare(const std::string& names, const std::string& help,
-                    const std::string& placeholder, Offer offer);
-  Declared& declare_flag(const std::string& names, const std::string& help);
+  /// What is wrong with a value, or an empty string; may rewrite the value before it is stored.
+  using Rule = std::function<std::string(std::string&)>;
+
+  void declare(CLI::Option* option, const std::string& placeholder,
+               Completes completes = Completes::nothing);
+  void declare_flag(CLI::Option* option);
+  /// Checks every value of the last option declared.
+  void check(const Rule& rule);
 
   CLI::App* app_;
-  std::vector<Declared>* declared_;
+  Declarations* declared_;
+  CLI::Option* last_ = nullptr;
 };
 
 }  // namespace nvmigrate::cli

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cli/command.h"
-#include "nvmigrate/migrate/progress.h"
+#include "nvmigrate/migrate/migrate.h"
 
 namespace nvmigrate::cli {
 

@@ -1,66 +1,205 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/host/provision.h"
+
+#include <algorithm>
+#include <span>
+
+#include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/preparing.h"
+#include "cli/describe.h"
+#include "cli/findings.h"
 
 namespace nvmigrate::cli {
 namespace {
 
 constexpr std::uint64_t most = 0xFFFF;
 
-struct ProvisionOptions : ChangeOptions {
+struct Provisioning : Changing {
   std::optional<std::uint64_t> vfs, queues, interrupts;
   bool recreate = false;
 };
+
+Json json_of(const ProvisionStep& step) {
+  return {{"step", to_string(step.action)},
+          {"controller_id", or_null(step.cntlid)},
+          {"virtual_function", vfn_or_null(step.vfn)},
+          {"value", step.value}};
+}
+
+Json json_of(const ProvisionedFunction& function) {
+  return {{"controller_id", or_null(function.cntlid)},
+          {"virtual_function", function.vfn},
+          {"address", text_or_null(function.address)},
+          {"online", function.online},
+          {"queues", function.queues},
+          {"interrupts", function.interrupts}};
+}
+
+using Steps = std::span<const ProvisionStep>;
+
+/// `1-4, 7` of the steps' functions, by controller id or, where the device has none, by VF number.
+std::string numbers_of(Steps steps) {
+  std::string text;
+  for (std::size_t i = 0; i < steps.size();) {
+    const auto number = [&](std::size_t at) -> std::size_t {
+      return steps[at].cntlid.value_or(steps[at].vfn);
+    };
+    const auto start = i;
+    const auto first = number(start);
+    while (i < steps.size() && number(i) == first + (i - start))
+      ++i;
+    text += (text.empty() ? "" : ", ") + std::to_string(first);
+    if (i - start > 1) text += '-' + std::to_string(number(i - 1));
+  }
+  return text;
+}
+
+std::string who(Steps steps) {
+  const auto& first = steps.front();
+  if (!first.cntlid) return "VFs " + numbers_of(steps);
+  if (steps.size() > 1) return "controlled functions " + numbers_of(steps);
+  return "controlled function " + label_of(*first.cntlid, first.vfn);
+}
+
+/// What steps that are alike come to.
+std::string words_of(Steps steps) {
+  using enum ProvisionAction;
+  const auto value = steps.front().value;
+  const auto each = steps.size() > 1 ? " each" : "";
+  switch (steps.front().action) {
+    case unbind:
+      return "take " + who(steps) + " from the driver";
+    case set_autoprobe:
+      return value == 0 ? "keep host drivers off new VFs" : "let host drivers take new VFs";
+    case set_vfs:
+      return value == 0 ? "disable all VFs" : "enable " + plural(value, "VF");
+    case forget:
+      return "forget marks and bindings of " + who(steps);
+    case offline:
+      return "take " + who(steps) + " offline";
+    case assign_queues:
+      return "assign " + plural(value, "queue") + each + " to " + who(steps);
+    case assign_interrupts:
+      return "assign " + plural(value, "interrupt") + each + " to " + who(steps);
+    case reset:
+      return "reset " + who(steps);
+    case online:
+      return "bring " + who(steps) + " online";
+  }
+  return {};
+}
+
+/// The steps in words: neighbours that are alike make one line.
+std::string steps_text(const ProvisionResult& result) {
+  std::string text;
+  for (Steps rest = result.steps; !rest.empty();) {
+    const auto& first = rest.front();
+    const auto other = std::find_if(rest.begin(), rest.end(), [&](const ProvisionStep& step) {
+      return step.action != first.action || step.value != first.value;
+    });
+    const auto alike = static_cast<std::size_t>(other - rest.begin());
+    text += "  " + words_of(rest.first(alike)) + '\n';
+    rest = rest.subspan(alike);
+  }
+  return text;
+}
+
+std::string functions_text(const ProvisionResult& result) {
+  Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI"}};
+  for (const std::size_t numbers : {0U, 1U, 4U, 5U})
+    table.align_right(numbers);
+  for (const auto& function : result.functions) {
+    table.add({function.cntlid ? std::to_string(*function.cntlid) : "",
+               std::to_string(function.vfn), function.address,
+               function.online ? "online" : "offline", std::to_string(function.queues),
+               std::to_string(function.interrupts)});
+  }
+  return table.text(2);
+}
+
+std::string headline(const Changing& given, const ProvisionResult& result) {
+  const auto vfs = plural(result.vfs, "VF");
+  if (!result.changed()) return given.device + " already has " + vfs + "; nothing to do\n";
+  if (given.dry_run) return given.device + " would have " + vfs + ":\n";
+  return given.device + " has " + vfs + "\n";
+}
+
+void tell(Context& context, const Changing& given, const ProvisionResult& result) {
+  if (result.unfinished && !given.dry_run) {
+    context.note("finished what '" + result.unfinished->command + "' (pid " +
+                 std::to_string(result.unfinished->pid) + ") had begun");
+  }
+  context.warn(result.findings);
+}
+
+Outcome outcome_of(Context& context, const Changing& given, const ProvisionResult& result) {
+  tell(context, given, result);
+  Outcome outcome{.document = given.document(result.changed())};
+  auto& document = outcome.document;
+  document["was_vfs"] = result.was_vfs;
+  document["vfs"] = result.vfs;
+  document["finishes"] = result.unfinished ? cli::json_of(*result.unfinished) : Json(nullptr);
+  document["plan"] = Json::array();
+  for (const auto& step : result.steps)
+    document["plan"].push_back(json_of(step));
+  document["functions"] = Json::array();
+  for (const auto& function : result.functions)
+    document["functions"].push_back(json_of(function));
+  document["findings"] = cli::json_of(result.findings);
+  outcome.text = headline(given, result);
+  if (given.dry_run) outcome.text += steps_text(result);
+  if (!result.functions.empty()) outcome.text += functions_text(result);
+  return outcome;
+}
 
 std::optional<std::uint16_t> small(const std::optional<std::uint64_t>& number) {
   if (!number) return std::nullopt;
   return static_cast<std::uint16_t>(*number);
 }
 
-ProvisionWish wish_of(const ProvisionOptions& options) {
-  return {.vfs = static_cast<unsigned>(options.vfs.value_or(0)),
-          .queues = small(options.queues),
-          .interrupts = small(options.interrupts),
-          .recreate = options.recreate,
-          .allow_moved = options.allows("moved")};
+Outcome provision_device(Context& context, const Provisioning& given) {
+  const ProvisionRequest request{.vfs = static_cast<unsigned>(given.vfs.value_or(0)),
+                                 .queues = small(given.queues),
+                                 .interrupts = small(given.interrupts),
+                                 .recreate = given.recreate,
+                                 .allowed = given.allowed};
+  const auto session = context.open(given.device);
+  return outcome_of(context, given,
+                    given.dry_run ? plan_provision(*session, request)
+                                  : provision(*session, request, limits_of(context.globals())));
 }
 
-void tell(Context& context, const ProvisionOptions& options, const ProvisionResult& result) {
-  if (result.wreck && !options.dry_run) {
-    context.note("finished what '" + result.wreck->command + "' (pid " +
-                 std::to_string(result.wreck->pid) + ") had begun");
-  }
-  for (const auto& warning : result.warnings)
-    context.warn(warning);
-}
-
-Outcome provision_device(Context& context, const ProvisionOptions& options) {
-  const auto wish = wish_of(options);
-  auto subject = options.open(context);
-  const auto result = options.dry_run
-                          ? plan_provision(subject.topology(), subject.device->pci(), wish)
-                          : provision(access_of(subject), wish, limits_of(context.globals()));
-  tell(context, options, result);
-  return outcome_of(options, result);
+Outcome deprovision_device(Context& context, const Changing& given) {
+  const auto session = context.open(given.device);
+  return outcome_of(context, given,
+                    given.dry_run
+                        ? plan_deprovision(*session, given.allowed)
+                        : deprovision(*session, given.allowed, limits_of(context.globals())));
 }
 
 }  // namespace
 
 Runner declare_provision(Options& options) {
-  const auto wish = std::make_shared<ProvisionOptions>();
-  wish->declare_device(options);
-  options.number("--vfs", wish->vfs, "Number of virtual functions", 1, most);
+  const auto given = std::make_shared<Provisioning>();
+  given->declare_device(options);
+  options.number("--vfs", given->vfs, "Number of virtual functions", 1, most);
   options.required();
-  options.number("--vq", wish->queues,
+  options.number("--vq", given->queues,
                  "Queues of each function; without it the free ones are shared evenly", 1, most);
-  options.number("--vi", wish->interrupts,
+  options.number("--vi", given->interrupts,
                  "Interrupts of each function; without it the free ones are shared evenly", 1,
                  most);
-  options.flag("--recreate", wish->recreate,
-               "Destroy functions that are there when the wish cannot be had otherwise");
-  wish->declare_allow(options, "provision",
-                      "With --recreate, destroy even functions whose state runs elsewhere");
-  return [wish](Context& context) { return provision_device(context, *wish); };
+  options.flag("--recreate", given->recreate,
+               "Destroy existing functions where the request cannot be met otherwise");
+  given->declare_allow(options, "provision");
+  return [given](Context& context) { return provision_device(context, *given); };
+}
+
+Runner declare_deprovision(Options& options) {
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_allow(options, "deprovision");
+  return [given](Context& context) { return deprovision_device(context, *given); };
 }
 
 }  // namespace nvmigrate::cli

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/findings.h"
 #include "cli/talk.h"
-#include "nvmigrate/nvme/status.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -17,24 +17,12 @@ std::string text_of(const Json& document, int indent) {
   return document.dump(indent, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
-Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
-Json nvme_json(const Error& error) {
-  const auto* nvme = dynamic_cast<const NvmeError*>(&error);
-  if (nvme == nullptr) return nullptr;
-  const auto status = nvme->nvme_status();
-  return {
-      {"sct", status.sct()}, {"sc", status.sc()}, {"dnr", status.dnr()}, {"name", name_of(status)}};
-}
-
 std::string red(const Environment& environment, const std::string& text) {
   return may_colour(environment, environment.error) ? "\x1b[1;31m" + text + "\x1b[0m" : text;
 }
 
 std::string error_text(const Environment& environment, const Error& error) {
-  std::string text = red(environment, "nvmigrate:") + ' ' + error.what() + '\n';
-  if (!error.hint().empty()) text += "  " + error.hint() + '\n';
-  return text;
+  return red(environment, "nvmigrate:") + ' ' + headline_of(error) + '\n' + details_of(error);
 }
 
 }  // namespace
@@ -63,18 +51,10 @@ void print(Environment& environment, const Globals& globals, const std::string& 
             outcome.on_stderr ? "standard error" : "standard output");
 }
 
-Json error_json(const Error& error) {
-  return {{"class", row_of(error.status()).name},
-          {"message", error.what()},
-          {"hint", or_null(error.hint())},
-          {"device", or_null(error.device())},
-          {"nvme_status", nvme_json(error)}};
-}
-
 void print_error(Environment& environment, bool json, const Error& error) noexcept {
   try {
     const auto text =
-        json ? text_of(Json{{"error", error_json(error)}}, -1) : error_text(environment, error);
+        json ? text_of(Json{{"error", json_of(error)}}, -1) : error_text(environment, error);
     write_all(environment.io, environment.error, std::as_bytes(std::span{text}), "standard error");
   } catch (const std::exception&) {
     // Nobody is left to be told; the exit status says it.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <exception>
-
 #include "cli/command.h"
 
 namespace nvmigrate::cli {
@@ -15,10 +13,7 @@ void print(Environment& environment, const Globals& globals, const std::string& 
            const Outcome& outcome);
 /// Prints text on standard output. \throws OsError
 void print_text(Environment& environment, const std::string& text);
-
-/// `{"class", "message", "hint", "device", "nvme_status"}` of an error; null for what it has not.
-Json error_json(const Error& error);
-/// Prints an error on standard error; failing to is no matter.
+/// Prints an error on standard error; a failure to do so is ignored.
 void print_error(Environment& environment, bool json, const Error& error) noexcept;
 
 }  // namespace nvmigrate::cli

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <cerrno>
 
-#include "cli/help.h"
+#include "cli/command_line.h"
 #include "cli/render.h"
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/version.h"
@@ -9,18 +9,17 @@
 namespace nvmigrate::cli {
 namespace {
 
-/// Of a usage error without a hint: where the usage is.
-Error with_hint(const Error& error, const std::string& name) {
-  const bool wants = error.status() == ExitStatus::usage && error.hint().empty();
-  if (!wants) return error;
-  return {error.status(), error.what(), "nvmigrate " + name + (name.empty() ? "" : " ") + "--help"};
+/// A usage error without advice says where the usage is.
+void advise(Error& error, const std::string& name) {
+  if (error.status() != ExitStatus::usage || !error.advice().empty()) return;
+  error.add_advice("see 'nvmigrate " + name + (name.empty() ? "" : " ") + "--help'");
 }
 
-std::string words_of(std::span<const Command> rows) {
-  std::string words;
-  for (const auto& row : rows)
-    words += (words.empty() ? "" : ", ") + std::string{row.name};
-  return words;
+/// How the row of a command says that its devices are opened.
+Access access_of(const CommandLine& line) {
+  const bool changes =
+      line.command()->opens == Opens::to_change || line.command()->opens == Opens::to_look;
+  return changes && !line.only_reads() ? Access::change : Access::read;
 }
 
 /// Writes to standard output; a reader who went away needs no message, unless it was `important`.
@@ -30,7 +29,7 @@ ExitStatus written(bool important, ExitStatus status, const Write& write) {
     write();
     return status;
   } catch (const OsError& error) {
-    if (important || error.code() != EPIPE) throw;
+    if (important || error.error_number() != EPIPE) throw;
     return ExitStatus::io;
   }
 }
@@ -40,7 +39,7 @@ ExitStatus tell(Environment& environment, const std::string& text) {
 }
 
 ExitStatus tell_version(Environment& environment) {
-  return tell(environment, "nvmigrate " + std::string{version} + '\n');
+  return tell(environment, "nvmigrate " + std::string{library_version} + '\n');
 }
 
 void log_change(const Context& context, const std::vector<std::string>& words,
@@ -87,52 +86,30 @@ ExitStatus print_outcome(const Context& context, const Outcome& outcome) {
   }
 }
 
-ExitStatus run_group(const Located& located, Environment& environment) {
-  CommandLine line;
-  const auto asked = line.parse(located.rest);
-  const auto* row = located.command;
-  if (asked.version) return tell_version(environment);
-  if (asked.help) return tell(environment, row == nullptr ? help_of_all() : help_of_group(located));
-  if (row == nullptr) throw usage_error("no command was given");
-  throw usage_error(located.name + " needs a command: " + words_of(row->subcommands));
-}
-
-ExitStatus run_located(const Located& located, const std::vector<std::string>& words,
-                       Environment& environment) {
-  if (located.command == nullptr || located.command->declare == nullptr) {
-    return run_group(located, environment);
-  }
-  CommandLine line;
-  auto options = line.options();
-  const auto runner = located.command->declare(options);
-  const auto asked = line.parse(located.rest);
-  if (asked.help) return tell(environment, help_of(located, line));
-  if (asked.version) return tell_version(environment);
-  Context context(environment, line.globals(), located.name);
-  const auto outcome = run_logged(context, runner, words);
+ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
+                    Environment& environment) {
+  const auto asked = line.parse(words);
+  if (asked == Asked::help) return tell(environment, line.help());
+  if (asked == Asked::version) return tell_version(environment);
+  Context context(environment, line.globals(), line.name(), access_of(line));
+  const auto outcome = run_logged(context, line.runner(), words);
   return print_outcome(context, outcome);
 }
 
 }  // namespace
 
 ExitStatus run(const std::vector<std::string>& arguments, Environment& environment) {
-  const bool json = asks_json(arguments);
-  std::string name;
+  std::optional<CommandLine> line;
   const auto fail = [&](const Error& error) {
-    print_error(environment, json, error);
+    print_error(environment, line && line->asks_json(), error);
     return error.status();
   };
   try {
     const InterruptGuard guard;
-    const auto located = locate(arguments);
-    name = located.name;
-    return run_located(located, arguments, environment);
-  } catch (const NvmeError& error) {
+    return run_line(line.emplace(), arguments, environment);
+  } catch (Error& error) {
+    advise(error, line ? line->name() : "");
     return fail(error);
-  } catch (const Error& error) {
-    auto told = with_hint(error, name);
-    told.set_device(error.device());
-    return fail(told);
   } catch (const std::exception& error) {
     return fail({ExitStatus::internal, "internal error: " + std::string{error.what()},
                  "this is a fault of nvmigrate; please report it with the command line"});

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
 #include "cli/describe.h"
-#include "cli/served.h"
+#include "cli/findings.h"
+#include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/conditions/selection.h"
+#include "nvmigrate/session/custody.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -14,12 +17,11 @@ struct ShowOptions {
 
 std::string yes_or_no(bool value) { return value ? "yes" : "no"; }
 
-Json migration_json(const std::vector<Served>& asked) {
-  const auto* first = chosen(asked);
+Json migration_json(Session& session) {
+  const auto* first = session.serving();
   Json refusals = Json::array();
-  for (const auto& served : asked) {
-    if (!served.query)
-      refusals.push_back({{"backend", served.row->name}, {"reason", served.reason}});
+  for (const auto& asked : session.asked_backends()) {
+    if (!asked.query) refusals.push_back({{"backend", asked.row->name}, {"reason", asked.reason}});
   }
   return {{"backend", first ? Json(first->row->name) : Json(nullptr)},
           {"command_set", first ? Json(first->row->command_set) : Json(nullptr)},
@@ -28,10 +30,11 @@ Json migration_json(const std::vector<Served>& asked) {
           {"refused_by", refusals}};
 }
 
-void describe(Description& text, const std::vector<Served>& asked) {
-  const auto* first = chosen(asked);
-  for (const auto& served : asked) {
-    if (!served.query) text.add("not by " + std::string{served.row->name}, served.reason);
+void describe_migration(Description& text, Session& session) {
+  const auto* first = session.serving();
+  for (const auto& asked : session.asked_backends()) {
+    if (asked.query) continue;
+    text.add("backend", std::string{asked.row->name} + " does not serve it: " + asked.reason);
   }
   if (first == nullptr) return;
   text.add("backend", std::string{first->row->name} + ", the first that serves it (" +
@@ -41,7 +44,14 @@ void describe(Description& text, const std::vector<Served>& asked) {
   }
   for (const auto& uuid : first->query->formats.vendors)
     text.add("state format", "vendor " + nvmigrate::to_string(uuid));
-  text.add("bytes of one command", format_size(first->query->chunk));
+  text.add("state read in pieces of", format_size(first->query->chunk));
+}
+
+std::string account_text(const Findings& account) {
+  std::string text;
+  for (const auto& found : account)
+    text += text_of(found, "! ", 0);
+  return text;
 }
 
 std::string resources_text(const FlexibleResources& resources) {
@@ -49,10 +59,12 @@ std::string resources_text(const FlexibleResources& resources) {
   const auto held = resources.primary == 0
                         ? std::string{}
                         : std::to_string(resources.primary) + " held by the controlling function, ";
+  const auto steps = resources.granularity < 2
+                         ? std::string{}
+                         : "preferably in steps of " + std::to_string(resources.granularity) + ", ";
   return std::to_string(resources.free()) + " of " + std::to_string(resources.total) + " free, " +
-         held + "at most " + std::to_string(resources.per_secondary) +
-         " a function, preferably in steps of " + std::to_string(resources.granularity) + ", " +
-         std::to_string(resources.private_) + " private of the controlling function";
+         held + "at most " + std::to_string(resources.per_secondary) + " a function, " + steps +
+         std::to_string(resources.private_) + " private to the controlling function";
 }
 
 std::string vfs_text(const SriovState& sriov) {
@@ -60,10 +72,13 @@ std::string vfs_text(const SriovState& sriov) {
   return std::to_string(sriov.enabled) + " of " + std::to_string(sriov.total);
 }
 
-Outcome controlling(const Topology& topology, const std::vector<Served>& asked) {
+Outcome controlling(Session& session) {
+  const auto account = account_of(session);
+  const auto& topology = session.topology();
   Outcome outcome{.document = json_of(topology)};
-  outcome.document["migration"] = migration_json(asked);
+  outcome.document["migration"] = migration_json(session);
   outcome.document["functions"] = functions_json(topology);
+  outcome.document["findings"] = json_of(account);
 
   const auto& identity = topology.identity;
   const auto& document = outcome.document;
@@ -83,12 +98,11 @@ Outcome controlling(const Topology& topology, const std::vector<Served>& asked) 
   }
   text.add("virtualization management", yes_or_no(identity.virtualization_management));
   text.add("host-managed live migration", yes_or_no(identity.live_migration));
-  describe(text, asked);
-  for (const auto& intent : topology.intents)
-    text.add("journal", account_of(intent, topology));
+  describe_migration(text, session);
   text.add("controlled functions", std::to_string(topology.functions.size()));
   outcome.text = text.text();
   if (!topology.functions.empty()) outcome.text += table_of(topology).text(2);
+  outcome.text += account_text(account);
   return outcome;
 }
 
@@ -96,22 +110,26 @@ std::string driver_text(const ControlledFunction& function) {
   if (!function.pci) return {};
   std::string text = function.pci->driver.value_or("none");
   if (function.kernel_name) text += " (" + *function.kernel_name + ")";
-  if (function.binding) text += ", was " + function.binding->original_driver.value_or("none");
+  if (function.binding) text += ", before: " + function.binding->original_driver.value_or("none");
   return text;
 }
 
-Outcome controlled(const Topology& topology, const ControlledFunction& function) {
+Outcome controlled(Session& session, const std::string& word) {
+  const auto cntlid = select_one(session.topology(), word, "show").cntlid;
+  const auto account = account_of(session, cntlid);
+  const auto& topology = session.topology();
+  const auto& function = session.function(cntlid);
   Outcome outcome{.document = {{"device", topology.device},
                                {"address", text_or_null(topology.address)},
                                {"simulated", topology.simulated},
-                               {"function", json_of(function, topology.device)}}};
+                               {"function", json_of(function)},
+                               {"findings", json_of(account)}}};
   Description text;
-  text.add("controlled function", to_hex(function.cntlid) + " = " + label_of(function) +
-                                      (topology.simulated ? " (simulated)" : ""));
+  text.add("controlled function", label_of(function) + (topology.simulated ? " (simulated)" : ""));
   text.add("controlling function",
            topology.device + (topology.address.empty() ? "" : " at " + topology.address));
   text.add("address", function.pci ? function.pci->address : "");
-  text.add("status", std::string{to_string(status_of(function))});
+  text.add("status", std::string{to_string(custody_of(function))});
   if (function.secondary) {
     text.add("queues", std::to_string(function.queues));
     text.add("interrupts", std::to_string(function.interrupts));
@@ -123,27 +141,23 @@ Outcome controlled(const Topology& topology, const ControlledFunction& function)
   text.add("vfio group", function.vfio.group.value_or(""));
   text.add("vfio device", function.vfio.device.value_or(""));
   text.add("marked", yes_or_no(function.marked));
-  for (const auto& intent : function.intents)
-    text.add("journal", account_of(intent, topology));
-  outcome.text = text.text();
+  outcome.text = text.text() + account_text(account);
   return outcome;
 }
 
 Outcome show(Context& context, const ShowOptions& options) {
-  auto subject = context.open(options.device);
-  const auto topology = whole_account(context, subject);
-  if (options.function) return controlled(topology, select_one(topology, *options.function));
-  return controlling(topology, ask_backends(subject.device->admin()));
+  const auto session = context.open(options.device);
+  return options.function ? controlled(*session, *options.function) : controlling(*session);
 }
 
 }  // namespace
 
 Runner declare_show(Options& options) {
   const auto given = std::make_shared<ShowOptions>();
-  options.positional("DEVICE", given->device, "The controlling function", Offer::device);
+  options.device("DEVICE", given->device, "The controlling function");
   options.optional_positional("ID", given->function,
                               "One controlled function: 3, 0x3, vf2 or a PCI address",
-                              Offer::functions);
+                              Completes::functions);
   return [given](Context& context) { return show(context, *given); };
 }
 

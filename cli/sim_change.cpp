@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <algorithm>
-
 #include "cli/commands_table.h"
-#include "cli/sim_words.h"
+#include "cli/sim.h"
 #include "plugins/sim/host.h"
 
 namespace nvmigrate::cli {
@@ -19,24 +17,15 @@ sim::Function& function_of(sim::Subsystem& now, const sim::Place& place, const s
   return now.functions[now.named(id, place.controlling).id];
 }
 
-void use(sim::Subsystem& now, const sim::Place& place, const std::string& id,
-         const sim::HostUse& use) {
-  auto& function = function_of(now, place, id);
-  if (function.driver != "nvme") {
-    throw refused("use the namespaces of " + id + " of sim:" + now.name +
-                  ": the host's nvme driver does not have it");
-  }
-  if (std::find(function.uses.begin(), function.uses.end(), use) == function.uses.end()) {
-    function.uses.push_back(use);
-  }
-}
-
 void apply_uses(sim::Subsystem& now, const sim::Place& place, const ChangeSimOptions& options) {
   const auto object = options.object.value_or("");
-  if (options.mount) use(now, place, *options.mount, {.kind = "mount", .object = object});
-  if (options.hold) use(now, place, *options.hold, {.kind = "hold", .object = object});
-  if (options.swap) use(now, place, *options.swap, {.kind = "swap", .object = ""});
-  if (options.partition) use(now, place, *options.partition, {.kind = "partition", .object = ""});
+  const auto use = [&](const std::string& id, const sim::HostUse& how) {
+    sim::use(now, function_of(now, place, id), how);
+  };
+  if (options.mount) use(*options.mount, {.kind = "mount", .object = object});
+  if (options.hold) use(*options.hold, {.kind = "hold", .object = object});
+  if (options.swap) use(*options.swap, {.kind = "swap", .object = ""});
+  if (options.partition) use(*options.partition, {.kind = "partition", .object = ""});
   if (options.release) function_of(now, place, *options.release).uses.clear();
 }
 
@@ -53,15 +42,16 @@ void check(const ChangeSimOptions& options) {
   if (options.mount && options.hold) throw usage_error("give one of --mount and --hold at a time");
   if (needs_object && !options.object) {
     throw usage_error(
-        options.mount ? "--mount needs an ID and where" : "--hold needs an ID and by what",
-        options.mount ? "--mount vf1 /srv" : "--hold vf1 dm-0");
+        options.mount ? "--mount needs an ID and a mount point"
+                      : "--hold needs an ID and the name of a holder",
+        options.mount ? "for example --mount vf1 /srv" : "for example --hold vf1 dm-0");
   }
   if (!needs_object && options.object) {
-    throw usage_error("'" + *options.object + "' belongs to no --mount and no --hold");
+    throw usage_error("'" + *options.object + "' needs --mount or --hold");
   }
   const bool any = needs_object || options.swap || options.partition || options.release ||
                    options.reset || options.model || options.firmware;
-  if (!any) throw usage_error("say what to change", "see: nvmigrate sim change --help");
+  if (!any) throw usage_error("no change was given");
 }
 
 Outcome change(const Context& context, const ChangeSimOptions& options) {
@@ -77,7 +67,7 @@ Outcome change(const Context& context, const ChangeSimOptions& options) {
 
 Runner declare_sim_change(Options& options) {
   const auto chosen = std::make_shared<ChangeSimOptions>();
-  options.positional("NAME", chosen->name, "Simulated subsystem", Offer::device);
+  options.positional("NAME", chosen->name, "Simulated subsystem", Completes::device);
   options.optional_positional("OBJECT", chosen->object,
                               "Where --mount mounts, or what --hold is held by");
   options.text("--mount", chosen->mount, "Mount the namespace of a function on OBJECT", "ID");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/sim_words.h"
+#include "cli/sim.h"
 #include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "plugins/sim/sim.h"
@@ -31,7 +31,7 @@ std::vector<Uuid> uuids_of(const std::vector<std::string>& texts) {
   std::vector<Uuid> uuids;
   for (const auto& text : texts) {
     const auto uuid = parse_uuid(text);
-    if (!uuid) throw usage_error("--vendor-uuid: '" + text + "' is no UUID");
+    if (!uuid) throw usage_error("--vendor-uuid: '" + text + "' is not a UUID");
     uuids.push_back(*uuid);
   }
   return uuids;
@@ -44,7 +44,7 @@ std::vector<std::uint16_t> versions_of(const std::string& list) {
     const auto to = std::min(list.find(',', from), list.size());
     const auto version = parse_number(list.substr(from, to - from));
     if (!version || *version > u16_max) {
-      throw usage_error("--versions: '" + list + "' is no list of versions, such as 0,1");
+      throw usage_error("--versions: '" + list + "' is not a list of versions such as 0,1");
     }
     versions.push_back(static_cast<std::uint16_t>(*version));
     from = to + 1;
@@ -69,7 +69,7 @@ void put_counts(sim::Parameters& p, const CreateOptions& options) {
 void put_formats(sim::Parameters& p, const CreateOptions& options) {
   const bool asks_vendor = options.vendor || !options.vendor_uuids.empty();
   if (asks_vendor && options.standard_only) {
-    throw usage_error("--standard-only has no vendor state");
+    throw usage_error("--standard-only cannot be combined with --vendor and --vendor-uuid");
   }
   if (asks_vendor && options.personality == "emulator") {
     throw usage_error("the emulator has no vendor state");
@@ -101,11 +101,10 @@ sim::Parameters parameters_of(const CreateOptions& options) {
 Outcome create(const Context& context, const CreateOptions& options) {
   const std::string name = sim_name(options.name);
   const auto parameters = sim::completed(parameters_of(options), name);
-  if (!options.dry_run) {
+  if (options.dry_run) {
+    sim::Store(context.folders().sim, name).require_absence();
+  } else {
     sim::create(context.folders(), name, parameters);
-  } else if (sim::Store(context.folders().sim, name).exists()) {
-    throw refused("create the simulated subsystem " + name + ": there is one already",
-                  "remove it first: nvmigrate sim destroy " + name);
   }
   const auto text = std::string(options.dry_run ? "would be created: " : "created: ") +
                     plural(parameters.vfs_total, "VF") + ", personality " +
@@ -119,8 +118,8 @@ Outcome create(const Context& context, const CreateOptions& options) {
 void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vfs-total", chosen.vfs_total, "VFs of each controlling function [8]", 0, 10000);
   options.number("--controlling", chosen.controlling, "Controlling functions [1]", 1, 16);
-  options.number("--others", chosen.others, "Controllers that are no VFs [0]", 0, 10000);
-  options.number("--secondaries", chosen.secondaries, "Secondary controllers that are no VFs [0]",
+  options.number("--others", chosen.others, "Controllers that are not VFs [0]", 0, 10000);
+  options.number("--secondaries", chosen.secondaries, "Secondary controllers that are not VFs [0]",
                  0, 10000);
   options.number("--vq", chosen.vq, "Flexible queues, 0 for none [8 a VF]", 0, 1U << 20U);
   options.number("--vi", chosen.vi, "Flexible interrupts, 0 for none [4 a VF]", 0, 1U << 20U);
@@ -157,6 +156,22 @@ void declare_host(Options& options, CreateOptions& chosen) {
   options.number("--seed", chosen.seed, "What its guests do follows from it [1]", 0, ~0ULL);
 }
 
+struct DestroyOptions {
+  std::string name;
+  bool dry_run = false;
+};
+
+Outcome destroy(const Context& context, const DestroyOptions& options) {
+  const auto name = sim_name(options.name);
+  const auto key = sim::key_of(context.folders(), name);
+  if (!options.dry_run) {
+    const auto lock = lock_sim(context, name, key);
+    sim::destroy(context.folders(), name);
+  }
+  return sim_outcome("sim:" + name, options.dry_run, true,
+                     options.dry_run ? "would be removed" : "removed");
+}
+
 }  // namespace
 
 Runner declare_sim_create(Options& options) {
@@ -167,6 +182,14 @@ Runner declare_sim_create(Options& options) {
   declare_host(options, *chosen);
   options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
   return [chosen](Context& context) { return create(context, *chosen); };
+}
+
+Runner declare_sim_destroy(Options& options) {
+  const auto chosen = std::make_shared<DestroyOptions>();
+  options.positional("NAME", chosen->name, "Simulated subsystem, damaged or not",
+                     Completes::device);
+  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  return [chosen](Context& context) { return destroy(context, *chosen); };
 }
 
 }  // namespace nvmigrate::cli

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "cli/command.h"
-#include "nvmigrate/state/stored_state.h"
+#include "nvmigrate/state/state.h"
 
 namespace nvmigrate::cli {
 
@@ -17,9 +16,5 @@ void refuse_terminal(const Context& context, const std::string& file);
 /// \throws refused when `-` is a terminal; whatever StoredState throws
 StoredState open_state(const Context& context, const std::string& file,
                        const ReadStateOptions& options);
-
-/// The findings of a state as JSON, and a line each for a reader.
-Json json_of(const std::vector<StateFinding>& findings);
-std::string text_of(const std::vector<StateFinding>& findings, std::size_t indent);
 
 }  // namespace nvmigrate::cli

@@ -1,32 +1,113 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <functional>
+
+#include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/control.h"
+#include "cli/describe.h"
+#include "cli/findings.h"
+#include "nvmigrate/conditions/selection.h"
+#include "nvmigrate/migrate/migrate.h"
 
 namespace nvmigrate::cli {
 namespace {
 
-struct SuspendOptions {
-  std::string device, ids;
-  std::vector<std::string> allowed;
-  bool notice = false, dry_run = false;
+/// What became of one of several functions.
+struct Controlled {
+  std::uint16_t cntlid = 0;
+  ControlResult result;
+  std::exception_ptr failure;
+};
+
+using ControlOne = std::function<ControlResult(Session& session, std::uint16_t cntlid)>;
+
+std::vector<Controlled> control_all(Session& session, const std::string& words,
+                                    const std::string& verb, const ControlOne& one) {
+  std::vector<Controlled> all;
+  for (const auto* function : select(session.topology(), words, verb))
+    all.emplace_back().cntlid = function->cntlid;
+  for (auto& each : all) {
+    try {
+      each.result = one(session, each.cntlid);
+    } catch (...) {
+      each.failure = std::current_exception();
+    }
+  }
+  return all;
+}
+
+Json json_of(const Controlled& each) {
+  const bool known = each.failure == nullptr;
+  return {{"controller_id", each.cntlid},
+          {"suspended_before", known ? Json(each.result.suspended_before) : Json(nullptr)},
+          {"suspended", known ? Json(each.result.suspended) : Json(nullptr)},
+          {"changed", known && each.result.changed},
+          {"error", failure_json(each.failure)}};
+}
+
+std::string line_of(const Controlled& each, const ControlledFunction& function, bool dry_run,
+                    const std::string& done) {
+  const auto who = "controlled function " + label_of(function) + ": ";
+  if (each.failure) return failure_text(each.failure);
+  if (function.online == false) return who + "offline, nothing to resume\n";
+  if (!each.result.changed) return who + "already " + done + "\n";
+  return who + (dry_run ? "would be " : "now ") + done + '\n';
+}
+
+/// Suspends or resumes several functions, each by itself.
+/// \param done what became of a function that changed: `suspended`
+Outcome control(Context& context, const Changing& given, const std::string& done,
+                const ControlOne& one) {
+  const auto session = context.open(given.device);
+  const auto all = control_all(*session, given.functions, context.command(), one);
+  Failures failures;
+  Json functions = Json::array();
+  Outcome outcome;
+  bool changed = false;
+  for (const auto& each : all) {
+    failures.push_back(each.failure);
+    functions.push_back(json_of(each));
+    changed = changed || each.result.changed;
+    outcome.text += line_of(each, session->function(each.cntlid), given.dry_run, done);
+  }
+  outcome.status = status_of(failures);
+  tell(context, failures);
+  outcome.document = given.document(changed);
+  outcome.document["functions"] = std::move(functions);
+  return outcome;
+}
+
+struct Suspending : Changing {
+  bool notice = false;
 };
 
 }  // namespace
 
 Runner declare_suspend(Options& options) {
-  const auto given = std::make_shared<SuspendOptions>();
-  options.positional("DEVICE", given->device, "The controlling function", Offer::device);
-  options.positional("IDS", given->ids, "The controlled functions", Offer::running_functions);
+  const auto given = std::make_shared<Suspending>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::running_functions);
   options.flag("--notice", given->notice,
-               "Announce each Suspend to the device first (a notification, STYPE 0)");
-  declare_allow(options, given->allowed, "suspend");
-  declare_dry_run(options, given->dry_run);
+               "Announce each suspend to the device first (a notification, STYPE 0)");
+  given->declare_allow(options, "suspend");
   return [given](Context& context) {
-    return control_each(context, given->device, given->ids, given->dry_run, "suspended",
-                        [&](MigrationSide& side, std::uint16_t cntlid) {
-                          return suspend_function(side, cntlid, given->notice, given->allowed,
-                                                  given->dry_run);
-                        });
+    const SuspendOptions how{
+        .notice = given->notice, .dry_run = given->dry_run, .allowed = given->allowed};
+    return control(context, *given, "suspended", [&](Session& session, std::uint16_t cntlid) {
+      return suspend_function(session, cntlid, how);
+    });
+  };
+}
+
+Runner declare_resume(Options& options) {
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::suspended_functions);
+  given->declare_allow(options, "resume");
+  return [given](Context& context) {
+    const ResumeOptions how{.dry_run = given->dry_run, .allowed = given->allowed};
+    return control(context, *given, "running", [&](Session& session, std::uint16_t cntlid) {
+      return resume_function(session, cntlid, how);
+    });
   };
 }
 

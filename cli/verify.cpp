@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
+#include "cli/findings.h"
 #include "cli/state_argument.h"
 #include "nvmigrate/base/numbers.h"
 
@@ -12,8 +13,8 @@ struct VerifyOptions {
 };
 
 Outcome sound(const std::string& file, const StoredState& state) {
-  const auto findings = state.decoded() ? state.decoded()->findings : std::vector<StateFinding>{};
-  const bool blocked = state.decoded() && state.decoded()->has_blocker();
+  const auto findings = state.decoded() ? state.decoded()->findings : Findings{};
+  const bool blocked = any_stands(findings);
   Outcome outcome;
   outcome.document = {
       {"file", file},
@@ -26,7 +27,7 @@ Outcome sound(const std::string& file, const StoredState& state) {
   outcome.text = called(file) + (blocked ? ": whole, but the controller state inside is not sound\n"
                                          : ": whole and sound, " + format_size(state.end().size) +
                                                ", SHA-256 " + to_string(state.end().sha256) + '\n');
-  outcome.text += text_of(findings, 2);
+  outcome.text += text_of(findings);
   if (blocked) outcome.status = ExitStatus::bad_state;
   return outcome;
 }
@@ -38,7 +39,7 @@ Outcome damaged(const std::string& file, const StateFileError& error) {
       {"bytes", nullptr}, {"sha256", nullptr}, {"findings", Json::array()}};
   outcome.text = std::string{error.what()} + "\n  first fault at byte " +
                  std::to_string(error.offset()) + " (" + to_hex(error.offset()) + ")\n";
-  if (!error.hint().empty()) outcome.text += "  " + error.hint() + '\n';
+  if (!error.advice().empty()) outcome.text += "  " + error.advice() + '\n';
   outcome.status = ExitStatus::bad_state;
   return outcome;
 }
@@ -58,7 +59,7 @@ Outcome verify(const Context& context, const VerifyOptions& options) {
 Runner declare_verify(Options& options) {
   auto chosen = std::make_shared<VerifyOptions>();
   options.positional("FILE", chosen->file, "State file, or - for standard input",
-                     Offer::state_file);
+                     Completes::state_file);
   options.flag("--raw", chosen->raw,
                "The file is a plain controller state, as nvme-cli and export --raw write it");
   return [chosen](Context& context) { return verify(context, *chosen); };

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows the tool at work, without hardware and without root: builds it in build-demo/, and moves a
+# Shows what the tool does, without hardware and without root: builds it in build-demo/, and moves a
 # running guest from one simulated host to another. Every command is printed before it runs, and
 # must end as the demo says it does; everything it leaves behind is removed again.
 set -euo pipefail

@@ -4,8 +4,29 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nvmigrate")
 
 install(TARGETS libnvmigrate EXPORT nvmigrateTargets)
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/lib/nvmigrate" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h")
+
+# What other programs may include; all other headers, and all that is not NVMIGRATE_API, are private.
+set(public_headers
+  lib/nvmigrate/base/error.h
+  lib/nvmigrate/base/finding.h
+  lib/nvmigrate/nvme/identity.h
+  lib/nvmigrate/nvme/status.h
+  lib/nvmigrate/ports/pci_function.h
+  lib/nvmigrate/store/records.h
+  lib/nvmigrate/state/state.h
+  lib/nvmigrate/session/topology.h
+  lib/nvmigrate/session/session.h
+  lib/nvmigrate/conditions/conditions.h
+  lib/nvmigrate/host/provision.h
+  lib/nvmigrate/host/functions.h
+  lib/nvmigrate/migrate/migrate.h
+  lib/nvmigrate/account/account.h
+  plugins/nvmigrate/plugins.h)
+foreach(header IN LISTS public_headers)
+  string(REGEX REPLACE "^(lib|plugins)/(.*)/[^/]*$" "\\2" folder "${header}")
+  install(FILES "${PROJECT_SOURCE_DIR}/${header}"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/${folder}")
+endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/generated/nvmigrate/version.h"
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/nvmigrate)
 
@@ -17,11 +38,13 @@ write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/nvmigrateConfigVer
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/nvmigrateConfig.cmake"
   "${CMAKE_CURRENT_BINARY_DIR}/nvmigrateConfigVersion.cmake" DESTINATION ${package_dir})
 
-# A static library passes its own needs on to whoever links it, a shared one keeps them.
+# A static library passes its own needs on to whoever links it, a shared one brings them.
 if(BUILD_SHARED_LIBS)
-  set(pc_requires "Requires.private")
+  set(pc_requires "")
+  set(pc_libs "")
 else()
-  set(pc_requires "Requires")
+  set(pc_requires "libnvme, libxxhash, libcrypto, fmt")
+  set(pc_libs " -pthread")
 endif()
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
   BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE pc_prefix)

@@ -1,99 +1,125 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/nvme/explain.h"
 
+#include <fmt/core.h>
+
 namespace nvmigrate::nvme {
 namespace {
 
-std::string unknown_controller(const std::string& who) {
-  return "the device controls no " + who +
-         ", or it is offline; nvmigrate list shows what the device controls";
+using Action = Remedy::Action;
+
+struct NextStep {
+  std::string advice;
+  std::vector<Remedy> remedies{};
+};
+
+Remedy of_function(Action action, std::uint16_t cntlid) {
+  return {.action = action, .function = cntlid};
 }
 
-/// Devices answer an unknown controller with any of 11Fh, 002h and 137h; 002h has other causes,
-/// too.
-std::string invalid_field(Step step, const std::string& who) {
+NextStep unknown_controller(std::uint16_t cntlid) {
+  return {fmt::format("check that the device controls controller {} and that it is online", cntlid),
+          {Remedy{.action = Action::list}}};
+}
+
+/// Devices answer an unknown controller with 11Fh, 002h or 137h. 002h has other causes as well.
+NextStep invalid_field(Step step, std::uint16_t cntlid) {
   switch (step) {
     case Step::read:
-      return "the device does not know the state format that was asked for, or no " + who +
-             "; nvmigrate show lists the formats";
+      return {fmt::format("check that the device supports the state format and has a controller {}",
+                          cntlid),
+              {Remedy{.action = Action::show}}};
     case Step::load:
-      return who + " has I/O queues already (reset it and suspend it again), or the device does " +
-             "not take this state's format, or it knows no " + who;
+      return {fmt::format("if controller {0} has I/O queues, reset it and suspend it again; "
+                          "otherwise check that the device supports the format of the state and "
+                          "has a controller {0}",
+                          cntlid),
+              {Remedy{.action = Action::show}}};
     default:
-      return unknown_controller(who);
+      return unknown_controller(cntlid);
   }
 }
 
-std::string sequence_error(Step step, const std::string& who) {
-  if (step == Step::resume) {
-    return "a state was loaded into " + who +
-           " only in part: import it again, or reset the function";
-  }
-  return "the device lost the order of the chunks: import the state again";
+NextStep invalid_identifier(Step step, std::uint16_t cntlid) {
+  if (step != Step::load) return unknown_controller(cntlid);
+  return {fmt::format("suspend controller {} before it takes a state", cntlid),
+          {of_function(Action::suspend, cntlid), Remedy{.action = Action::list}}};
 }
 
-std::string not_enough(Step step, const std::string& who) {
-  if (step != Step::load) return "free resources of the device and try again";
-  return "the state needs more queues or interrupts than " + who +
-         " has: give it more with nvmigrate provision --vq and --vi";
+NextStep sequence_error(Step step, std::uint16_t cntlid) {
+  if (step != Step::resume) return {"the device lost the order of the chunks: import again"};
+  return {
+      fmt::format("controller {} holds only a part of a state: import it again, or reset the "
+                  "function",
+                  cntlid)};
 }
 
-std::string hint_for(std::uint16_t code, Step step, const std::string& who) {
+NextStep not_enough(Step step, std::uint16_t cntlid) {
+  if (step != Step::load) return {"free resources of the device, then try again"};
+  return {fmt::format("the state needs more queues or interrupts than controller {} has: provision "
+                      "it with more",
+                      cntlid),
+          {Remedy{.action = Action::show}}};
+}
+
+NextStep next_step(std::uint16_t code, Step step, std::uint16_t cntlid) {
   switch (code) {
     case sc::invalid_opcode:
-      return "the device announces live migration and does not know its commands: update its "
-             "firmware";
+      return {"update the firmware: the device announces live migration but lacks its commands"};
     case sc::invalid_field:
-      return invalid_field(step, who);
+      return invalid_field(step, cntlid);
     case sc::internal_error:
-      return "the device gives no reason; its error log may";
+      return {"look for a reason in the error log of the device"};
     case sc::command_sequence_error:
-      return sequence_error(step, who);
+      return sequence_error(step, cntlid);
     case sc::invalid_controller_identifier:
-      return step == Step::load ? who + " must be suspended or offline to take a state, or " +
-                                      unknown_controller(who)
-                                : unknown_controller(who);
+      return invalid_identifier(step, cntlid);
     case sc::invalid_controller_data_queue:
-      return unknown_controller(who);
+      return unknown_controller(cntlid);
     case sc::not_enough_resources:
-      return not_enough(step, who);
+      return not_enough(step, cntlid);
     case sc::controller_suspended:
-      return who + " is suspended: resume it first";
+      return {fmt::format("resume controller {} first", cntlid),
+              {of_function(Action::resume, cntlid)}};
     case sc::controller_not_suspended:
-      return who + " is not suspended: suspend it first";
+      return {fmt::format("suspend controller {} first", cntlid),
+              {of_function(Action::suspend, cntlid)}};
     default:
       return {};
   }
 }
 
-}  // namespace
-
-std::string operation(Step step, std::uint16_t function) {
-  const auto who = "controller " + std::to_string(function);
+constexpr const char* verb_of(Step step) noexcept {
   switch (step) {
     case Step::notify:
-      return "announce a suspend to " + who;
+      return "announce the suspension of";
     case Step::suspend:
-      return "suspend " + who;
+      return "suspend";
     case Step::resume:
-      return "resume " + who;
+      return "resume";
     case Step::read:
-      return "read the state of " + who;
+      return "read the state of";
     case Step::load:
-      return "load a state into " + who;
+      break;
   }
-  return "migrate " + who;
+  return "load a state into";
 }
 
-NvmeError explain(NvmeStatus status, Step step, std::uint16_t function) {
-  return {status, operation(step, function),
-          hint_for(status.code(), step, "controller " + std::to_string(function))};
+}  // namespace
+
+std::string operation(Step step, std::uint16_t cntlid) {
+  return fmt::format("{} controller {}", verb_of(step), cntlid);
+}
+
+NvmeError explain(NvmeStatus status, Step step, std::uint16_t cntlid) {
+  auto next = next_step(status.code(), step, cntlid);
+  return {status, operation(step, cntlid), std::move(next.advice), std::move(next.remedies)};
 }
 
 AdminCompletion send(AdminPort& port, const AdminCommand& command, Step step,
-                     std::uint16_t function) {
+                     std::uint16_t cntlid) {
   const auto completion = port.submit(command);
-  if (!completion.status.ok()) throw explain(completion.status, step, function);
+  if (!completion.status.ok()) throw explain(completion.status, step, cntlid);
   return completion;
 }
 

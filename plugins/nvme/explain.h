@@ -8,16 +8,14 @@
 
 namespace nvmigrate::nvme {
 
-/// What is being done to a controlled function.
+/// A step of a migration, done to a controlled function.
 enum class Step { notify, suspend, resume, read, load };
 
-/// `suspend controller 5`.
-std::string operation(Step step, std::uint16_t function);
-/// The error of a step: names step, controller and status, and hints at what is to be done about
-/// it.
-NvmeError explain(NvmeStatus status, Step step, std::uint16_t function);
-/// Submits and insists on success. \throws explain(), OsError
-AdminCompletion send(AdminPort& port, const AdminCommand& command, Step step,
-                     std::uint16_t function);
+/// The step as an imperative: `suspend controller 5`.
+std::string operation(Step step, std::uint16_t cntlid);
+/// The error of a step: it names step, controller and status, and says what to do next.
+NvmeError explain(NvmeStatus status, Step step, std::uint16_t cntlid);
+/// Submits a command that must succeed. \throws explain(), OsError
+AdminCompletion send(AdminPort& port, const AdminCommand& command, Step step, std::uint16_t cntlid);
 
 }  // namespace nvmigrate::nvme

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/nvme/nvme_backend.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "plugins/nvme/explain.h"
@@ -11,41 +13,45 @@ namespace nvmigrate::nvme {
 namespace {
 
 constexpr std::size_t page = 4096;
-/// What a single command is tried with when the device takes no sequence of smaller ones.
+/// Tried in a single command when the device rejects a sequence of smaller ones.
 constexpr std::size_t largest_whole = std::size_t{1} << 20U;
 
 std::size_t no_more_than(std::size_t limit, std::size_t max_transfer) {
   return max_transfer == 0 ? limit : std::min(limit, max_transfer);
 }
 
-std::string version_list(const std::vector<std::uint16_t>& versions) {
+template <typename T, typename Text>
+std::string list_of(const std::vector<T>& values, const Text& text) {
   std::string list;
-  for (const auto version : versions) {
-    list += (list.empty() ? "" : ", ") + std::to_string(version);
-  }
+  for (const auto& value : values)
+    list.append(list.empty() ? "" : ", ").append(text(value));
   return list.empty() ? "none" : list;
 }
 
-std::string vendor_list(const std::vector<Uuid>& vendors) {
-  std::string list;
-  for (const auto& vendor : vendors)
-    list += (list.empty() ? "" : ", ") + to_string(vendor);
-  return list.empty() ? "none" : list;
+std::string list_of(const std::vector<std::uint16_t>& versions) {
+  return list_of(versions, [](std::uint16_t version) { return std::to_string(version); });
 }
 
-/// The indexes are those of this controlling function; another may number the same formats
-/// otherwise.
+std::string list_of(const std::vector<Uuid>& vendors) {
+  return list_of(vendors, [](const Uuid& vendor) { return to_string(vendor); });
+}
+
+/// Each controlling function numbers the formats in its own way.
 command::FormatIndexes indexes_of(const FormatTable& table, const FormatChoice& choice) {
   command::FormatIndexes indexes;
   if (choice.version) indexes.version = table.index_of(*choice.version);
   if (choice.version && indexes.version == 0) {
-    throw unsupported("the device knows no version " + std::to_string(*choice.version) +
-                      " of the NVMe controller state; it knows " + version_list(table.versions));
+    throw unsupported(
+        fmt::format("the device does not support version {} of the NVMe controller state; it "
+                    "supports: {}",
+                    *choice.version, list_of(table.versions)));
   }
   if (choice.vendor) indexes.vendor = table.index_of(*choice.vendor);
   if (choice.vendor && indexes.vendor == 0) {
-    throw unsupported("the device does not know the vendor state format " +
-                      to_string(*choice.vendor) + "; it knows " + vendor_list(table.vendors));
+    throw unsupported(
+        fmt::format("the device does not support the vendor state format {}; it "
+                    "supports: {}",
+                    to_string(*choice.vendor), list_of(table.vendors)));
   }
   if (indexes.version == 0 && indexes.vendor == 0) {
     throw Error(ExitStatus::internal, "no part of the controller state was asked for");
@@ -55,35 +61,30 @@ command::FormatIndexes indexes_of(const FormatTable& table, const FormatChoice& 
 
 }  // namespace
 
-NvmeBackend::NvmeBackend(AdminPort& port, const BackendOptions& options)
-    : port_(&port), options_(options) {}
+NvmeBackend::NvmeBackend(AdminPort& port, const ControllerIdentity& identity,
+                         const BackendOptions& options)
+    : port_(&port),
+      live_migration_(identity.live_migration),
+      chunk_(
+          std::max(page, no_more_than(options.chunk_limit, identity.max_transfer) / page * page)),
+      whole_(std::max(chunk_, no_more_than(largest_whole, identity.max_transfer))),
+      suspend_timeout_(options.suspend_timeout) {}
 
-NvmeBackend::Known NvmeBackend::find_out() const {
-  const auto identity = read_identity(*port_);
-  if (!identity.live_migration) {
-    throw unsupported("OACS bit 11 (host managed live migration) of Identify Controller is clear");
-  }
-  Known found;
-  found.formats = read_formats(*port_);
-  if (found.formats.versions.empty() && found.formats.vendors.empty()) {
-    throw unsupported(
-        "Identify CNS 20h (supported controller state formats) lists no format at all");
-  }
-  found.max_transfer = identity.max_transfer;
-  found.chunk =
-      std::max(page, no_more_than(options_.chunk_limit, found.max_transfer) / page * page);
-  return found;
-}
-
-const NvmeBackend::Known& NvmeBackend::known() {
+const FormatTable& NvmeBackend::formats() {
   const std::scoped_lock lock(mutex_);
-  if (!known_) known_ = find_out();
-  return *known_;
+  if (!formats_) formats_ = read_formats(*port_);
+  return *formats_;
 }
 
 BackendQuery NvmeBackend::query() {
-  const auto& found = known();
-  return {{found.formats.versions, found.formats.vendors}, found.chunk};
+  if (!live_migration_) {
+    throw unsupported("OACS bit 11 (host managed live migration) of Identify Controller is clear");
+  }
+  const auto& table = formats();
+  if (table.versions.empty() && table.vendors.empty()) {
+    throw unsupported("Identify CNS 20h (supported controller state formats) is an empty list");
+  }
+  return {{table.versions, table.vendors}, chunk_};
 }
 
 void NvmeBackend::quiesce(std::uint16_t function) {
@@ -91,48 +92,44 @@ void NvmeBackend::quiesce(std::uint16_t function) {
        function);
 }
 
-void NvmeBackend::freeze(std::uint16_t function) {
+void NvmeBackend::suspend(std::uint16_t function) {
   auto suspend = command::suspend(function, command::SuspendType::suspend);
-  suspend.timeout = std::max(suspend.timeout, options_.suspend_timeout);
+  suspend.timeout = std::max(suspend.timeout, suspend_timeout_);
   send(*port_, suspend, Step::suspend, function);
 }
 
 bool NvmeBackend::resume(std::uint16_t function) {
   const auto status = port_->submit(command::resume(function)).status;
   if (status.ok()) return true;
-  if (status.code() == sc::controller_not_suspended && !says_frozen(function)) return false;
+  if (status.code() == sc::controller_not_suspended && !says_suspended(function)) return false;
   throw explain(status, Step::resume, function);
 }
 
-/// A function that is suspended after all must not be taken for one that runs.
-bool NvmeBackend::says_frozen(std::uint16_t function) {
-  const auto& found = known();
+/// A suspended function must not pass for a running one because of a wrong status.
+bool NvmeBackend::says_suspended(std::uint16_t function) {
+  const auto& table = formats();
   const command::FormatIndexes first{
-      .version = static_cast<std::uint8_t>(found.formats.versions.empty() ? 0 : 1),
-      .vendor = static_cast<std::uint8_t>(found.formats.versions.empty() ? 1 : 0)};
-  return StateReader(*port_, function, first, found.chunk).look().frozen;
+      .version = static_cast<std::uint8_t>(table.versions.empty() ? 0 : 1),
+      .vendor = static_cast<std::uint8_t>(table.versions.empty() ? 1 : 0)};
+  return StateReader(*port_, function, first, chunk_).look().suspended;
 }
 
-FunctionState NvmeBackend::look(std::uint16_t function, const FormatChoice& formats) {
-  const auto& found = known();
-  return StateReader(*port_, function, indexes_of(found.formats, formats), found.chunk).look();
+FunctionState NvmeBackend::look(std::uint16_t function, const FormatChoice& choice) {
+  return StateReader(*port_, function, indexes_of(formats(), choice), chunk_).look();
 }
 
-void NvmeBackend::save(std::uint16_t function, const FormatChoice& formats, StateSink& into) {
-  const auto& found = known();
-  StateReader(*port_, function, indexes_of(found.formats, formats), found.chunk).read_all(into);
+void NvmeBackend::save(std::uint16_t function, const FormatChoice& choice, StateSink& into) {
+  StateReader(*port_, function, indexes_of(formats(), choice), chunk_).read_all(into);
 }
 
-void NvmeBackend::load(std::uint16_t function, const FormatChoice& formats, StateSource& from) {
-  const auto& found = known();
-  const TransferLimits limits{
-      found.chunk, std::max(found.chunk, no_more_than(largest_whole, found.max_transfer))};
-  StateLoader(*port_, function, indexes_of(found.formats, formats), limits).load(from);
+void NvmeBackend::load(std::uint16_t function, const FormatChoice& choice, StateSource& from) {
+  StateLoader(*port_, function, indexes_of(formats(), choice), {chunk_, whole_}).load(from);
 }
 
 std::unique_ptr<MigrationBackend> make_nvme_backend(AdminPort& port,
+                                                    const ControllerIdentity& identity,
                                                     const BackendOptions& options) {
-  return std::make_unique<NvmeBackend>(port, options);
+  return std::make_unique<NvmeBackend>(port, identity, options);
 }
 
 }  // namespace nvmigrate::nvme

@@ -5,10 +5,9 @@
 #include <mutex>
 #include <optional>
 
-#include "nvmigrate/migrate/backend.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
-#include "plugins/registry.h"
+#include "nvmigrate/session/backend.h"
 
 namespace nvmigrate::nvme {
 
@@ -16,35 +15,35 @@ namespace nvmigrate::nvme {
 /// sent to the controlling function. See README.md beside this file.
 class NvmeBackend final : public MigrationBackend {
  public:
-  NvmeBackend(AdminPort& port, const BackendOptions& options);
+  /// Sends nothing. \param identity of the controlling function behind `port`
+  NvmeBackend(AdminPort& port, const ControllerIdentity& identity, const BackendOptions& options);
 
   [[nodiscard]] std::string_view name() const override { return "nvme"; }
   BackendQuery query() override;
   void quiesce(std::uint16_t function) override;
-  void freeze(std::uint16_t function) override;
+  void suspend(std::uint16_t function) override;
   bool resume(std::uint16_t function) override;
-  FunctionState look(std::uint16_t function, const FormatChoice& formats) override;
-  void save(std::uint16_t function, const FormatChoice& formats, StateSink& into) override;
-  void load(std::uint16_t function, const FormatChoice& formats, StateSource& from) override;
+  FunctionState look(std::uint16_t function, const FormatChoice& choice) override;
+  void save(std::uint16_t function, const FormatChoice& choice, StateSink& into) override;
+  void load(std::uint16_t function, const FormatChoice& choice, StateSource& from) override;
 
  private:
-  /// What the controlling function is found to be; asked once.
-  struct Known {
-    FormatTable formats;
-    std::size_t max_transfer = 0;  ///< 0: no limit
-    std::size_t chunk = 0;
-  };
-  const Known& known();
-  bool says_frozen(std::uint16_t function);
-  [[nodiscard]] Known find_out() const;
+  /// The table of the controlling function; read once.
+  const FormatTable& formats();
+  bool says_suspended(std::uint16_t function);
 
   AdminPort* port_;
-  BackendOptions options_;
+  bool live_migration_;
+  std::size_t chunk_;  ///< most bytes of a command, in whole pages
+  std::size_t whole_;  ///< most bytes of the command that carries a whole state
+  std::chrono::milliseconds suspend_timeout_;
   std::mutex mutex_;
-  std::optional<Known> known_;
+  std::optional<FormatTable> formats_;
 };
 
-/// As the table of backends wants it.
-std::unique_ptr<MigrationBackend> make_nvme_backend(AdminPort& port, const BackendOptions& options);
+/// For the table of backends.
+std::unique_ptr<MigrationBackend> make_nvme_backend(AdminPort& port,
+                                                    const ControllerIdentity& identity,
+                                                    const BackendOptions& options);
 
 }  // namespace nvmigrate::nvme

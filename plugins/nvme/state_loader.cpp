@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/nvme/state_loader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "nvmigrate/base/numbers.h"
@@ -14,8 +16,10 @@ using command::Sequence;
 
 void check_size(std::uint64_t size, std::uint16_t function) {
   if (size >= sizeof(wire::StateHeader) && size % 4 == 0) return;
-  throw bad_state(operation(Step::load, function) + ": " + std::to_string(size) +
-                  " bytes are no controller state, which has 48 at least and whole dwords");
+  throw bad_state(fmt::format(
+      "cannot {}: a state of {} bytes is impossible; it has at least {} bytes, in whole "
+      "dwords",
+      operation(Step::load, function), size, sizeof(wire::StateHeader)));
 }
 
 Sequence place_of(bool first, bool last) {
@@ -59,7 +63,8 @@ void StateLoader::send_chunk(StateSource& from, std::size_t count, std::uint64_t
                              Sequence sequence) {
   const auto bytes = from.view(count);
   if (bytes.size() != count) {
-    throw bad_state(operation(Step::load, function_) + ": the state ends before its size");
+    throw bad_state(fmt::format("cannot {}: the state ends before its announced size",
+                                operation(Step::load, function_)));
   }
   last_sent_ = sequence;
   send(*port_, command::set_state(function_, formats_, sequence, offset, bytes), Step::load,
@@ -67,16 +72,16 @@ void StateLoader::send_chunk(StateSource& from, std::size_t count, std::uint64_t
   from.take(count);
 }
 
-/// The known emulator takes no sequences and answers the first chunk of one with Internal Error.
+/// The known emulator rejects sequences: it answers the first chunk with Internal Error.
 bool StateLoader::wants_it_whole(NvmeStatus status) const noexcept {
   return last_sent_ == Sequence::first && status.code() == sc::internal_error;
 }
 
 NvmeError StateLoader::too_long(NvmeStatus status, std::uint64_t size) const {
   return {status, operation(Step::load, function_),
-          "the device seems to take a state only in one command, and this one of " +
-              format_size(size) + " is longer than the " + format_size(limits_.whole) +
-              " that one command may carry"};
+          fmt::format("the device seems to take a state only in one command, which can carry {}; "
+                      "this state has {}",
+                      format_size(limits_.whole), format_size(size))};
 }
 
 }  // namespace nvmigrate::nvme

@@ -9,22 +9,22 @@
 
 namespace nvmigrate::nvme {
 
-/// How much one command may carry.
+/// The most bytes of one command.
 struct TransferLimits {
-  std::size_t chunk = 0;  ///< bytes, as a rule
-  std::size_t whole = 0;  ///< bytes, for a device that takes a state only in one command
+  std::size_t chunk = 0;
+  std::size_t whole = 0;  ///< for a device that takes a state only in one command
 };
 
-/// Loads a state into one controlled function with Migration Send: in one command when it fits,
-/// else in a sequence whose last chunk carries data and commits.
+/// Loads a state into one controlled function with Migration Send: in one command when it fits, or
+/// in a sequence whose last chunk carries data and commits.
 class StateLoader {
  public:
   StateLoader(AdminPort& port, std::uint16_t function, command::FormatIndexes formats,
               TransferLimits limits) noexcept
       : port_(&port), function_(function), formats_(formats), limits_(limits) {}
 
-  /// Begins again once, from the first chunk, when a chunk fails and that can help.
-  /// \throws Error(bad_state) when the size is none of a state; NvmeError, OsError
+  /// When a chunk fails and a repetition can help, begins once more with the first chunk.
+  /// \throws Error(bad_state) when a state cannot have this size; NvmeError, OsError
   void load(StateSource& from);
 
  private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/nvme/state_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -14,8 +16,9 @@ namespace {
 constexpr std::uint32_t dw0_suspended = 1U;
 constexpr std::uint64_t smallest_nvme_state = 2;
 
-Error impossible(std::uint16_t function, const std::string& what) {
-  return {ExitStatus::device, operation(Step::read, function) + ": its header " + what};
+Error impossible(std::uint16_t function, std::string_view what) {
+  return {ExitStatus::device,
+          fmt::format("cannot {}: its header {}", operation(Step::read, function), what)};
 }
 
 bool says_suspended(const wire::StateHeader& header) {
@@ -45,24 +48,24 @@ std::uint64_t state_size(const wire::StateHeader& header, std::uint16_t function
   const std::uint64_t nvme = header.nvmecss;
   const std::uint64_t vendor = header.vss;
   if (header.ver != 0) {
-    throw impossible(function,
-                     "is of version " + std::to_string(header.ver) + ", and only 0 is known");
+    throw impossible(function, fmt::format("has version {}; only version 0 is supported",
+                                           std::uint16_t{header.ver}));
   }
   if (header.nvmecss_high != 0 || header.vss_high != 0 || nvme > most_dwords ||
       vendor > most_dwords - nvme) {
     throw impossible(function, "gives a size beyond 64 bits");
   }
   if (nvme != 0 && nvme < smallest_nvme_state) {
-    throw impossible(function, "gives 4 bytes of NVMe state, where 8 are the least");
+    throw impossible(function, "gives 4 bytes of NVMe state, which has at least 8");
   }
   return sizeof header + 4 * (nvme + vendor);
 }
 
 void StateReader::not_suspended() const {
-  throw Error(
-      ExitStatus::device,
-      "controller " + std::to_string(function_) + " was not suspended while its state was read",
-      "what was read is of no use; suspend the controller, and let nobody reset it");
+  throw Error(ExitStatus::device,
+              fmt::format("controller {} was not suspended while its state was read", function_),
+              "suspend the controller, keep others from resetting it, and read its state again",
+              {{.action = Remedy::Action::suspend, .function = function_}});
 }
 
 bool StateReader::read_head(std::span<std::byte> into) {
@@ -75,11 +78,11 @@ bool StateReader::read_head(std::span<std::byte> into) {
 
 FunctionState StateReader::look() {
   alignas(wire::identify_size) Head head{};
-  // Beyond the end of a state without an NVMe part a device may give anything, or an error.
+  // Where a state without an NVMe part ends, a device may return anything, or an error.
   const std::span bytes{head};
   const bool wants_nvme = formats_.version != 0;
   FunctionState state;
-  state.frozen = read_head(wants_nvme ? bytes : bytes.first(sizeof header_));
+  state.suspended = read_head(wants_nvme ? bytes : bytes.first(sizeof header_));
   state.bytes = state_size(header_, function_);
   if (wants_nvme && header_.nvmecss >= smallest_nvme_state) state.queues = queues_in(head);
   return state;
@@ -101,7 +104,8 @@ std::size_t StateReader::read_chunk(std::uint64_t offset, std::uint64_t left, St
   const auto chunk = room.first(std::min(room.size(), wanted) / 4 * 4);
   const auto needed = offset == 0 ? sizeof header_ : 4;
   if (chunk.size() < needed) {
-    throw Error(ExitStatus::internal, operation(Step::read, function_) + ": no room for it");
+    throw Error(ExitStatus::internal,
+                fmt::format("cannot {}: the sink has no room", operation(Step::read, function_)));
   }
   if (offset == 0) std::memset(chunk.data(), 0, sizeof header_);
   const auto completion =
@@ -132,8 +136,9 @@ void StateReader::check_same_header(const wire::StateHeader& again) const {
     return;
   }
   throw Error(ExitStatus::device,
-              operation(Step::read, function_) + ": its size changed while it was read",
-              "suspend the controller, and let nobody reset it or change its queues");
+              fmt::format("cannot {}: its size changed", operation(Step::read, function_)),
+              "suspend the controller, and keep others from resetting it or changing its queues",
+              {{.action = Remedy::Action::suspend, .function = function_}});
 }
 
 }  // namespace nvmigrate::nvme

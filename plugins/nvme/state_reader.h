@@ -3,27 +3,27 @@
 
 #include <cstdint>
 
-#include "nvmigrate/migrate/backend.h"
 #include "nvmigrate/nvme/admin_port.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/wire.h"
+#include "nvmigrate/session/backend.h"
 #include "nvmigrate/state/stream.h"
 
 namespace nvmigrate::nvme {
 
-/// The bytes a state of this header has: 48 + 4 (NVMECSS + VSS), Base 2.1 figure 358.
-/// \throws Error(device) naming the controller when the counts cannot be
+/// The bytes of a state with this header: 48 + 4 (NVMECSS + VSS), Base 2.1 figure 358.
+/// \throws Error(device) naming the controller when the counts are impossible
 std::uint64_t state_size(const wire::StateHeader& header, std::uint16_t function);
 
-/// Reads the state of one controlled function with Migration Receive. Whether the function was
-/// suspended the device tells in DW0 of each command, or only in the header of the state (CSATTR).
+/// Reads the state of one controlled function with Migration Receive. The device says in DW0 of
+/// each command whether the function was suspended, or only in the header of the state (CSATTR).
 class StateReader {
  public:
   StateReader(AdminPort& port, std::uint16_t function, command::FormatIndexes formats,
               std::size_t chunk) noexcept
       : port_(&port), function_(function), formats_(formats), chunk_(chunk) {}
 
-  /// Reads the head of the state alone: its header, and that of the NVMe part if there is one.
+  /// Reads only the head of the state: its header, and that of the NVMe part if there is one.
   FunctionState look();
   /// Reads the whole state. \throws Error(device) when the function was not suspended throughout,
   /// or when the size changed; NvmeError, OsError
@@ -42,8 +42,8 @@ class StateReader {
   command::FormatIndexes formats_;
   std::size_t chunk_;
   wire::StateHeader header_{};
-  bool tells_in_dw0_ = false;  ///< the device sets DW0 bit 0, so that its absence means something
-  bool doubtful_ = false;      ///< of some chunk nothing said that the function was suspended
+  bool tells_in_dw0_ = false;  ///< the device sets DW0 bit 0, so a clear bit means: not suspended
+  bool doubtful_ = false;      ///< a chunk came without word that the function was suspended
 };
 
 }  // namespace nvmigrate::nvme

@@ -44,10 +44,6 @@ bool too_long(const Subsystem& subsystem, std::size_t length) {
   return *subsystem.parameters.mdts != 0 && length > *subsystem.parameters.mdts;
 }
 
-bool is_emulator(const Subsystem& subsystem) {
-  return subsystem.parameters.personality == Personality::emulator;
-}
-
 }  // namespace
 
 AdminCompletion SimAdminPort::submit(const AdminCommand& command) {
@@ -162,11 +158,12 @@ Answer SimAdminPort::execute_receive(const AdminCommand& command,
   const auto& function = *subsystem.find(target);
   const auto image = image_of(subsystem, function, *formats);
   const std::uint64_t offset = wide(command.cdw12, command.cdw13);
-  const bool beyond = offset > image.size() || (offset == image.size() && is_emulator(subsystem));
+  const bool beyond =
+      offset > image.size() || (offset == image.size() && subsystem.parameters.is_emulator());
   if (beyond || offset % 4 != 0) return invalid_field;
   const auto count = std::min<std::uint64_t>(asked, image.size() - offset);
   image.read(offset, command.from_device.first(static_cast<std::size_t>(count)));
-  return {.dw0 = function.suspended() && !is_emulator(subsystem) ? 1U : 0U};
+  return {.dw0 = function.suspended() && !subsystem.parameters.is_emulator() ? 1U : 0U};
 }
 
 }  // namespace nvmigrate::sim

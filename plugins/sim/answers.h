@@ -2,27 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "nvmigrate/nvme/status.h"
+#include "plugins/sim/image.h"
+#include "plugins/sim/intake.h"
 #include "plugins/sim/model.h"
 
+/// The rules of the admin commands on the pure model. Statuses are SCT<<8 | SC, 0 for success.
 namespace nvmigrate::sim {
 
-/// What a command completes with: SCT<<8 | SC, and dword 0.
+/// How a command completes: status and dword 0.
 struct Answer {
   std::uint16_t status = 0;
   std::uint32_t dw0 = 0;
 };
 
 /// Identify data structures, as the controlling function `id` answers them.
-/// \param into 4096 bytes; zeroed first, except that the emulator transfers but 4 bytes of CNS 20h
+/// \param into 4096 bytes, all of them written, but only 4 for CNS 20h of the emulator
 Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, std::uint16_t from,
                 std::span<std::byte> into);
-
-/// The format tables of a controlling function, in its own order.
-std::vector<std::uint16_t> versions_of(const Parameters& parameters, std::uint16_t controlling);
-std::vector<Uuid> vendors_of(const Parameters& parameters, std::uint16_t controlling);
 
 /// Virtualization Management through a controlling function, Base 2.1 §5.2.6.
 struct VirtualizationRequest {
@@ -33,13 +33,36 @@ struct VirtualizationRequest {
 Answer virtualize(Subsystem& subsystem, std::uint16_t controlling,
                   const VirtualizationRequest& request);
 
-/// Flexible resources of one kind of a primary, as they are.
+/// Flexible resources of one kind of a primary controller, as they are now.
 struct Pool {
   std::uint32_t total = 0, assigned = 0;
   std::uint16_t primary = 0, per_secondary = 0;
-  /// What is left for a secondary that has `own` already.
+  /// The resources that a secondary which has `own` of them may have in all.
   [[nodiscard]] std::uint32_t left(std::uint16_t own) const noexcept;
 };
 Pool pool_of(const Subsystem& subsystem, std::uint16_t controlling, unsigned resource) noexcept;
+
+/// Migration Send: Suspend (STYPE 1) or the notice of it (STYPE 0).
+Answer suspend(Subsystem& subsystem, std::uint16_t controlling, std::uint16_t target, bool notice);
+/// Migration Send: Resume.
+Answer resume(Subsystem& subsystem, std::uint16_t target);
+
+/// The formats that two indexes name at a controlling function; index 0 names none.
+/// \return nothing when an index is in no table, or the emulator refuses it
+std::optional<Formats> formats_named(const Subsystem& subsystem, std::uint16_t controlling,
+                                     unsigned version, unsigned vendor);
+
+/// Whether a state may be read from, or loaded into, this controller now; 0 or why not.
+std::uint16_t status_of_get(const Subsystem& subsystem, std::uint16_t target);
+std::uint16_t status_of_set(const Subsystem& subsystem, std::uint16_t target);
+
+/// The state of a function as it is now.
+Image image_of(const Subsystem& subsystem, const Function& function, const Formats& formats);
+/// The rules that a state for this function must follow.
+Intake::Rules rules_for(const Subsystem& subsystem, const Function& function,
+                        const Formats& formats);
+/// Puts a whole and verified state into effect. It runs from the next Resume on, or at once if the
+/// function is not suspended.
+void commit(const Subsystem& subsystem, Function& function, const Intake::Result& state);
 
 }  // namespace nvmigrate::sim

@@ -12,7 +12,7 @@ constexpr std::uint16_t narrow(std::uint64_t value) noexcept {
   return static_cast<std::uint16_t>(value & 0xFFFFU);
 }
 
-// Every field another value, so that two that are swapped show.
+// All fields differ, so that swapped ones show.
 SubmissionQueue first_submission(std::uint64_t seed, unsigned index) {
   const std::uint64_t size = (64U << (index % 3)) - 1U;
   return {.prp1 = 0x1'0000'0000U + ((mixed(seed) & 0xFFFU) << 24U) + (index * 2ULL << 14U),
@@ -43,7 +43,7 @@ Queues first_queues(std::uint64_t seed, unsigned pairs, unsigned vectors) {
   return queues;
 }
 
-// How many entries the submission queue at `index` has taken in all, so that each has its own pace.
+// The entries that the submission queue at `index` has taken in all; each has its own pace.
 constexpr std::uint64_t taken(std::size_t index, std::uint64_t progress) noexcept {
   return progress + progress / (index + 2);
 }

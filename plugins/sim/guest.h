@@ -37,7 +37,7 @@ struct Queues {
   [[nodiscard]] bool empty() const noexcept { return submission.empty() && completion.empty(); }
 };
 
-/// A position of a guest, kept at its suspension and at its continuation.
+/// The position of a guest, kept when it is suspended and when it goes on.
 struct Snapshot {
   std::uint64_t progress = 0;
   Queues queues;
@@ -45,31 +45,31 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
-/// Where a guest is, for a reader.
+/// The position of a guest, for a reader.
 struct GuestReport {
-  std::string device;    ///< as asked
-  std::string function;  ///< as asked: vf1
+  std::string device;    ///< as the caller named it
+  std::string function;  ///< as the caller named it: vf1
   std::uint16_t cntlid = 0;
   std::string state;  ///< none, running, suspended
   std::uint64_t progress = 0;
   Queues queues;
   std::optional<Snapshot> stopped;    ///< at the last suspension
-  std::optional<Snapshot> continued;  ///< where it went on after the last committed state
+  std::optional<Snapshot> continued;  ///< where it went on from the last committed state
 };
 
-/// The software that drives a controller: its queues are a pure function of where it began and of
-/// how many I/Os it has done since.
+/// The software that drives a controller. Its queues are a pure function of its beginning and of
+/// the number of I/Os since then.
 class Guest {
  public:
   Guest() = default;
   /// A new one with `pairs` I/O queue pairs on a controller with `vectors` interrupts.
   Guest(std::uint64_t seed, unsigned pairs, unsigned vectors);
-  /// One that goes on where another stood: at `progress` its queues were these.
+  /// One that continues another: at `progress` its queues were these.
   Guest(std::uint64_t seed, std::uint64_t progress, Queues queues);
-  /// As it was kept: the queues are those of `began_at`.
+  /// As it was saved: the queues are those of `began_at`.
   Guest(std::uint64_t seed, std::uint64_t began_at, std::uint64_t progress, Queues began_with);
 
-  /// Some I/Os more; how many depends on seed and progress alone.
+  /// Does some I/Os; their number depends only on seed and progress.
   void advance();
   [[nodiscard]] Queues queues() const;
   [[nodiscard]] bool has_queues() const noexcept { return !began_with_.empty(); }

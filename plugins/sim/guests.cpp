@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/core.h>
+
 #include <algorithm>
 
-#include "nvmigrate/base/error.h"
-#include "plugins/sim/place.h"
 #include "plugins/sim/sim.h"
 #include "plugins/sim/store.h"
 
@@ -14,7 +14,7 @@ std::string state_of(const Function& function) {
   return function.guest ? "running" : "none";
 }
 
-// Says what of a queue is not as it was.
+// Notes the fields of a queue that differ.
 class Comparison {
  public:
   Comparison(std::string what, std::vector<std::string>& differences)
@@ -22,8 +22,8 @@ class Comparison {
 
   void operator()(const char* field, std::uint64_t expected, std::uint64_t actual) {
     if (expected == actual) return;
-    differences_->push_back(what_ + ": " + field + " is " + std::to_string(actual) +
-                            " instead of " + std::to_string(expected));
+    differences_->push_back(
+        fmt::format("{}: the {} is {} instead of {}", what_, field, actual, expected));
   }
 
  private:
@@ -33,34 +33,34 @@ class Comparison {
 
 void compare(const SubmissionQueue& from, const SubmissionQueue& to,
              std::vector<std::string>& differences) {
-  Comparison differs("submission queue " + std::to_string(from.id), differences);
-  differs("its id", from.id, to.id);
-  differs("the head", from.head, to.head);
-  differs("the tail", from.tail, to.tail);
-  differs("the size", from.size, to.size);
-  differs("the completion queue", from.cq_id, to.cq_id);
-  differs("the address", from.prp1, to.prp1);
-  differs("the attributes", from.attributes, to.attributes);
+  Comparison differs(fmt::format("submission queue {}", from.id), differences);
+  differs("id", from.id, to.id);
+  differs("head", from.head, to.head);
+  differs("tail", from.tail, to.tail);
+  differs("size", from.size, to.size);
+  differs("completion queue", from.cq_id, to.cq_id);
+  differs("address", from.prp1, to.prp1);
+  differs("attributes", from.attributes, to.attributes);
 }
 
 void compare(const CompletionQueue& from, const CompletionQueue& to,
              std::vector<std::string>& differences) {
-  Comparison differs("completion queue " + std::to_string(from.id), differences);
-  differs("its id", from.id, to.id);
-  differs("the head", from.head, to.head);
-  differs("the tail", from.tail, to.tail);
-  differs("the phase", from.phase() ? 1 : 0, to.phase() ? 1 : 0);
-  differs("the size", from.size, to.size);
-  differs("the address", from.prp1, to.prp1);
-  differs("the attributes", from.attributes & ~4U, to.attributes & ~4U);
+  Comparison differs(fmt::format("completion queue {}", from.id), differences);
+  differs("id", from.id, to.id);
+  differs("head", from.head, to.head);
+  differs("tail", from.tail, to.tail);
+  differs("phase", from.phase() ? 1 : 0, to.phase() ? 1 : 0);
+  differs("size", from.size, to.size);
+  differs("address", from.prp1, to.prp1);
+  differs("attributes", from.attributes & ~4U, to.attributes & ~4U);
 }
 
 template <typename QueueType>
 void compare(const std::vector<QueueType>& from, const std::vector<QueueType>& to,
              const std::string& kind, std::vector<std::string>& differences) {
   if (from.size() != to.size()) {
-    differences.push_back("there are " + std::to_string(to.size()) + " " + kind +
-                          " queues instead of " + std::to_string(from.size()));
+    differences.push_back(
+        fmt::format("there are {} {} queues instead of {}", to.size(), kind, from.size()));
     return;
   }
   for (std::size_t i = 0; i < from.size(); ++i)
@@ -73,12 +73,12 @@ void compare_vendor(const Snapshot& from, const Snapshot& to,
   if (to.vendor_digest.empty()) {
     differences.emplace_back("the vendor state was not carried over");
   } else {
-    differences.emplace_back("the vendor state is another");
+    differences.emplace_back("the vendor state differs");
   }
 }
 
 std::string guest_of(const GuestReport& report) {
-  return "the guest of " + report.function + " on " + report.device;
+  return fmt::format("the guest of {} on {}", report.function, report.device);
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ std::vector<std::string> discontinuities(const GuestReport& source,
                                          const GuestReport& destination) {
   if (!source.stopped) return {guest_of(source) + " was never suspended"};
   if (!destination.continued) {
-    return {guest_of(destination) + " does not run from a state that was loaded"};
+    return {guest_of(destination) + " does not continue a loaded state"};
   }
   std::vector<std::string> differences;
   const auto& from = *source.stopped;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/sim/host.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
+
+#include "nvmigrate/base/error.h"
 
 namespace nvmigrate::sim {
 namespace {
@@ -89,6 +93,18 @@ int set_enabled_vfs(Subsystem& subsystem, std::uint16_t controlling, unsigned co
     }
   }
   return 0;
+}
+
+void use(Subsystem& subsystem, Function& function, const HostUse& use) {
+  if (function.driver != "nvme") {
+    throw refused(
+        fmt::format("cannot use the namespace of controller {} of sim:{}: the nvme driver "
+                    "of the host does not have it",
+                    function.id, subsystem.name));
+  }
+  if (std::find(function.uses.begin(), function.uses.end(), use) == function.uses.end()) {
+    function.uses.push_back(use);
+  }
 }
 
 void reset_function(Subsystem& subsystem, Function& function) {

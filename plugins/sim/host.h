@@ -6,23 +6,27 @@
 /// The rules of the simulated host: how the kernel's PCI core and drivers treat functions.
 namespace nvmigrate::sim {
 
-inline constexpr std::uint16_t pci_vendor = 0xFFF5;  ///< nobody's
+inline constexpr std::uint16_t pci_vendor = 0xFFF5;  ///< assigned to nobody
 inline constexpr std::uint16_t pci_device = 0x0001;
 inline constexpr std::uint32_t nvme_class = 0x010802;
 
 /// Whether the bound driver is one of vfio's.
 bool is_vfio(const Subsystem& subsystem, const Function& function);
-/// The nodes of a function that a vfio driver has; none otherwise.
+/// The vfio nodes of a function; none without a vfio driver.
 VfioNodes nodes_of(const Subsystem& subsystem, const Function& function);
 bool has_driver(const Subsystem& subsystem, const std::string& driver);
 
 /// drivers_probe: binds the driver that the override or the class names, if it takes the function.
-/// Silent when none does, as the kernel is.
+/// Like the kernel, it does not report when none does.
 void probe(Subsystem& subsystem, Function& function);
-/// Takes it from its driver; a guest that held it is gone.
+/// Takes it from its driver; ends the guest that held it.
 void unbind(Subsystem& subsystem, Function& function);
-/// Enables `count` VFs of a controlling function, or none. \return 0, or the errno of the kernel
+/// Enables `count` VFs of a controlling function; 0 disables them. \return 0, or the errno of the
+/// kernel
 int set_enabled_vfs(Subsystem& subsystem, std::uint16_t controlling, unsigned count);
+/// Has the host use the namespace of a function. \throws refused when its nvme driver does not have
+/// it
+void use(Subsystem& subsystem, Function& function, const HostUse& use);
 /// Function level reset.
 void reset_function(Subsystem& subsystem, Function& function);
 

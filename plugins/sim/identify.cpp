@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <endian.h>
+#include <libnvme.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -13,83 +16,85 @@ namespace nvmigrate::sim {
 namespace {
 
 constexpr std::uint32_t version_2_1 = 0x00020100;
-constexpr std::uint8_t cmic_several_controllers = 2;
+constexpr std::uint8_t io_controller = 1;
 constexpr std::size_t emulator_format_bytes = 4;
 
 template <std::size_t size>
-void pad(std::array<char, size>& field, const std::string& text) {
-  field.fill(' ');
-  std::copy_n(text.begin(), std::min(text.size(), size), field.begin());
+void pad(char (&field)[size], const std::string& text) {
+  std::memset(field, ' ', size);
+  std::copy_n(text.begin(), std::min(text.size(), size), field);
 }
 
 bool virtualizes(const Parameters& p) { return p.vfs_total != 0 || p.secondaries != 0; }
 
-wire::IdentifyController controller(const Subsystem& subsystem, std::uint16_t id) {
+nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   const auto& p = subsystem.parameters;
-  wire::IdentifyController data{};
-  data.vid = pci_vendor;
-  data.ssvid = pci_vendor;
-  pad(data.sn, "SIM-" + subsystem.name);
+  const unsigned oacs = (virtualizes(p) ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
+                        (p.migration ? wire::oacs_live_migration : 0U);
+  nvme_id_ctrl data{};
+  data.vid = htole16(pci_vendor);
+  data.ssvid = htole16(pci_vendor);
+  pad(data.sn, serial_of(subsystem.name));
   pad(data.mn, p.model);
   pad(data.fr, p.firmware);
-  data.cmic = cmic_several_controllers;
+  data.cmic = NVME_CTRL_CMIC_MULTI_CTRL;
   data.mdts =
       *p.mdts == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::countr_zero(*p.mdts) - 12);
-  data.cntlid = id;
-  data.ver = version_2_1;
-  data.cntrltype = 1;
-  data.oacs = static_cast<std::uint16_t>((virtualizes(p) ? wire::oacs_virtualization : 0U) |
-                                         (p.migration ? wire::oacs_live_migration : 0U));
-  data.nn = 1;
-  std::copy(p.nqn.begin(), p.nqn.end(), data.subnqn.begin());
+  data.cntlid = htole16(id);
+  data.ver = htole32(version_2_1);
+  data.cntrltype = io_controller;
+  data.oacs = htole16(static_cast<std::uint16_t>(oacs));
+  data.nn = htole32(1);
+  std::copy(p.nqn.begin(), p.nqn.end(), data.subnqn);
   return data;
 }
 
-wire::ControllerList controllers(const Subsystem& subsystem, std::uint16_t from) {
-  wire::ControllerList data{};
-  std::size_t count = 0;
+nvme_ctrl_list controllers(const Subsystem& subsystem, std::uint16_t from) {
+  nvme_ctrl_list data{};
+  std::uint16_t count = 0;
   for (const auto& function : subsystem.functions) {
     if (function.id < from || !subsystem.present(function)) continue;
-    if (count == wire::ControllerList::max_entries) break;
-    data.ids[count++] = function.id;
+    if (count == NVME_ID_CTRL_LIST_MAX) break;
+    data.identifier[count++] = htole16(function.id);
   }
-  data.count = static_cast<std::uint16_t>(count);
+  data.num = htole16(count);
   return data;
 }
 
-wire::PrimaryCapabilities capabilities(const Subsystem& subsystem, std::uint16_t id) {
+nvme_primary_ctrl_cap capabilities(const Subsystem& subsystem, std::uint16_t id) {
   const auto& p = subsystem.parameters;
   const auto queues = pool_of(subsystem, id, 0), interrupts = pool_of(subsystem, id, 1);
-  wire::PrimaryCapabilities data{};
-  data.cntlid = id;
+  nvme_primary_ctrl_cap data{};
+  data.cntlid = htole16(id);
   data.crt = static_cast<std::uint8_t>((*p.vq != 0 ? 1U : 0U) | (*p.vi != 0 ? 2U : 0U));
-  data.vqfrt = queues.total;
-  data.vqrfa = queues.assigned;
-  data.vqrfap = queues.primary;
-  data.vqprt = std::uint16_t{2};
-  data.vqfrsm = queues.per_secondary;
-  data.vqgran = p.grain;
-  data.vifrt = interrupts.total;
-  data.virfa = interrupts.assigned;
-  data.virfap = interrupts.primary;
-  data.viprt = std::uint16_t{1};
-  data.vifrsm = interrupts.per_secondary;
-  data.vigran = p.grain;
+  data.vqfrt = htole32(queues.total);
+  data.vqrfa = htole32(queues.assigned);
+  data.vqrfap = htole16(queues.primary);
+  data.vqprt = htole16(2);
+  data.vqfrsm = htole16(queues.per_secondary);
+  data.vqgran = htole16(p.grain);
+  data.vifrt = htole32(interrupts.total);
+  data.virfa = htole32(interrupts.assigned);
+  data.virfap = htole16(interrupts.primary);
+  data.viprt = htole16(1);
+  data.vifrsm = htole16(interrupts.per_secondary);
+  data.vigran = htole16(p.grain);
   return data;
 }
 
-wire::SecondaryList secondaries(const Subsystem& subsystem, std::uint16_t id, std::uint16_t from) {
-  wire::SecondaryList data{};
+nvme_secondary_ctrl_list secondaries(const Subsystem& subsystem, std::uint16_t id,
+                                     std::uint16_t from) {
+  nvme_secondary_ctrl_list data{};
   for (const auto& function : subsystem.functions) {
     if (!function.is_secondary() || function.primary != id || function.id < from) continue;
-    if (data.count == wire::SecondaryList::max_entries) break;
-    auto& entry = data.entries[data.count++];
-    entry.scid = function.id;
-    entry.pcid = id;
+    if (data.num == NVME_ID_SECONDARY_CTRL_MAX) break;
+    auto& entry = data.sc_entry[data.num++];
+    entry.scid = htole16(function.id);
+    entry.pcid = htole16(id);
     entry.scs = function.online ? 1 : 0;
-    entry.vfn = function.vfn;
-    entry.nvq = function.vq;
-    entry.nvi = function.vi;
+    entry.vfn = htole16(function.vfn);
+    entry.nvq = htole16(function.vq);
+    entry.nvi = htole16(function.vi);
   }
   return data;
 }
@@ -121,21 +126,7 @@ Answer answer_with(const T& data, std::span<std::byte> into,
   return {};
 }
 
-template <typename T>
-std::vector<T> in_order_of(std::vector<T> values, const Parameters& p, std::uint16_t id) {
-  if (p.renumber_formats && id % 2 != 0) std::reverse(values.begin(), values.end());
-  return values;
-}
-
 }  // namespace
-
-std::vector<std::uint16_t> versions_of(const Parameters& p, std::uint16_t controlling) {
-  return in_order_of(p.versions, p, controlling);
-}
-
-std::vector<Uuid> vendors_of(const Parameters& p, std::uint16_t controlling) {
-  return in_order_of(p.vendor_uuids, p, controlling);
-}
 
 Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, std::uint16_t from,
                 std::span<std::byte> into) {
@@ -153,9 +144,8 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
       return answer_with(secondaries(subsystem, id, from), into);
     case command::Cns::state_formats:
       if (!p.migration) break;
-      return answer_with(
-          formats(p, id), into,
-          p.personality == Personality::emulator ? emulator_format_bytes : wire::identify_size);
+      return answer_with(formats(p, id), into,
+                         p.is_emulator() ? emulator_format_bytes : wire::identify_size);
   }
   return {.status = sc::invalid_field};
 }

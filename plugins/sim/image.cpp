@@ -11,6 +11,9 @@
 namespace nvmigrate::sim {
 namespace {
 
+constexpr std::size_t record_size = sizeof(wire::SubmissionQueueState);
+static_assert(sizeof(wire::CompletionQueueState) == record_size);
+
 struct WireVendorHead {
   Le64 magic, seed, progress, length;
   std::array<std::uint8_t, 16> uuid{};
@@ -45,6 +48,25 @@ wire::CompletionQueueState wire_of(const CompletionQueue& queue) {
           .reserved20 = {}};
 }
 
+SubmissionQueue submission_queue(const wire::SubmissionQueueState& raw) {
+  return {.prp1 = raw.prp1,
+          .size = raw.qsize,
+          .id = raw.qid,
+          .cq_id = raw.cqid,
+          .attributes = raw.attributes,
+          .head = raw.head,
+          .tail = raw.tail};
+}
+
+CompletionQueue completion_queue(const wire::CompletionQueueState& raw) {
+  return {.prp1 = raw.prp1,
+          .size = raw.qsize,
+          .id = raw.qid,
+          .head = raw.head,
+          .tail = raw.tail,
+          .attributes = raw.attributes};
+}
+
 std::vector<std::byte> nvme_part(std::uint16_t version, const Queues& queues) {
   std::vector<std::byte> bytes;
   wire::NvmeStateHeader header{};
@@ -59,7 +81,7 @@ std::vector<std::byte> nvme_part(std::uint16_t version, const Queues& queues) {
   return bytes;
 }
 
-// Gives `act` the share of [offset, offset + into.size()) that lies in [begin, end).
+// Calls `act` with the part of [offset, offset + into.size()) that lies in [begin, end).
 template <typename Act>
 void share(std::uint64_t offset, std::span<std::byte> into, std::uint64_t begin, std::uint64_t end,
            const Act& act) {
@@ -71,6 +93,23 @@ void share(std::uint64_t offset, std::span<std::byte> into, std::uint64_t begin,
 }
 
 }  // namespace
+
+Queues decoded_queues(std::span<const std::byte> bytes, std::size_t submission) {
+  Queues queues;
+  for (std::size_t i = 0; i < bytes.size() / record_size; ++i) {
+    const auto* from = bytes.data() + i * record_size;
+    if (i < submission) {
+      wire::SubmissionQueueState raw{};
+      std::memcpy(&raw, from, sizeof(raw));
+      queues.submission.push_back(submission_queue(raw));
+    } else {
+      wire::CompletionQueueState raw{};
+      std::memcpy(&raw, from, sizeof(raw));
+      queues.completion.push_back(completion_queue(raw));
+    }
+  }
+  return queues;
+}
 
 VendorHead VendorHead::of(const Guest& guest, std::uint64_t length) {
   return {.seed = guest.seed(), .progress = guest.progress(), .length = length, .uuid = {}};

@@ -9,18 +9,18 @@
 #include <string>
 #include <vector>
 
-#include "nvmigrate/base/uuid.h"
+#include "nvmigrate/nvme/identity.h"
 #include "plugins/sim/guest.h"
 
 namespace nvmigrate::sim {
 
-/// The parts a state has, by value.
+/// The formats of the parts of a state; a part without one is absent.
 struct Formats {
   std::optional<std::uint16_t> version{};
   std::optional<Uuid> vendor{};
 };
 
-/// The first 64 bytes of the simulator's vendor part: who it is of and what the rest must be.
+/// The first 64 bytes of the simulator's vendor part, from which all others follow.
 /// Layout: magic, seed, progress, length (8 bytes each, little-endian), UUID, zeros.
 struct VendorHead {
   static constexpr std::size_t size = 64;
@@ -32,16 +32,16 @@ struct VendorHead {
 
   static VendorHead of(const Guest& guest, std::uint64_t length);
   [[nodiscard]] std::array<std::byte, size> encoded() const;
-  /// \return nothing when it is none
+  /// \return nothing for other bytes
   static std::optional<VendorHead> decoded(std::span<const std::byte> bytes);
   /// The key of the stream that follows.
   [[nodiscard]] std::uint64_t key() const noexcept;
-  /// Stands for the whole content, which follows from the head; whatever the UUID it is named by.
+  /// Stands for the whole content, without the UUID.
   [[nodiscard]] std::string digest() const;
 };
 
-/// A controller state (Base 2.1 §5.1.16, figures 358 to 361) of any size that is made where it is
-/// read: header, queues, padding of the NVMe part, vendor part.
+/// A controller state (Base 2.1 §5.1.16, figures 358 to 361) of any size, made while it is read:
+/// header, queues, padding of the NVMe part, vendor part.
 class Image {
  public:
   struct Content {
@@ -64,6 +64,9 @@ class Image {
   std::uint64_t vendor_at_ = 0, size_ = 0;
 };
 
+/// The queue records of a version 0 NVMe part: `submission` of them are of submission queues, the
+/// others of completion queues. \param bytes a multiple of 24
+Queues decoded_queues(std::span<const std::byte> bytes, std::size_t submission);
 /// The key of the padding behind these bytes of the NVMe part.
 std::uint64_t padding_key(std::span<const std::byte> nvme_part) noexcept;
 

@@ -6,7 +6,6 @@
 
 #include "nvmigrate/nvme/status.h"
 #include "nvmigrate/nvme/wire.h"
-#include "plugins/sim/queue_check.h"
 #include "plugins/sim/stream.h"
 
 namespace nvmigrate::sim {
@@ -19,6 +18,41 @@ T as(std::span<const std::byte> bytes) {
   T value{};
   std::memcpy(&value, bytes.data(), sizeof(T));
   return value;
+}
+
+template <typename QueueType>
+bool well_formed(const QueueType& queue) {
+  return queue.id >= 1 && queue.size >= 1 && queue.size <= max_queue_size &&
+         queue.head <= queue.size && queue.tail <= queue.size;
+}
+
+template <typename QueueType>
+bool well_formed(const std::vector<QueueType>& queues) {
+  const auto not_ascending = [](const auto& a, const auto& b) { return a.id >= b.id; };
+  return std::all_of(queues.begin(), queues.end(),
+                     [](const auto& queue) { return well_formed(queue); }) &&
+         std::adjacent_find(queues.begin(), queues.end(), not_ascending) == queues.end();
+}
+
+bool completes_somewhere(const SubmissionQueue& queue, const Queues& queues) {
+  return std::any_of(queues.completion.begin(), queues.completion.end(),
+                     [&](const auto& completion) { return completion.id == queue.cq_id; });
+}
+
+// 0, or why a controller does not take these queues: Invalid Field for queues that are malformed,
+// Not Enough Resources for queues beyond its limits.
+std::uint16_t status_of(const Queues& queues, const Limits& limits) {
+  const bool formed =
+      well_formed(queues.submission) && well_formed(queues.completion) &&
+      std::all_of(queues.submission.begin(), queues.submission.end(),
+                  [&](const auto& queue) { return completes_somewhere(queue, queues); });
+  if (!formed) return sc::invalid_field;
+  const bool vectors =
+      std::all_of(queues.completion.begin(), queues.completion.end(),
+                  [&](const auto& queue) { return queue.attributes >> 16U < limits.vectors; });
+  const bool enough = vectors && queues.submission.size() <= limits.pairs &&
+                      queues.completion.size() <= limits.pairs;
+  return enough ? std::uint16_t{0} : sc::not_enough_resources;
 }
 
 bool plausible(const wire::StateHeader& header) {

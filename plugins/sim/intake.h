@@ -12,16 +12,16 @@
 
 namespace nvmigrate::sim {
 
-/// A controller state as it comes in with Set Controller State: taken apart and checked chunk by
-/// chunk, in bounded memory whatever its size. Chunks must follow each other without a gap.
-/// Statuses are SCT<<8 | SC, 0 for success.
+/// Parses and checks a controller state chunk by chunk, as Set Controller State brings it, in
+/// bounded memory. Chunks must follow each other without a gap. Statuses are SCT<<8 | SC, 0 for
+/// success.
 class Intake {
  public:
   struct Rules {
-    Formats formats{};          ///< what CSVI and CSUUIDI name
+    Formats formats{};          ///< that CSVI and CSUUIDI name
     Limits limits{};            ///< of the target
     bool queues_exist = false;  ///< in the target
-    bool emulator = false;      ///< wants an NVMe part
+    bool emulator = false;      ///< requires an NVMe part
   };
   struct Result {
     std::optional<Queues> queues;      ///< nothing: no NVMe part
@@ -29,14 +29,13 @@ class Intake {
   };
 
   explicit Intake(const Rules& rules) : rules_(rules) {}
-  /// As it stood when `prefix()`, `position()` and `intact()` were kept.
+  /// Goes on where `prefix()`, `position()` and `intact()` were saved.
   Intake(const Rules& rules, std::span<const std::byte> prefix, std::uint64_t position,
          bool intact);
 
-  /// The next bytes. What is wrong with the structure is said at once, a wrong byte of the content
-  /// at the end.
+  /// The next bytes. A wrong structure is reported at once, a wrong byte of the content at the end.
   std::uint16_t take(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Whether all is there and right.
+  /// Whether the state is whole and right.
   [[nodiscard]] std::uint16_t end() const noexcept;
   [[nodiscard]] const Result& result() const noexcept { return result_; }
 
@@ -45,7 +44,7 @@ class Intake {
   [[nodiscard]] bool intact() const noexcept { return intact_; }
 
  private:
-  // What comes next: the pieces of the structure in their order.
+  // The pieces of the structure in their order.
   enum class Piece { header, nvme_head, queues, padding, vendor_head, vendor_body, nothing };
 
   [[nodiscard]] bool is_kept() const noexcept;
@@ -63,7 +62,7 @@ class Intake {
   Rules rules_;
   Result result_;
   Piece piece_ = Piece::header;
-  std::uint64_t left_ = 48;           ///< bytes of this piece that are to come
+  std::uint64_t left_ = 48;           ///< bytes of this piece still to come
   std::size_t piece_at_ = 0;          ///< where it begins in the prefix
   std::uint64_t piece_position_ = 0;  ///< where it begins in the image
   std::vector<std::byte> prefix_;

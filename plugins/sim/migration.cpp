@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plugins/sim/migration.h"
+#include "plugins/sim/answers.h"
 
 namespace nvmigrate::sim {
 namespace {
-
-constexpr std::uint64_t header_size = 48;
-
-bool is_emulator(const Subsystem& subsystem) {
-  return subsystem.parameters.personality == Personality::emulator;
-}
 
 template <typename SubsystemType>
 auto* target_of(SubsystemType& subsystem, std::uint16_t target) {
@@ -16,13 +10,14 @@ auto* target_of(SubsystemType& subsystem, std::uint16_t target) {
   return function == nullptr || function->kind == Kind::controlling ? nullptr : function;
 }
 
-// How Migration Send says that it knows no such controller.
+// The status of Migration Send for an unknown controller.
 std::uint16_t unknown_to_send(const Subsystem& subsystem, std::uint16_t target) {
   const bool known = subsystem.find(target) != nullptr;
-  return is_emulator(subsystem) && !known ? sc::invalid_field : sc::invalid_controller_identifier;
+  return subsystem.parameters.is_emulator() && !known ? sc::invalid_field
+                                                      : sc::invalid_controller_identifier;
 }
 
-void take_snapshot_of_continuation(Function& function) {
+void keep_continuation(Function& function) {
   Snapshot snapshot;
   snapshot.progress = function.guest->progress();
   snapshot.queues = function.guest->queues();
@@ -34,7 +29,7 @@ void take_snapshot_of_continuation(Function& function) {
 }  // namespace
 
 Answer suspend(Subsystem& subsystem, std::uint16_t controlling, std::uint16_t target, bool notice) {
-  if (notice && is_emulator(subsystem)) return {};
+  if (notice && subsystem.parameters.is_emulator()) return {};
   auto* const function = target_of(subsystem, target);
   if (function == nullptr) return {.status = unknown_to_send(subsystem, target)};
   if (!function->online) return {.status = sc::invalid_controller_identifier};
@@ -50,7 +45,7 @@ Answer resume(Subsystem& subsystem, std::uint16_t target) {
   if (!function->suspended()) return {.status = sc::controller_not_suspended};
   if (function->sequence) return {.status = sc::command_sequence_error};
   function->suspended_by.reset();
-  if (function->loaded) take_snapshot_of_continuation(*function);
+  if (function->loaded) keep_continuation(*function);
   return {};
 }
 
@@ -58,7 +53,7 @@ std::optional<Formats> formats_named(const Subsystem& subsystem, std::uint16_t c
                                      unsigned version, unsigned vendor) {
   const auto versions = versions_of(subsystem.parameters, controlling);
   const auto vendors = vendors_of(subsystem.parameters, controlling);
-  if (is_emulator(subsystem) && (version != 1 || vendor != 0)) return std::nullopt;
+  if (subsystem.parameters.is_emulator() && (version != 1 || vendor != 0)) return std::nullopt;
   if (version > versions.size() || vendor > vendors.size()) return std::nullopt;
   Formats formats;
   if (version != 0) formats.version = versions[version - 1];
@@ -68,14 +63,15 @@ std::optional<Formats> formats_named(const Subsystem& subsystem, std::uint16_t c
 
 std::uint16_t status_of_get(const Subsystem& subsystem, std::uint16_t target) {
   if (target_of(subsystem, target) != nullptr) return 0;
-  return is_emulator(subsystem) ? sc::invalid_controller_data_queue
-                                : sc::invalid_controller_identifier;
+  return subsystem.parameters.is_emulator() ? sc::invalid_controller_data_queue
+                                            : sc::invalid_controller_identifier;
 }
 
 std::uint16_t status_of_set(const Subsystem& subsystem, std::uint16_t target) {
   const auto* const function = target_of(subsystem, target);
   if (function == nullptr) return unknown_to_send(subsystem, target);
-  if (is_emulator(subsystem)) return function->was_set ? sc::invalid_field : std::uint16_t{0};
+  if (subsystem.parameters.is_emulator())
+    return function->was_set ? sc::invalid_field : std::uint16_t{0};
   const bool offline = function->is_secondary() && !function->online;
   const bool ready = function->suspended() || function->guest || offline;
   return ready ? std::uint16_t{0} : sc::invalid_controller_identifier;
@@ -85,13 +81,13 @@ Image image_of(const Subsystem& subsystem, const Function& function, const Forma
   const auto& p = subsystem.parameters;
   Image::Content content;
   content.suspended = function.suspended();
-  if (p.state_size == header_size) return Image(content);
+  if (p.state_size == state_header_size) return Image(content);
   const std::uint64_t vendor = vendor_length(subsystem, function);
   if (function.guest) content.queues = function.guest->queues();
   if (formats.version) {
     content.version = formats.version;
     const auto queues = content.queues.submission.size() + content.queues.completion.size();
-    const std::uint64_t size = header_size + nvme_length(queues);
+    const std::uint64_t size = state_header_size + nvme_length(queues);
     if (!p.vendor && p.state_size.value_or(0) > size) content.padding = *p.state_size - size;
   }
   if (formats.vendor && vendor != 0) {
@@ -106,7 +102,7 @@ Intake::Rules rules_for(const Subsystem& subsystem, const Function& function,
   return {.formats = formats,
           .limits = limits_of(subsystem, function),
           .queues_exist = function.guest && function.guest->has_queues(),
-          .emulator = is_emulator(subsystem)};
+          .emulator = subsystem.parameters.is_emulator()};
 }
 
 void commit(const Subsystem& subsystem, Function& function, const Intake::Result& state) {
@@ -122,7 +118,7 @@ void commit(const Subsystem& subsystem, Function& function, const Intake::Result
   function.loaded = Loaded{state.vendor ? state.vendor->digest() : ""};
   function.sequence.reset();
   function.was_set = true;
-  if (!function.suspended()) take_snapshot_of_continuation(function);
+  if (!function.suspended()) keep_continuation(function);
 }
 
 }  // namespace nvmigrate::sim

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/sim/model.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
@@ -18,7 +19,7 @@ constexpr unsigned fixed_resources = 64;  ///< of a controller without flexible 
 constexpr std::uint64_t default_vendor_length = (64U << 10U) + 20U;
 constexpr std::uint64_t bare_header = 48;
 
-// The functions' numbers in the order of their kinds: controlling, VFs, secondaries, others.
+// The ids of the functions in the order of their kinds: controlling, VFs, secondaries, others.
 struct Layout {
   explicit Layout(const Parameters& p)
       : controlling(p.controlling),
@@ -35,7 +36,7 @@ struct Layout {
   unsigned controlling, vfs_total, secondaries_from, others_from, end, buses_each;
 };
 
-// Bus, device and function number; what goes beyond 256 buses is in the next domain.
+// Bus, device and function number; the 257th bus is in the next domain.
 std::uint64_t routing_id(const Parameters& p, const Function& function) {
   const Layout layout(p);
   const auto bus_of_primary = [&](unsigned id) { return 1ULL + id * layout.buses_each; };
@@ -52,14 +53,10 @@ std::uint64_t routing_id(const Parameters& p, const Function& function) {
 }
 
 std::string address_text(std::uint64_t routing) {
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.%x",
-                static_cast<unsigned>(routing >> 16U), static_cast<unsigned>(routing >> 8U & 0xFFU),
-                static_cast<unsigned>(routing >> 3U & 0x1FU), static_cast<unsigned>(routing & 7U));
-  return text.data();
+  return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", routing >> 16U, routing >> 8U & 0xFFU,
+                     routing >> 3U & 0x1FU, routing & 7U);
 }
 
-// Routing ids ascend with the kinds except that VFs lie behind their primary; a search is enough.
 template <typename Self>
 auto* search_address(Self& self, std::string_view address) {
   const auto found = std::find_if(self.functions.begin(), self.functions.end(), [&](auto& each) {
@@ -68,12 +65,45 @@ auto* search_address(Self& self, std::string_view address) {
   return found == self.functions.end() ? nullptr : &*found;
 }
 
-// Guests of two subsystems are never the same.
+// Differs between subsystems, so that their guests do.
 std::uint64_t guest_seed(const Subsystem& subsystem, std::uint16_t id) {
   std::uint64_t seed = subsystem.parameters.seed;
   for (const char each : subsystem.name)
     seed = mixed(seed ^ static_cast<unsigned char>(each));
   return mixed(seed + id);
+}
+
+std::string cannot_start(const Subsystem& subsystem, const Function& function,
+                         std::string_view why) {
+  return fmt::format("cannot start a guest on controller {} of sim:{}: {}", function.id,
+                     subsystem.name, why);
+}
+
+Error offline(const Subsystem& subsystem, const Function& function) {
+  auto error = refused(cannot_start(subsystem, function, "it is offline"), "provision it first");
+  if (function.kind != Kind::vf) return error;
+  const auto enabled = subsystem.primaries[function.primary].enabled_vfs;
+  error.add_remedy({.action = Remedy::Action::provision,
+                    .device = subsystem.device_name(function.primary),
+                    .count = std::max<unsigned>(enabled, function.vfn)});
+  return error;
+}
+
+void check_guest(const Subsystem& subsystem, const Function& function) {
+  if (function.kind == Kind::controlling) {
+    throw refused(cannot_start(subsystem, function, "it is a controlling function"));
+  }
+  if (!subsystem.present(function) || !function.online) throw offline(subsystem, function);
+  if (function.suspended()) {
+    throw refused(cannot_start(subsystem, function, "it is suspended"), "resume it first",
+                  {{.action = Remedy::Action::resume,
+                    .device = subsystem.device_name(*function.suspended_by),
+                    .function = function.id}});
+  }
+  if (function.guest) {
+    throw refused(cannot_start(subsystem, function, "it has a guest already"),
+                  "stop that guest first");
+  }
 }
 
 Function made_secondary(Function function, const Parameters& p) {
@@ -123,6 +153,11 @@ std::optional<unsigned> Subsystem::group_of(const Function& function) const noex
   return first_group + function.id - (second ? 1U : 0U);
 }
 
+std::string Subsystem::device_name(std::uint16_t controlling) const {
+  if (parameters.controlling == 1) return fmt::format("sim:{}", name);
+  return fmt::format("sim:{}/{}", name, controlling);
+}
+
 const Function& Subsystem::named(const std::string& word, std::uint16_t controlling) const {
   const Function* found = nullptr;
   const bool is_vf = word.starts_with("vf");
@@ -136,11 +171,17 @@ const Function& Subsystem::named(const std::string& word, std::uint16_t controll
   } else if (word.find(':') != std::string::npos) {
     found = at_address(word);
   } else {
-    throw usage_error("'" + word +
-                      "' names no function: give a controller id, vfN or a PCI address");
+    throw usage_error(fmt::format("'{}' does not name a function", word),
+                      "give a controller id, vfN or a PCI address");
   }
-  if (found == nullptr) throw not_found("sim:" + name + " has no function " + word);
+  if (found == nullptr) throw not_found(fmt::format("sim:{} has no function {}", name, word));
   return *found;
+}
+
+std::string serial_of(const std::string& name) { return ("SIM-" + name).substr(0, 20); }
+
+SubsystemKey key_of(const Subsystem& subsystem) {
+  return {.nqn = subsystem.parameters.nqn, .serial = serial_of(subsystem.name)};
 }
 
 Function made_function(const Parameters& p, std::uint16_t id) {
@@ -217,19 +258,11 @@ void reset_controlling(Subsystem& subsystem, std::uint16_t id, bool function_lev
 }
 
 void start_guest(Subsystem& subsystem, Function& function, std::optional<unsigned> pairs) {
-  const std::string what = "start a guest on controller " + std::to_string(function.id) +
-                           " of sim:" + subsystem.name + ": ";
-  if (function.kind == Kind::controlling) throw refused(what + "it is a controlling function");
-  if (!subsystem.present(function) || !function.online) {
-    throw refused(what + "it is offline",
-                  "bring it online: nvmigrate provision sim:" + subsystem.name + " --vfs N");
-  }
-  if (function.suspended()) throw refused(what + "it is suspended");
-  if (function.guest)
-    throw refused(what + "it has one already", "end it: nvmigrate sim guest stop");
+  check_guest(subsystem, function);
   const auto limits = limits_of(subsystem, function);
   if (pairs.value_or(0) > limits.pairs) {
-    throw usage_error(what + "at most " + std::to_string(limits.pairs) + " I/O queue pairs");
+    throw usage_error(cannot_start(subsystem, function,
+                                   fmt::format("it has at most {} I/O queue pairs", limits.pairs)));
   }
   reset(function);
   function.stopped.reset();

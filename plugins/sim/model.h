@@ -11,21 +11,22 @@
 #include <vector>
 
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/records.h"
 #include "plugins/sim/guest.h"
 #include "plugins/sim/parameters.h"
 
 /// The pure model of a simulated NVM subsystem on its simulated host: values and the rules that
-/// change them; no files, no clock, no encodings.
+/// change them, without files, clock and encodings.
 namespace nvmigrate::sim {
 
 enum class Kind { controlling, vf, secondary, other };
 std::string_view to_string(Kind kind) noexcept;
 
-/// Set Controller State that has begun and not ended. The prefix holds the bytes that mean
-/// something (headers and queues); all others are checked when they come and not kept.
+/// A Set Controller State that has begun and not ended. The prefix holds headers and queues; all
+/// other bytes are checked when they come and not kept.
 struct OpenSequence {
-  std::uint64_t token = 0;               ///< generation of the subsystem in which it began
-  std::uint16_t through = 0;             ///< controlling function it came through
+  std::uint64_t token = 0;               ///< generation of the subsystem when it began
+  std::uint16_t through = 0;             ///< the controlling function that got it
   std::uint8_t version = 0, vendor = 0;  ///< indexes of that controlling function
   std::vector<std::byte> prefix;
   std::uint64_t position = 0;
@@ -33,13 +34,13 @@ struct OpenSequence {
   bool operator==(const OpenSequence&) const = default;
 };
 
-/// A committed state that waits for its Resume.
+/// A committed state that has not been resumed.
 struct Loaded {
   std::string vendor_digest;
   bool operator==(const Loaded&) const = default;
 };
 
-/// Something of this host that uses the namespaces of a function.
+/// A use of the namespaces of a function by its host.
 struct HostUse {
   std::string kind;    ///< mount, hold, swap, partition
   std::string object;  ///< /srv, dm-0, …
@@ -51,11 +52,11 @@ struct Function {
   std::uint16_t id = 0;
   Kind kind = Kind::other;
   std::uint16_t primary = 0;  ///< of a VF or secondary
-  std::uint16_t vfn = 0;      ///< 1-based; 0: no VF
+  std::uint16_t vfn = 0;      ///< 1-based; 0: not a VF
   bool online = false;
   std::uint16_t vq = 0, vi = 0;
   std::optional<std::uint16_t> suspended_by;  ///< controlling function that suspended it
-  std::optional<Guest> guest;                 ///< enabled while there is one
+  std::optional<Guest> guest;                 ///< the controller is enabled while it has one
   std::optional<OpenSequence> sequence;
   std::optional<Loaded> loaded;
   bool was_set = false;  ///< a state was set since the last reset
@@ -73,7 +74,7 @@ struct Function {
   [[nodiscard]] bool running() const noexcept { return guest && !suspended(); }
 };
 
-/// What is a controlling function's own as a primary controller.
+/// The state of a controlling function as a primary controller.
 struct Primary {
   unsigned enabled_vfs = 0;
   bool autoprobe = true;
@@ -82,6 +83,7 @@ struct Primary {
   bool operator==(const Primary&) const = default;
 };
 
+/// A simulated subsystem and its host.
 struct Subsystem {
   std::string name;
   Parameters parameters;
@@ -95,41 +97,49 @@ struct Subsystem {
   [[nodiscard]] const Function* find(std::uint64_t id) const noexcept;
   [[nodiscard]] Function* at_address(std::string_view address) noexcept;
   [[nodiscard]] const Function* at_address(std::string_view address) const noexcept;
-  /// VF enabled, or no VF: whether the function is on the bus.
+  /// Whether the function is on the bus: all but VFs that are not enabled.
   [[nodiscard]] bool present(const Function& function) const noexcept;
   [[nodiscard]] std::string address_of(const Function& function) const;
   [[nodiscard]] std::optional<unsigned> group_of(const Function& function) const noexcept;
+  /// The device string of a controlling function: sim:NAME, or sim:NAME/ID when there are several.
+  [[nodiscard]] std::string device_name(std::uint16_t controlling) const;
   /// The function that a user names relative to a controlling function: 3, 0x3, vf2, an address.
   /// \throws usage_error, not_found
   [[nodiscard]] const Function& named(const std::string& word, std::uint16_t controlling) const;
 };
 
-/// A subsystem as it is when it comes from the factory. \throws usage_error
+/// The serial number of the controllers of a subsystem.
+std::string serial_of(const std::string& name);
+/// The key of the marks, bindings and journal of a subsystem, as a session derives it.
+SubsystemKey key_of(const Subsystem& subsystem);
+
+/// A new subsystem. \throws usage_error
 Subsystem made(const std::string& name, const Parameters& parameters);
-/// One of its functions as it is then.
+/// One of the functions of a new subsystem.
 Function made_function(const Parameters& parameters, std::uint16_t id);
 
-/// How many I/O queue pairs and interrupt vectors a guest of this function may have.
+/// Most I/O queue pairs and interrupt vectors of a guest of a function.
 struct Limits {
   unsigned pairs = 0, vectors = 0;
 };
 Limits limits_of(const Subsystem& subsystem, const Function& function) noexcept;
 
-/// Controller level reset of a function that is controlled: not suspended, its queues and whatever
-/// was loaded gone.
+/// Controller level reset of a controlled function: ends its suspension, drops its queues and a
+/// loaded state.
 void reset(Function& function);
-/// Offline: reset, and without flexible resources.
+/// Resets it, takes it offline and takes its flexible resources.
 void take_offline(Function& function);
-/// Controller level reset of a controlling function: releases every suspension it made, takes its
-/// secondaries offline; by function level reset also puts the primary's new allocation into effect.
+/// Controller level reset of a controlling function: ends every suspension that it made and takes
+/// its secondaries offline. A function level reset also puts a new allocation to the primary into
+/// effect.
 void reset_controlling(Subsystem& subsystem, std::uint16_t id, bool function_level);
 /// \throws refused when it is offline, suspended or has a guest; usage_error for too many queues
 void start_guest(Subsystem& subsystem, Function& function, std::optional<unsigned> pairs);
 /// Every running guest does some I/Os.
 void advance_guests(Subsystem& subsystem);
-/// Where the guest of a function is.
+/// The position of the guest of a function.
 Snapshot snapshot_of(const Subsystem& subsystem, const Function& function);
-/// Bytes of the vendor part in a whole image of this function; 0 without one.
+/// Bytes of the vendor part in a whole image of this function; 0: it has none.
 std::uint64_t vendor_length(const Subsystem& subsystem, const Function& function);
 /// Bytes of the NVMe part with `queues` queues in all, before padding.
 constexpr std::uint64_t nvme_length(std::uint64_t queues) noexcept { return 8 + 24 * queues; }

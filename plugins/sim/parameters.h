@@ -7,39 +7,42 @@
 #include <string_view>
 #include <vector>
 
-#include "nvmigrate/base/uuid.h"
+#include "nvmigrate/nvme/identity.h"
 
 namespace nvmigrate::sim {
 
-/// Whose behaviour the controlling functions show: that of the specification, or that of the known
-/// emulator with its quirks (only whole images, CSUP only in the header, other statuses).
+/// How the controlling functions behave: as the specification says, or like the known emulator with
+/// its quirks (only whole images, CSUP only in the header, other statuses).
 enum class Personality { spec, emulator };
 std::string_view to_string(Personality personality) noexcept;
 
-/// What a simulated subsystem is made of. Defaults make a useful one: eight VFs, none enabled,
-/// migration in the NVMe format and one vendor format.
+/// Bytes of the header of a Controller State.
+inline constexpr std::uint64_t state_header_size = 48;
+
+/// The shape of a simulated subsystem. By default it has eight VFs, none enabled, and migrates in
+/// the NVMe format and one vendor format.
 struct Parameters {
   Personality personality = Personality::spec;
   unsigned controlling = 1;  ///< controlling functions; ids 0 … controlling-1
   unsigned vfs_total = 8;    ///< VFs of each controlling function
-  unsigned others = 0;       ///< controllers that are no VFs and no secondaries
-  unsigned secondaries = 0;  ///< secondary controllers of the first one that are no VFs (VFN 0)
+  unsigned others = 0;       ///< controllers that are neither VFs nor secondaries
+  unsigned secondaries = 0;  ///< secondary controllers of the first one without a VF (VFN 0)
   bool migration = true;     ///< HMLMS
-  std::optional<std::uint32_t> vq{},
-      vi{};  ///< flexible resources of a primary; 8 and 4 a VF; 0: none
+  /// Flexible resources of a primary; 0 for none. By default 8 queues and 4 interrupts a VF.
+  std::optional<std::uint32_t> vq{}, vi{};
   std::uint16_t vq_max = 16, vi_max = 8;  ///< most for one secondary
   std::uint16_t grain = 1;  ///< assignments are rounded up to a multiple (NRM differs from NR)
 
-  /// Bytes of a whole image, a multiple of 4: 48 means a bare header with neither part; more than
-  /// the queues need goes to the vendor part, or, without one, pads the NVMe part. Nothing: 64 KiB
-  /// and 20 bytes of vendor part.
+  /// Bytes of a whole image, a multiple of 4; 48 for a bare header with neither part. Bytes that
+  /// the queues do not need go to the vendor part, or, without one, pad the NVMe part. By default
+  /// the vendor part has 64 KiB and 20 bytes.
   std::optional<std::uint64_t> state_size{};
   bool vendor = true;                ///< a vendor part; never with the emulator's personality
   std::vector<Uuid> vendor_uuids{};  ///< formats of the vendor part; empty: one of the simulator
   std::vector<std::uint16_t> versions{0};  ///< of the NVMe controller state
   bool renumber_formats = false;           ///< odd controlling functions number formats backwards
-  /// Most bytes of one command: 0 for no limit or a power of 2 from 8 KiB on. Nothing: 512 KiB
-  /// (spec), no limit (emulator).
+  /// Most bytes of one command: 0 for no limit, or a power of 2 from 8 KiB on. By default 512 KiB
+  /// (spec) or no limit (emulator).
   std::optional<std::uint64_t> mdts{};
 
   bool iommu = true;
@@ -49,14 +52,19 @@ struct Parameters {
 
   std::string model = "nvmigrate simulated controller";
   std::string firmware = "1.0";
-  std::string nqn{};  ///< empty: one made of the subsystem's name
+  std::string nqn{};  ///< empty: made from the name of the subsystem
   std::uint64_t seed = 1;
 
+  [[nodiscard]] bool is_emulator() const noexcept { return personality == Personality::emulator; }
   bool operator==(const Parameters&) const = default;
 };
 
-/// Fills in what is left to defaults for a subsystem called `name`.
-/// \throws usage_error naming the parameter that cannot be
+/// Fills in the defaults for a subsystem called `name`. \throws usage_error naming a wrong
+/// parameter
 Parameters completed(Parameters parameters, const std::string& name);
+
+/// The format tables of a controlling function, in its own order.
+std::vector<std::uint16_t> versions_of(const Parameters& parameters, std::uint16_t controlling);
+std::vector<Uuid> vendors_of(const Parameters& parameters, std::uint16_t controlling);
 
 }  // namespace nvmigrate::sim

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/sim/pci.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -13,11 +15,11 @@ namespace nvmigrate::sim {
 namespace {
 
 std::string attribute(const std::string& address, const char* name) {
-  return "/sys/bus/pci/devices/" + address + "/" + name;
+  return fmt::format("/sys/bus/pci/devices/{}/{}", address, name);
 }
 
 [[noreturn]] void gone(const std::string& address) {
-  throw not_found("there is no PCI function " + address + " on the simulated host");
+  throw not_found(fmt::format("there is no PCI function {} on the simulated host", address));
 }
 
 const Function& required(const Subsystem& subsystem, const std::string& address) {
@@ -40,11 +42,11 @@ std::string state_of(const Subsystem& subsystem, const Function& function) {
 }
 
 Use use_of(const Function& function, const HostUse& use) {
-  const std::string disk = "nvme" + std::to_string(function.instance) + "n1";
-  if (use.kind == "mount") return {.object = "/dev/" + disk, .how = "mounted on " + use.object};
-  if (use.kind == "hold") return {.object = "/dev/" + disk, .how = "held by " + use.object};
-  if (use.kind == "swap") return {.object = "/dev/" + disk, .how = "used as swap"};
-  return {.object = "/dev/" + disk + "p1", .how = "partition " + disk + "p1 is open"};
+  const auto disk = fmt::format("/dev/nvme{}n1", function.instance);
+  if (use.kind == "mount") return {.object = disk, .how = "is mounted on " + use.object};
+  if (use.kind == "hold") return {.object = disk, .how = "is held by " + use.object};
+  if (use.kind == "swap") return {.object = disk, .how = "is used as swap"};
+  return {.object = disk + "p1", .how = "is open"};
 }
 
 }  // namespace
@@ -146,7 +148,7 @@ void SimPciBus::set_enabled_vfs(const std::string& physical, unsigned count) {
   change(physical, [&](Subsystem& now, Function& function) {
     required_physical(now, physical, "sriov_numvfs");
     if (const int failure = sim::set_enabled_vfs(now, function.id, count); failure != 0) {
-      throw OsError(failure, "write " + std::to_string(count) + " to",
+      throw OsError(failure, fmt::format("write {} to", count),
                     attribute(physical, "sriov_numvfs"));
     }
   });
@@ -227,8 +229,8 @@ std::vector<Use> SimPciBus::vfio_holders(const std::string& address) {
   const auto& function = required(*subsystem, address);
   if (!function.guest || !is_vfio(*subsystem, function)) return {};
   const auto nodes = nodes_of(*subsystem, function);
-  return {{.object = "the guest of controller " + std::to_string(function.id) + " (simulated)",
-           .how = "has " + nodes.device.value_or(nodes.group.value_or("")) + " open"}};
+  return {{.object = fmt::format("the guest of controller {} (simulated)", function.id),
+           .how = fmt::format("has {} open", nodes.device.value_or(nodes.group.value_or("")))}};
 }
 
 }  // namespace nvmigrate::sim

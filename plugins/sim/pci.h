@@ -6,7 +6,7 @@
 
 namespace nvmigrate::sim {
 
-/// The PCI bus of a simulated host. Fails as the kernel does, with OsError on the attribute that a
+/// The PCI bus of a simulated host. Fails like the kernel, with OsError on the attribute that a
 /// real host would have.
 class SimPciBus final : public PciBus {
  public:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plugins/sim/sequences.h"
-
 #include "nvmigrate/base/error.h"
+#include "plugins/sim/admin.h"
 
 namespace nvmigrate::sim {
 namespace {
@@ -30,7 +29,7 @@ OpenSequence kept_of(const Intake& intake, const SetRequest& request, std::uint1
 
 }  // namespace
 
-// What cannot be kept is lost with the process, like the memory of a device without power.
+// What cannot be saved is lost with the process, like the memory of a device without power.
 Sequences::~Sequences() {
   try {
     for (const auto& [target, running] : running_)
@@ -42,8 +41,7 @@ Sequences::~Sequences() {
 
 Answer Sequences::set(const SetRequest& request) {
   const auto subsystem = store_->read();
-  if (subsystem->parameters.personality == Personality::emulator &&
-      request.place != command::Sequence::only) {
+  if (subsystem->parameters.is_emulator() && request.place != command::Sequence::only) {
     return {.status = sc::internal_error};
   }
   if (const auto status = status_of_set(*subsystem, request.target); status != 0) {
@@ -63,9 +61,8 @@ Answer Sequences::begin(const SetRequest& request, const Subsystem& subsystem,
   const auto& function = *subsystem.find(request.target);
   const auto running = std::make_shared<Running>(subsystem.generation,
                                                  Intake(rules_for(subsystem, function, formats)));
-  // The emulator takes no notice of the offset.
-  const std::uint64_t offset =
-      subsystem.parameters.personality == Personality::emulator ? 0 : request.offset;
+  // The emulator ignores the offset.
+  const std::uint64_t offset = subsystem.parameters.is_emulator() ? 0 : request.offset;
   if (const auto status = running->intake.take(offset, request.data); status != 0) {
     return fail(request.target, status);
   }
@@ -115,7 +112,7 @@ Answer Sequences::commit_if_right(const SetRequest& request, Running& running) {
   });
 }
 
-// The sequence may have begun in another process, which is gone or has left it to us.
+// Another process may have begun the sequence.
 Sequences::Pointer Sequences::running(const SetRequest& request, const OpenSequence& kept,
                                       const Intake::Rules& rules) {
   const std::lock_guard guard(mutex_);
@@ -137,7 +134,7 @@ void Sequences::drop(std::uint16_t target) {
   running_.erase(target);
 }
 
-// Whatever fails makes the whole sequence void.
+// Any failure makes the whole sequence void.
 Answer Sequences::fail(std::uint16_t target, std::uint16_t status) {
   drop(target);
   if (store_->read()->find(target)->sequence) {

@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugins/sim/sim.h"
 
-#include <array>
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <cerrno>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
 #include "plugins/sim/admin.h"
 #include "plugins/sim/pci.h"
-#include "plugins/sim/place.h"
 #include "plugins/sim/store.h"
 
 namespace nvmigrate {
 namespace sim {
 namespace {
 
+constexpr std::string_view scheme = "sim:";
+constexpr std::size_t longest_name = 48;
+
+bool allowed(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
+}
+
 const Function& controlling_function(const Subsystem& subsystem, const Place& place) {
   const auto* const function = subsystem.find(place.controlling);
   if (function == nullptr || function->kind != Kind::controlling) {
     throw not_found(
-        "sim:" + place.name + " has no controlling function " + std::to_string(place.controlling),
-        "see: nvmigrate sim show " + place.name);
+        fmt::format("sim:{} has no controlling function {}", place.name, place.controlling),
+        "see which functions it has",
+        {{.action = Remedy::Action::show_simulation, .object = place.name}});
   }
   return *function;
 }
@@ -52,15 +63,16 @@ class SimDevice final : public Device {
   std::string address_;
 };
 
-// Both stores name their files so; what is not there is no matter.
-void forget(const Folders& folders, const std::string& nqn) {
+// Removes registry and journal, also those of versions that named them by the NQN alone.
+void forget(const Folders& folders, const SubsystemKey& key) {
   SystemIo io;
-  const std::string file = file_name_of(nqn);
-  const std::array paths{folders.state + "/" + file + ".json",
-                         folders.run + "/" + file + ".journal.json"};
-  for (const auto& path : paths) {
-    if (io.unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR) {
-      throw OsError(errno, "remove", path);
+  for (const auto& name : {key.text(), key.nqn}) {
+    const auto file = file_name_of(name);
+    for (const auto& path :
+         {folders.state + "/" + file + ".json", folders.run + "/" + file + ".journal.json"}) {
+      if (io.unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR) {
+        throw OsError(errno, "remove", path);
+      }
     }
   }
 }
@@ -68,20 +80,45 @@ void forget(const Folders& folders, const std::string& nqn) {
 std::vector<std::string> devices_of(const Folders& folders, const std::string& name) {
   try {
     const auto subsystem = Store(folders.sim, name).read();
-    const unsigned count = subsystem->parameters.controlling;
-    if (count == 1) return {"sim:" + name};
     std::vector<std::string> devices;
-    for (unsigned id = 0; id < count; ++id) {
-      devices.push_back("sim:" + name + "/" + std::to_string(id));
+    for (unsigned id = 0; id < subsystem->parameters.controlling; ++id) {
+      devices.push_back(subsystem->device_name(static_cast<std::uint16_t>(id)));
     }
     return devices;
   } catch (const Error&) {
-    // Opening it will say what is wrong.
+    // Whoever opens it learns what is wrong.
     return {"sim:" + name};
   }
 }
 
 }  // namespace
+
+void check_name(std::string_view name) {
+  if (!name.empty() && name.size() <= longest_name && name.front() != '-' &&
+      std::all_of(name.begin(), name.end(), allowed)) {
+    return;
+  }
+  throw usage_error(fmt::format("'{}' is not a name for a simulated subsystem", name),
+                    "use at most 48 letters, digits, '-' and '_', and do not begin with '-'");
+}
+
+Place place_of(std::string_view device) {
+  if (!device.starts_with(scheme)) {
+    throw usage_error(fmt::format("'{}' is not a simulated device", device), "give sim:NAME");
+  }
+  const auto rest = device.substr(scheme.size());
+  const auto slash = rest.find('/');
+  Place place{.name = std::string(rest.substr(0, slash))};
+  check_name(place.name);
+  if (slash == std::string_view::npos) return place;
+  const auto id = parse_number(rest.substr(slash + 1));
+  if (!id || *id > 0xFFFF) {
+    throw usage_error(fmt::format("'{}' does not end with a controller id", device),
+                      "give sim:NAME or sim:NAME/ID");
+  }
+  place.controlling = static_cast<std::uint16_t>(*id);
+  return place;
+}
 
 void create(const Folders& folders, const std::string& name, const Parameters& parameters) {
   check_name(name);
@@ -91,13 +128,14 @@ void create(const Folders& folders, const std::string& name, const Parameters& p
 void destroy(const Folders& folders, const std::string& name) {
   check_name(name);
   Store store(folders.sim, name);
-  const auto nqn = nqn_of(folders, name);
+  const auto key = key_of(folders, name);
   store.destroy();
-  forget(folders, nqn);
+  forget(folders, key);
 }
 
-std::string nqn_of(const Folders& folders, const std::string& name) {
-  return Store(folders.sim, name).nqn().value_or(completed({}, name).nqn);
+SubsystemKey key_of(const Folders& folders, const std::string& name) {
+  return {.nqn = Store(folders.sim, name).nqn().value_or(completed({}, name).nqn),
+          .serial = serial_of(name)};
 }
 
 std::vector<std::string> names(const Folders& folders) { return Store::names(folders.sim); }

@@ -2,6 +2,7 @@
 #include "plugins/sim/store.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -11,7 +12,6 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/store/folders.h"
-#include "plugins/sim/codec.h"
 
 namespace nvmigrate::sim {
 namespace {
@@ -31,7 +31,7 @@ std::string text_of(Io& io, int fd, const std::string& path) {
   return text;
 }
 
-// The value of the NQN in a text that may be cut anywhere.
+// The NQN in a text that may end anywhere.
 std::optional<std::string> nqn_in(const std::string& text) {
   static constexpr std::string_view key = "\"nqn\":\"";
   const auto begin = text.find(key);
@@ -65,8 +65,8 @@ const std::shared_ptr<const Subsystem>& Store::refreshed() {
     const int failure = errno;
     current_.reset();
     if (failure != ENOENT && failure != ENOTDIR) throw OsError(failure, "read", path_);
-    throw not_found("there is no simulated subsystem " + name_,
-                    "create it: nvmigrate sim create " + name_);
+    throw not_found(fmt::format("there is no simulated subsystem {}", name_), "create it",
+                    {{.action = Remedy::Action::create_simulation, .object = name_}});
   }
   if (current_ && same_file(now, known_)) return current_;
   check_private(io_, folder_);
@@ -86,10 +86,10 @@ std::shared_ptr<const Subsystem> Store::parsed(int fd) {
   try {
     return std::make_shared<const Subsystem>(from_text(text));
   } catch (const std::exception& failure) {
-    throw Error(
-        ExitStatus::io,
-        "read the simulated subsystem in " + path_ + ": it is damaged (" + failure.what() + ")",
-        "remove it: nvmigrate sim destroy " + name_);
+    throw Error(ExitStatus::io,
+                fmt::format("cannot read the simulated subsystem in {}: it is damaged ({})", path_,
+                            failure.what()),
+                "remove it", {{.action = Remedy::Action::destroy_simulation, .object = name_}});
   }
 }
 
@@ -123,10 +123,7 @@ void Store::create(const Parameters& parameters) {
   make_private_folder(io_, folder_);
   const std::lock_guard guard(mutex_);
   const Locked locked(*this);
-  if (exists()) {
-    throw refused("create the simulated subsystem " + name_ + ": there is one already",
-                  "remove it first: nvmigrate sim destroy " + name_);
-  }
+  require_absence();
   make(parameters);
 }
 
@@ -138,13 +135,20 @@ void Store::create_if_missing(const Parameters& parameters) {
   if (!exists()) make(parameters);
 }
 
-void Store::insist_on_existence() {
+void Store::require_absence() {
+  if (!exists()) return;
+  throw refused(fmt::format("the simulated subsystem {} exists already", name_), "remove it first",
+                {{.action = Remedy::Action::destroy_simulation, .object = name_}});
+}
+
+void Store::require_existence() {
   if (exists()) return;
-  throw not_found("there is no simulated subsystem " + name_, "see: nvmigrate sim list");
+  throw not_found(fmt::format("there is no simulated subsystem {}", name_),
+                  "see which ones there are", {{.action = Remedy::Action::list_simulations}});
 }
 
 std::optional<std::string> Store::nqn() {
-  insist_on_existence();
+  require_existence();
   try {
     return nqn_in(read_text(io_, path_, std::size_t{256} << 20U));
   } catch (const Error&) {
@@ -153,7 +157,7 @@ std::optional<std::string> Store::nqn() {
 }
 
 void Store::destroy() {
-  insist_on_existence();
+  require_existence();
   const std::lock_guard guard(mutex_);
   const Locked locked(*this);
   if (io_.unlink(path_) != 0 && errno != ENOENT) throw OsError(errno, "remove", path_);

@@ -13,20 +13,25 @@
 
 namespace nvmigrate::sim {
 
-/// Where a subsystem is kept: one file that is replaced whole at every change (not synced: it is a
-/// simulation), under a lock file. Readers take no lock and, while the file is the one they read
-/// last, read nothing. Threads and processes may share it.
+/// A subsystem as one line of JSON.
+std::string to_text(const Subsystem& subsystem);
+/// \throws std::exception saying what is wrong with the text
+Subsystem from_text(const std::string& text);
+
+/// Keeps a subsystem in one file, which every change replaces whole under a lock file (and does not
+/// sync: it is a simulation). Readers take no lock, and read the file only if it was replaced.
+/// Threads and processes may share it.
 class Store {
  public:
   /// \param folder of all simulated subsystems
   Store(std::string folder, std::string name);
 
-  /// The subsystem as it is now. \throws not_found with the next step, Error(io) when it is damaged
+  /// The subsystem as it is now. \throws not_found, Error(io) when it is damaged
   std::shared_ptr<const Subsystem> read();
 
-  /// Changes a copy of the subsystem under the lock and publishes it if it differs. When something
-  /// changed, every running guest also goes on. What `act` throws leaves everything as it was.
-  /// \return what `act` returns
+  /// Changes a copy of the subsystem under the lock and publishes it if it differs. With a change,
+  /// every running guest does some I/O. When `act` throws, nothing changes.
+  /// \return the result of `act`
   template <typename Act>
   auto change(Act&& act) {
     const std::lock_guard guard(mutex_);
@@ -38,7 +43,7 @@ class Store {
     return answer;
   }
 
-  /// Does to a copy what change() would do to the subsystem. \return what `act` returns
+  /// Like change(), on a copy that is dropped. \return the result of `act`
   template <typename Act>
   auto rehearse(Act&& act) {
     Subsystem copy = *read();
@@ -47,20 +52,22 @@ class Store {
 
   /// \throws refused when there is one already
   void create(const Parameters& parameters);
-  /// As create, but without effect when there is one.
+  /// Like create(), but without effect when there is one.
   void create_if_missing(const Parameters& parameters);
-  /// Removes it, whatever is in it. \throws not_found
+  /// Removes it, damaged or not. \throws not_found
   void destroy();
-  /// Its NQN when that can be told, damaged or not. \throws not_found
+  /// Its NQN, if the file still tells it. \throws not_found
   std::optional<std::string> nqn();
 
   [[nodiscard]] bool exists();
+  /// \throws refused when there is one
+  void require_absence();
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The names in a folder, sorted; none when it is missing.
   static std::vector<std::string> names(const std::string& folder);
 
  private:
-  // The lock file is taken with flock, and is the one that still bears the name.
+  // Holds the flock of the lock file, of the one that still has the name.
   class Locked {
    public:
     explicit Locked(Store& store);
@@ -72,7 +79,7 @@ class Store {
     Store* store_;
   };
 
-  void insist_on_existence();
+  void require_existence();
   const std::shared_ptr<const Subsystem>& refreshed();
   std::shared_ptr<const Subsystem> parsed(int fd);
   void remember_file();
@@ -84,7 +91,7 @@ class Store {
   SystemIo io_;
   std::string folder_, name_, path_, lock_path_;
   std::mutex mutex_;
-  std::optional<OpenFile> file_;  ///< what was read last; open, so that no other has its inode
+  std::optional<OpenFile> file_;  ///< read last; kept open so that no other file gets its inode
   struct stat known_ {};          ///< of file_
   std::optional<OpenFile> lock_;
   std::shared_ptr<const Subsystem> current_;

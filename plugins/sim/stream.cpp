@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t word_size = sizeof(std::uint64_t);
 
-// One multiplication a word that does not wait for the word before.
+// One multiplication a word, which does not depend on the word before.
 constexpr std::uint64_t word_of(std::uint64_t counter) noexcept {
   std::uint64_t value = counter ^ (counter >> 32U);
   value *= 0xD6E8FEB86659FD93U;
@@ -21,7 +21,7 @@ constexpr std::uint64_t counter_at(std::uint64_t key, std::uint64_t index) noexc
   return key + index * 0x9E3779B97F4A7C15U;
 }
 
-// The bytes of a word that is only partly wanted, from its byte `skip` on.
+// For the edges of a range, which need only a part of a word.
 std::array<std::byte, word_size> word_bytes(std::uint64_t key, std::uint64_t index) noexcept {
   std::array<std::byte, word_size> bytes{};
   const std::uint64_t word = word_of(counter_at(key, index));

@@ -15,7 +15,7 @@ std::uint16_t& held(Function& function, unsigned resource) {
 }
 
 std::uint16_t status_of_kind(const Subsystem& subsystem, unsigned resource) {
-  const bool emulator = subsystem.parameters.personality == Personality::emulator;
+  const bool emulator = subsystem.parameters.is_emulator();
   if (resource >= reserved_resource) {
     return emulator ? sc::invalid_resource_identifier : sc::invalid_field;
   }
@@ -38,7 +38,7 @@ Answer allocate_to_primary(Subsystem& subsystem, std::uint16_t id,
   return {.dw0 = request.count};
 }
 
-// Rounded up to the grain, but not beyond what a secondary may have and what is there.
+// Rounded up to the grain, within the limit of a secondary and the free resources.
 std::uint16_t granted(const Subsystem& subsystem, std::uint16_t count, const Pool& pool,
                       std::uint16_t own) {
   const std::uint32_t grain = subsystem.parameters.grain;

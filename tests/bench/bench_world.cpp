@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/bench/bench_world.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <stdexcept>
-#include <vector>
 
-#include "cli/command.h"
-#include "plugins/registry.h"
+#include "plugins/sim/sim.h"
+#include "tests/support/run_binary.h"
+#include "tests/support/run_tool.h"
 
 namespace nvmigrate::bench {
 namespace {
@@ -28,31 +25,6 @@ std::string make_folder(const std::string& parent) {
 std::string memory_or(const std::string& parent) {
   return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : parent;
 }
-
-/// A file in memory that takes what is printed.
-class Captured {
- public:
-  Captured() : fd_(::memfd_create("captured", MFD_CLOEXEC)) {}
-  Captured(const Captured&) = delete;
-  Captured& operator=(const Captured&) = delete;
-  ~Captured() { ::close(fd_); }
-
-  [[nodiscard]] int fd() const noexcept { return fd_; }
-  [[nodiscard]] std::string text() const {
-    std::string all;
-    std::array<char, 4096> piece{};
-    for (ssize_t count = 0;
-         (count = ::pread(fd_, piece.data(), piece.size(), static_cast<off_t>(all.size()))) > 0;) {
-      all.append(piece.data(), static_cast<std::size_t>(count));
-    }
-    return all;
-  }
-
- private:
-  int fd_;
-};
-
-const char* no_variable(const char*) { return nullptr; }
 
 }  // namespace
 
@@ -85,25 +57,17 @@ void BenchWorld::make_hosts(std::uint64_t state_size) {
 }
 
 std::unique_ptr<Device> BenchWorld::open(const std::string& name) {
-  return open_device(io_, folders_, name);
+  return open_sim(io_, folders_, name);
 }
 
 nlohmann::json BenchWorld::run(const std::string& line, int input, int output) {
-  const Captured out;
-  const Captured err;
-  cli::Environment environment{.io = io_,
-                               .folders = folders_,
-                               .input = input,
-                               .output = output < 0 ? out.fd() : output,
-                               .error = err.fd(),
-                               .variable = no_variable};
-  std::istringstream words(line + " -o json");
-  const std::vector<std::string> arguments{std::istream_iterator<std::string>(words), {}};
-  if (cli::run(arguments, environment) != ExitStatus::ok) {
-    throw std::runtime_error("nvmigrate " + line + ": " + err.text());
+  const auto answer =
+      test::run_here(test::words_of(line + " -o json"),
+                     {.io = io_, .folders = folders_, .input = input, .output = output});
+  if (answer.status != ExitStatus::ok) {
+    throw std::runtime_error("nvmigrate " + line + ": " + answer.err);
   }
-  const auto said = output < 0 ? out.text() : err.text();
-  return nlohmann::json::parse(said, nullptr, false);
+  return nlohmann::json::parse(output < 0 ? answer.out : answer.err, nullptr, false);
 }
 
 }  // namespace nvmigrate::bench

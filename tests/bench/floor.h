@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 namespace nvmigrate::bench {
 

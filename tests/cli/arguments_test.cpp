@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "nvmigrate/migrate/overrides.h"
+#include "nvmigrate/conditions/conditions.h"
 #include "tests/cli/contract.h"
 
 namespace nvmigrate::test {
@@ -15,19 +15,19 @@ using testing::StartsWith;
 
 class Arguments : public Contract {};
 
-TEST_F(Arguments, AnEmptyNameIsNoName) {
+TEST_F(Arguments, EmptyNamesAreRefused) {
   prepare("a", 1);
-  expect_refused({"export", "sim:a", "1", "--dir", ""}, ExitStatus::usage,
-                 "--dir: the name is empty");
-  expect_refused({"export", "sim:a", "1", "-f", ""}, ExitStatus::usage,
-                 "--file: the name is empty");
-  expect_refused({"import", "sim:a", "1", "--file", ""}, ExitStatus::usage,
-                 "--file: the name is empty");
-  for (const std::string verb : {"verify", "inspect"})
-    expect_refused({verb, ""}, ExitStatus::usage, "FILE: the name is empty");
-  expect_refused({"compare", "x", ""}, ExitStatus::usage, "B: the name is empty");
-  expect_refused({"show", ""}, ExitStatus::usage, "DEVICE: the name is empty");
-  expect_refused({"list", "sim:a", ""}, ExitStatus::usage, "DEVICE: the name is empty");
+  for (const auto& [words, name] :
+       std::map<Words, std::string>{{{"export", "sim:a", "1", "--dir", ""}, "--dir"},
+                                    {{"export", "sim:a", "1", "-f", ""}, "--file"},
+                                    {{"import", "sim:a", "1", "--file", ""}, "--file"},
+                                    {{"verify", ""}, "FILE"},
+                                    {{"inspect", ""}, "FILE"},
+                                    {{"compare", "x", ""}, "B"},
+                                    {{"show", ""}, "DEVICE"},
+                                    {{"list", "sim:a", ""}, "DEVICE"}}) {
+    expect_refused(words, ExitStatus::usage, name);
+  }
 }
 
 TEST_F(Arguments, TheFolderOfAnExportMustBeThereBeforeAnythingIsSent) {
@@ -37,31 +37,30 @@ TEST_F(Arguments, TheFolderOfAnExportMustBeThereBeforeAnythingIsSent) {
     for (const Words& more : {Words{}, Words{"--dry-run"}}) {
       Words words{"export", "sim:a", ids, "--dir", missing};
       words.insert(words.end(), more.begin(), more.end());
-      expect_refused(words, ExitStatus::not_found, "there is no folder " + missing);
-      EXPECT_THAT(tool.run(words).error, HasSubstr("\n  mkdir " + missing + "\n"));
+      expect_refused(words, ExitStatus::not_found, missing);
+      EXPECT_THAT(tool.run(words).error, HasSubstr("-> mkdir -p " + missing + "\n"));
     }
   }
   put(tool.folder() / "file", "");
   expect_refused({"export", "sim:a", "1", "--dir", tool.folder() / "file"}, ExitStatus::not_found,
-                 "is no folder");
+                 tool.folder() / "file");
   EXPECT_EQ(json_of("show sim:a 1")["function"]["status"], "running");
 }
 
-TEST_F(Arguments, FoldersAreNoStates) {
+TEST_F(Arguments, AFolderIsNotAState) {
   prepare("a", 1);
   const auto folder = tool.folder().path();
   for (const Words& words : {Words{"verify", folder}, Words{"inspect", folder},
                              Words{"import", "sim:a", "1", "-f", folder}}) {
-    expect_refused(words, ExitStatus::io, "Is a directory");
+    expect_refused(words, ExitStatus::io, folder);
   }
-  expect_refused({"compare", folder, folder}, ExitStatus::bad_state, "Is a directory");
+  expect_refused({"compare", folder, folder}, ExitStatus::bad_state, folder);
 }
 
 TEST_F(Arguments, BundledOptionsAskForJsonToo) {
   for (const std::string options : {"-qo json", "-vojson", "-qojson", "-vvqo json"}) {
     const auto ran = tool.run("show sim:nowhere " + options);
-    SCOPED_TRACE(options + ran.error);
-    EXPECT_EQ(error_of(ran)["class"], "not_found");
+    EXPECT_EQ(Json::parse(ran.error)["error"]["class"], "not_found") << options;
   }
   EXPECT_THAT(tool.run("nonsense -qo normal").error, StartsWith("nvmigrate: "));
 }
@@ -81,11 +80,10 @@ TEST_F(Arguments, FilesAndHelpNeedNoHome) {
     const auto ran = tool.run(words, become_homeless);
     EXPECT_EQ(ran.status, 0) << words[0] << ran.error;
   }
-  expect_refused({"list"}, ExitStatus::usage, "no home folder is known", become_homeless);
-  EXPECT_EQ(error_of(tool.run("list -qojson", become_homeless))["class"], "usage");
+  expect_refused({"list"}, ExitStatus::usage, "HOME", become_homeless);
 }
 
-TEST_F(Arguments, OnlyBlockersOfTheCommandAreAllowed) {
+TEST_F(Arguments, OnlyConditionsOfTheCommandAreAllowed) {
   const std::map<std::string, Words> lines{{"export", {"sim:a", "1", "-f", "x"}},
                                            {"import", {"sim:a", "1", "-f", "x"}},
                                            {"transfer", {"sim:a", "1", "sim:b", "1"}},
@@ -99,12 +97,12 @@ TEST_F(Arguments, OnlyBlockersOfTheCommandAreAllowed) {
     words.insert(words.end(), more.begin(), more.end());
     const auto known = overrides_of(verb);
     ASSERT_THAT(known, testing::Not(IsEmpty())) << verb;
-    expect_refused(words, ExitStatus::usage, "--allow: 'nonsense' is none of " + known.front());
+    expect_refused(words, ExitStatus::usage, "'nonsense'");
     words[2] = verb == "bind" ? "moved" : "shared_group";
-    expect_refused(words, ExitStatus::usage, "--allow: '" + words[2] + "' is none of ");
+    expect_refused(words, ExitStatus::usage, "'" + words[2] + "'");
     words[2] = known.back();
-    EXPECT_THAT(tool.run(words).error, testing::Not(HasSubstr("--allow: ")));
-    EXPECT_THAT(tool.run(verb + " --help").output, HasSubstr(known.back() + ")"));
+    EXPECT_NE(tool.run(words).status, static_cast<int>(ExitStatus::usage));
+    EXPECT_THAT(tool.run(verb + " --help").output, HasSubstr(known.back()));
   }
 }
 
@@ -116,11 +114,11 @@ TEST_F(Arguments, WhatIsNamedTwiceIsListedOnce) {
 
 TEST_F(Arguments, AllStandsAlone) {
   prepare("a", 2);
-  expect_refused({"suspend", "sim:a", "all,2"}, ExitStatus::usage, "'all' stands alone");
+  expect_refused({"suspend", "sim:a", "all,2"}, ExitStatus::usage, "'all'");
 }
 
 TEST_F(Arguments, ADeviceMayBeNamedWithoutItsDomain) {
-  expect_refused({"show", "f7:1f.6"}, ExitStatus::not_found, "PCI function 0000:f7:1f.6");
+  expect_refused({"show", "f7:1f.6"}, ExitStatus::not_found, "0000:f7:1f.6");
 }
 
 TEST_F(Arguments, UsageIsInTheOrderOfTheManual) {
@@ -135,6 +133,16 @@ TEST_F(Arguments, UsageIsInTheOrderOfTheManual) {
   EXPECT_EQ(usage("sim list"), "Usage: nvmigrate sim list [OPTIONS]");
 }
 
+TEST_F(Arguments, HelpOfACommandIsACommandToo) {
+  for (const std::string line : {"", "export", "sim", "sim guest start"}) {
+    const auto help = tool.run("help " + line);
+    EXPECT_EQ(help.status, 0) << line << help.error;
+    EXPECT_EQ(help.output, tool.run(line + " --help").output);
+  }
+  for (const std::string line : {"nonsense", "export export", "sim nonsense"})
+    EXPECT_EQ(tool.run("help " + line).status, 2) << line;
+}
+
 TEST_F(Arguments, APartOfTheStateIsChosenOnTheCommandLine) {
   prepare("a", 1);
   const auto vendor = json_of("show sim:a")["migration"]["state_formats"]["vendors"].at(0);
@@ -147,7 +155,7 @@ TEST_F(Arguments, APartOfTheStateIsChosenOnTheCommandLine) {
   EXPECT_TRUE(formats("--vendor none")["vendor"].is_null());
   EXPECT_TRUE(formats("--standard-only")["vendor"].is_null());
   expect_refused({"export", "sim:a", "1", "-f", "x", "--vendor", "some"}, ExitStatus::usage,
-                 "--vendor some: no UUID");
+                 "--vendor");
 }
 
 }  // namespace

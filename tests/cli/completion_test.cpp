@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <future>
 
-#include "tests/support/run_binary.h"
+#include "tests/cli/contract.h"
 #include "tests/support/terminal.h"
 
 namespace nvmigrate::test {
@@ -20,10 +19,8 @@ using testing::UnorderedElementsAre;
 using Lines = std::vector<std::string>;
 
 /// Drives the completion as bash does, in a bash without anything else.
-class Completion : public testing::Test {
+class Completion : public Contract {
  protected:
-  Tool tool{NVMIGRATE_BINARY};
-
   Lines complete(const std::string& line) {
     const std::string script =
         "source \"$1\"; COMP_LINE=$2; COMP_POINT=${#COMP_LINE}; cd \"$3\";"
@@ -35,14 +32,9 @@ class Completion : public testing::Test {
     EXPECT_EQ(ran.error, "") << line;
     return lines_of(ran.output);
   }
-
-  void must(const std::string& line) {
-    const auto ran = tool.run(line);
-    ASSERT_EQ(ran.status, 0) << line << '\n' << ran.error;
-  }
 };
 
-TEST_F(Completion, OffersVerbs) {
+TEST_F(Completion, CompletesVerbs) {
   const auto verbs = complete("nvmigrate ");
   EXPECT_THAT(verbs, AllOf(Contains("list"), Contains("provision"), Contains("sim")));
   EXPECT_THAT(verbs, Not(Contains(testing::StartsWith("_"))));
@@ -53,7 +45,7 @@ TEST_F(Completion, OffersVerbs) {
   EXPECT_THAT(complete("nvmigrate nonsense "), IsEmpty());
 }
 
-TEST_F(Completion, OffersOptionsAndTheirWords) {
+TEST_F(Completion, CompletesOptionsAndTheirWords) {
   EXPECT_THAT(complete("nvmigrate provision --vf"), ElementsAre("--vfs"));
   EXPECT_THAT(complete("nvmigrate list --"), Contains("--output-format"));
   EXPECT_THAT(complete("nvmigrate --out"), ElementsAre("--output-format"));
@@ -61,9 +53,12 @@ TEST_F(Completion, OffersOptionsAndTheirWords) {
   EXPECT_THAT(complete("nvmigrate list -o j"), ElementsAre("json"));
   EXPECT_THAT(complete("nvmigrate list --output-format=j"), ElementsAre("json"));
   EXPECT_THAT(complete("nvmigrate handle sim:x 1 --format q"), ElementsAre("qemu"));
+  EXPECT_THAT(complete("nvmigrate handle sim:x 1 -o json --format=q"), ElementsAre("qemu"));
+  EXPECT_THAT(complete("nvmigrate export sim:x 1 --bogus --fi"), ElementsAre("--file"));
+  EXPECT_THAT(complete("nvmigrate list --timeout "), IsEmpty());
 }
 
-TEST_F(Completion, OffersDevicesWithoutTheWordBashHasSplitOff) {
+TEST_F(Completion, CompletesDevicesWithoutTheWordBashHasSplitOff) {
   must("sim create left");
   must("sim create lower");
   EXPECT_THAT(complete("nvmigrate show sim:l"), UnorderedElementsAre("left", "lower"));
@@ -71,7 +66,7 @@ TEST_F(Completion, OffersDevicesWithoutTheWordBashHasSplitOff) {
   EXPECT_THAT(complete("nvmigrate show -v s"), Contains("sim:left"));
 }
 
-TEST_F(Completion, OffersTheFunctionsThatMakeSense) {
+TEST_F(Completion, CompletesTheFunctionsThatMakeSense) {
   must("sim create left");
   must("provision sim:left --vfs 3");
   must("mark sim:left vf2");
@@ -86,7 +81,7 @@ TEST_F(Completion, OffersTheFunctionsThatMakeSense) {
   EXPECT_EQ(complete("nvmigrate unmark sim:left 1," + marked.at(0)), Lines{"1," + marked.at(0)});
 }
 
-TEST_F(Completion, OffersWhatTheVerbCanBeDoneTo) {
+TEST_F(Completion, CompletesWhatTheVerbCanBeDoneTo) {
   must("sim create left --vfs-total 4");
   must("provision sim:left --vfs 3");
   must("mark sim:left 1");
@@ -111,7 +106,7 @@ TEST_F(Completion, NamesFunctionsAsTheyAreBegun) {
   EXPECT_THAT(complete("nvmigrate suspend sim:left 1,v"), ElementsAre("1,vf1", "1,vf2"));
 }
 
-TEST_F(Completion, OffersWhatMayBeAllowed) {
+TEST_F(Completion, CompletesWhatMayBeAllowed) {
   EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "), ElementsAre("shared_group"));
   EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow m"), ElementsAre("moved"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow f"),

@@ -6,13 +6,12 @@
 #include <filesystem>
 
 #include "cli/command_line.h"
-#include "cli/describe.h"
 #include "cli/render.h"
 #include "cli/trace.h"
-#include "nvmigrate/migrate/account.h"
 #include "nvmigrate/nvme/commands.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/watched_seams.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -43,15 +42,15 @@ TEST_F(InProcess, AFaultOfTheToolIsCalledSo) {
   environment.wrap = [](std::unique_ptr<Device>) -> std::unique_ptr<Device> {
     throw std::logic_error("broken");
   };
-  EXPECT_EQ(run_line({"list", "sim:demo"}), 1);
-  EXPECT_THAT(told(), HasSubstr("internal error: broken"));
-  EXPECT_THAT(told(), HasSubstr("report"));
+  EXPECT_EQ(run_line({"list", "sim:demo", "-o", "json"}), 1);
+  EXPECT_EQ(Json::parse(told())["error"]["class"], "internal");
+  EXPECT_THAT(told(), HasSubstr("broken"));
 }
 
 TEST_F(InProcess, AnswersThatCannotBeWrittenAreErrors) {
   io.fail_kind("write", ENOSPC, 1, 1);
-  EXPECT_EQ(run_line({"backends"}), 12);
-  EXPECT_THAT(told(), HasSubstr("write standard output: No space left on device"));
+  EXPECT_EQ(run_line({"backends", "-o", "json"}), 12);
+  EXPECT_EQ(Json::parse(told())["error"]["code"], "io");
 }
 
 TEST_F(InProcess, AnswersSurviveShortWrites) {
@@ -76,7 +75,7 @@ class Real final : public Device {
   std::unique_ptr<Device> inner_;
 };
 
-/// What is logged of commands on a device that is no simulation.
+/// What is logged of commands on a device that is not a simulation.
 class Logged : public InProcess {
  protected:
   Logged() {
@@ -88,7 +87,7 @@ class Logged : public InProcess {
   std::vector<std::string> lines;
 };
 
-TEST_F(Logged, AreChangesAndFailuresToChangeByWhoMay) {
+TEST_F(Logged, AreChangesAndFailedChangesOfWhoeverMay) {
   using Lines = testing::Matcher<std::vector<std::string>>;
   const bool root = ::geteuid() == 0;
   EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), root ? 0 : 11);
@@ -112,17 +111,27 @@ TEST_F(InProcess, ErrorsThatNobodyCanReadStillHaveTheirStatus) {
   EXPECT_EQ(run_line({"nonsense"}), 2);
 }
 
-TEST(ErrorJson, CarriesTheNvmeStatus) {
-  NvmeError error({0x4002}, "suspend controller 3", "look");
-  error.set_device("sim:a");
-  const auto json = error_json(error);
-  EXPECT_EQ(json["class"], "device");
-  EXPECT_EQ(json["device"], "sim:a");
-  EXPECT_EQ(json["hint"], "look");
-  EXPECT_EQ(json["nvme_status"]["sct"], 0);
-  EXPECT_EQ(json["nvme_status"]["sc"], 2);
-  EXPECT_EQ(json["nvme_status"]["dnr"], true);
-  EXPECT_EQ(json["nvme_status"]["name"], "Invalid Field in Command");
+TEST_F(InProcess, WhatFailsForOneOfSeveralFunctionsIsToldOfThatOne) {
+  ASSERT_EQ(run_line({"provision", "sim:demo", "--vfs", "3"}), 0);
+  test::Watcher watcher;
+  watcher.set([overrides = 0](const test::SeamCall& call) mutable {
+    const bool second = call.name == "set_override" && ++overrides == 2;
+    return test::Verdict{.error = second ? EIO : 0};
+  });
+  environment.wrap = [&](std::unique_ptr<Device> device) {
+    return test::watch(std::move(device), watcher);
+  };
+  const auto before = contents(folder / "output").size();
+  EXPECT_EQ(run_line({"bind", "sim:demo", "all", "-o", "json"}), 10);
+  const auto document = Json::parse(contents(folder / "output").substr(before));
+  EXPECT_EQ(document["changed"], true);
+  const auto& functions = document["functions"];
+  ASSERT_EQ(functions.size(), 3U);
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    EXPECT_EQ(functions[i]["result"], i == 1 ? "failed" : "changed");
+    EXPECT_EQ(functions[i]["error"].is_null(), i != 1);
+  }
+  EXPECT_EQ(functions[1]["error"]["code"], "io");
 }
 
 TEST_F(InProcess, ErrorsWithAnyBytesStayJson) {
@@ -173,134 +182,6 @@ TEST_F(InProcess, ColourNeedsATerminal) {
   environment.variable = [](const char*) { return "1"; };
   EXPECT_FALSE(may_colour(environment, terminal));
   ::close(terminal);
-}
-
-TEST(FunctionStatus, TheWeightiestIntentSpeaks) {
-  ControlledFunction function;
-  function.online = true;
-  EXPECT_EQ(status_of(function), FunctionStatus::running);
-  function.online = false;
-  EXPECT_EQ(status_of(function), FunctionStatus::offline);
-  for (const auto& [kind, word] :
-       {std::pair{IntentKind::unbound, "unbound"}, std::pair{IntentKind::suspended, "suspended"},
-        std::pair{IntentKind::loading, "loading"}, std::pair{IntentKind::moved, "moved"}}) {
-    auto& intent = function.intents.emplace_back();
-    intent.kind = kind;
-    EXPECT_EQ(to_string(status_of(function)), word);
-  }
-}
-
-TEST(Account, SaysWhatIsLeftAndWhatMendsIt) {
-  Topology topology;
-  topology.device = "sim:a";
-  Intent intent;
-  intent.cntlid = 3;
-  intent.command = "export";
-  intent.pid = 42;
-  intent.time = "2026-01-01T00:00:00Z";
-  intent.kind = IntentKind::suspended;
-  EXPECT_EQ(account_of(intent, topology),
-            "controlled function 3 is suspended (export, pid 42, 2026-01-01T00:00:00Z): "
-            "nvmigrate resume sim:a 3");
-  intent.details["unfinished"] = "yes";
-  EXPECT_THAT(account_of(intent, topology), HasSubstr("was left suspended by a command that died"));
-  intent.at_work = true;
-  EXPECT_EQ(account_of(intent, topology),
-            "controlled function 3 is being suspended (export, pid 42 at work)");
-  EXPECT_TRUE(json_of(intent, "sim:a")["remedy"].is_null());
-  intent.at_work = false;
-  for (const auto& [kind, verb] :
-       {std::pair{IntentKind::loading, "import"}, std::pair{IntentKind::unbound, "unbind"},
-        std::pair{IntentKind::provisioning, "doctor"}}) {
-    intent.kind = kind;
-    EXPECT_THAT(account_of(intent, topology), HasSubstr("nvmigrate " + std::string{verb}));
-  }
-  intent.kind = IntentKind::moved;
-  EXPECT_TRUE(remedy_of(intent, "sim:a").empty());
-}
-
-/// A destination whose transfer died at its point of no return, or before.
-class DeadTransfer : public InProcess {
- protected:
-  static constexpr const char* source = "nqn.2020-01.org.example:source";
-
-  Topology topology_of(bool committed) {
-    Topology topology;
-    topology.device = "sim:b";
-    auto& function = topology.functions.emplace_back();
-    function.cntlid = 3;
-    auto& intent = function.intents.emplace_back();
-    intent.kind = IntentKind::loading;
-    intent.cntlid = 3;
-    intent.details = {{"transfer", "t1"}, {"source_nqn", source}};
-    const auto kind = committed ? IntentKind::moved : IntentKind::suspended;
-    Journal(io, folder.folders(), source, "transfer")
-        .record(kind, 1, {{"transfer", "t1"}, {"destination", "sim:b 3"}});
-    complete_account(io, folder.folders(), topology, nullptr);
-    return topology;
-  }
-
-  Context context{environment, Globals{}, "list"};
-};
-
-TEST_F(DeadTransfer, AfterItsPointOfNoReturnNeedsAResumeOnly) {
-  const auto topology = topology_of(true);
-  const auto& intent = topology.functions.at(0).intents.at(0);
-  EXPECT_EQ(remedy_of(intent, "sim:b"), "nvmigrate resume sim:b 3");
-  EXPECT_THAT(account_of(intent, topology), HasSubstr("holds the whole state"));
-}
-
-TEST_F(DeadTransfer, BeforeItNeedsAnotherLoad) {
-  const auto topology = topology_of(false);
-  const auto& intent = topology.functions.at(0).intents.at(0);
-  EXPECT_EQ(remedy_of(intent, "sim:b"), "nvmigrate import sim:b 3 -f FILE");
-}
-
-TEST_F(DeadTransfer, WithADamagedJournalOfItsSourceIsNotTakenForWhole) {
-  topology_of(true);
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "run")) {
-    if (entry.is_regular_file()) test::put(entry.path(), "not a journal");
-  }
-  Topology again;
-  auto& intent = again.functions.emplace_back().intents.emplace_back();
-  intent.kind = IntentKind::loading;
-  intent.details = {{"transfer", "t1"}, {"source_nqn", source}};
-  EXPECT_NO_THROW(complete_account(io, folder.folders(), again, nullptr));
-  EXPECT_THAT(account_of(again.functions[0].intents[0], again), HasSubstr("not loaded to its end"));
-}
-
-TEST(Account, TellsWhatIsOver) {
-  Topology topology;
-  topology.device = "sim:a";
-  auto& function = topology.functions.emplace_back();
-  function.cntlid = 3;
-  for (const auto kind : {IntentKind::suspended, IntentKind::loading}) {
-    function.intents.push_back({kind, 3, "import", 42, "2026-01-01T00:00:00Z", {}});
-  }
-  EXPECT_EQ(status_of(function), FunctionStatus::loading);
-  EXPECT_TRUE(is_overshadowed(function.intents[0], function.intents));
-  for (auto& intent : function.intents)
-    intent.stale = true;
-  EXPECT_EQ(status_of(function), FunctionStatus::running);
-  EXPECT_THAT(account_of(function.intents[1], topology),
-              HasSubstr("runs; only the journal calls it loading"));
-  EXPECT_EQ(remedy_of(function.intents[1], "sim:a"), "nvmigrate resume sim:a 3");
-  EXPECT_FALSE(is_overshadowed(function.intents[0], function.intents));
-}
-
-TEST(Account, ASuspensionThatNothingExplainsIsOneToo) {
-  ControlledFunction function;
-  function.frozen = true;
-  EXPECT_EQ(status_of(function), FunctionStatus::suspended);
-  EXPECT_EQ(json_of(function, "sim:a")["suspended"], true);
-}
-
-TEST(Account, NamesWhereAStateRunsNow) {
-  Intent intent;
-  intent.kind = IntentKind::moved;
-  intent.cntlid = 1;
-  intent.details = {{"destination", "sim:b 3"}};
-  EXPECT_THAT(account_of(intent, Topology{}), HasSubstr("its state runs in sim:b 3"));
 }
 
 }  // namespace

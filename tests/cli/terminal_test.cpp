@@ -35,7 +35,7 @@ TEST_F(OnATerminal, OnlyErrorsThereAreRed) {
   EXPECT_THAT(tool.run("nonsense", terminal.at({STDOUT_FILENO})).error, Not(HasSubstr("\x1b")));
 }
 
-TEST_F(OnATerminal, NoColorWantsNone) {
+TEST_F(OnATerminal, NoColorMeansNoColour) {
   tool.environment()["NO_COLOR"] = "1";
   EXPECT_EQ(tool.run("nonsense", standard_error).status, 2);
   EXPECT_THAT(terminal.shown(), AllOf(HasSubstr("nonsense"), Not(HasSubstr("\x1b"))));
@@ -48,7 +48,7 @@ TEST_F(OnATerminal, StatesAreNotTypedIn) {
   prepare("a", 1);
   for (const std::string line : {"import sim:a 1 -f -", "inspect -", "verify -", "compare - other",
                                  "import sim:nowhere 1 -f -"}) {
-    expect_refused(words_of(line), ExitStatus::refused, "standard input is a terminal",
+    expect_refused(words_of(line), ExitStatus::refused, "standard input",
                    terminal.at({STDIN_FILENO}));
   }
 }
@@ -58,7 +58,7 @@ TEST_F(OnATerminal, StatesAreNotShown) {
   for (const std::string more : {"", " --dry-run"}) {
     const auto ran = tool.run("export sim:a 1 -f -" + more, terminal.at({STDOUT_FILENO}));
     EXPECT_EQ(ran.status, 4);
-    EXPECT_THAT(ran.error, HasSubstr("standard output is a terminal"));
+    EXPECT_THAT(ran.error, HasSubstr("standard output"));
     EXPECT_THAT(terminal.shown(), IsEmpty());
   }
   EXPECT_EQ(json_of("show sim:a 1")["function"]["status"], "running");
@@ -136,7 +136,7 @@ TEST_F(Progress, OfAFileThatIsVerifiedIsOfNoFunction) {
   EXPECT_EQ(last["done"], last["total"]);
 }
 
-TEST_F(Progress, IsNoneWithoutATerminalOrWhenSoAsked) {
+TEST_F(Progress, IsNotShownWithoutATerminalOrWhenSoAsked) {
   EXPECT_THAT(tool.run({"export", "sim:a", "1", "-f", file}).error, IsEmpty());
   for (const Words& more : {Words{"--progress", "none"}, Words{"-q"}, Words{"-o", "json"}}) {
     Words words{"export", "sim:a", "1", "-f", file};

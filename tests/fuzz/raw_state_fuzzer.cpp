@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/state/raw_state.h"
-#include "nvmigrate/state/stored_state.h"
+#include "nvmigrate/state/state.h"
 #include "tests/fuzz/memory_io.h"
 
 namespace {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/stored_state.h"
+#include "nvmigrate/state/state.h"
 
 #include <cstring>
 
+#include "nvmigrate/state/state_file.h"
 #include "tests/fuzz/memory_io.h"
 
 using nvmigrate::state_file::RecordHeader;
@@ -44,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   nvmigrate::test::MemoryIo io{data, size};
   try {
     const auto stored = nvmigrate::StoredState::open(io, "input", {.vendor_digest = true});
-    if (stored.decoded() && stored.decoded()->has_blocker()) return 0;
+    if (stored.decoded() && nvmigrate::any_stands(stored.decoded()->findings)) return 0;
     const auto source = stored.source();
     for (std::uint64_t done = 0; done < source->size();) {
       const auto view = source->view(1000);

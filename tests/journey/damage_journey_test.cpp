@@ -10,6 +10,7 @@
 #include <functional>
 #include <thread>
 
+#include "nvmigrate/state/digest.h"
 #include "tests/journey/job.h"
 #include "tests/lib/state/state_support.h"
 #include "tests/support/temporary_folder.h"

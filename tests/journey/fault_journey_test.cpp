@@ -103,7 +103,7 @@ bool is_loaded_again(const SeamCall& call, std::uint16_t status) {
   return load && !(first && (NvmeStatus{status}.dnr() || is_of(status, {sc::internal_error})));
 }
 
-// Before it records what it is about to do, an import asks after the source of its state on the
+// Before it records what it is about to do, an import looks for the source of its state on the
 // other devices of the host; it goes on where it gets no answer.
 bool may_be_courtesy(const Job& job, const std::vector<SeamCall>& calls, std::size_t point) {
   const auto end = calls.begin() + static_cast<std::ptrdiff_t>(point);
@@ -123,7 +123,7 @@ std::vector<ExitStatus> answers_to_status(const SeamCall& call, std::uint16_t st
   return {ExitStatus::device};
 }
 
-// Whether the one who wrote an intent still is at work is told where that can be read.
+// Whether an intent is in progress is told where that can be read.
 bool does_without(const Job& job) { return job.name == "resume"; }
 
 // What the manual allows the tool to end with.

@@ -212,12 +212,12 @@ void repair(World& world, const std::string& device) {
   if (answer.status == ExitStatus::ok) return;
   EXPECT_EQ(answer.status, ExitStatus::partial) << answer.err;
   const auto functions = functions_of(world, device);
-  const auto found = answer.json();
-  for (const auto& check : found["checks"]) {
-    if (check["grade"] != "problem") continue;
-    EXPECT_TRUE(check["controller_id"].is_number() && check["fix"].is_string()) << check;
-    const auto function = at(functions, check["controller_id"]);
-    EXPECT_TRUE(names(function["intents"], {"loading"})) << check << function;
+  const auto document = answer.json();
+  for (const auto& found : document["findings"]) {
+    if (found["severity"] != "problem") continue;
+    EXPECT_TRUE(found["controller_id"].is_number() && !found["commands"].empty()) << found;
+    const auto function = at(functions, found["controller_id"]);
+    EXPECT_TRUE(names(function["intents"], {"loading"})) << found << function;
   }
 }
 

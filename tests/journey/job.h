@@ -15,8 +15,8 @@ struct Job {
   std::string name;
   std::vector<std::string> before;  ///< lines that prepare the world
   std::string line;                 ///< the run that is disturbed
-  /// Once the wrecks are repaired: what a user does to have the job done after all. Fails the test
-  /// when it cannot be done.
+  /// Once the leftovers are repaired: what a user does to have the job done after all. Fails the
+  /// test when it cannot be done.
   void (*finish)(World& world, const Job& job);
   std::vector<std::string> leaves{};  ///< kinds of intents that remain when it is done
   std::string to{};                   ///< device and function a guest moves to; empty: none moves

@@ -8,19 +8,32 @@
 namespace nvmigrate::test {
 namespace {
 
+using nlohmann::json;
 using testing::HasSubstr;
 
 struct Refusal {
   std::string name;
   std::vector<std::string> before;
   std::string line;
-  ExitStatus status;
-  std::vector<std::string> says;
+  std::string code;
+  std::vector<std::string> names{};  ///< objects, and what mends it
+  ExitStatus status = ExitStatus::refused;
 };
 
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
 
-std::string changes_of(const nlohmann::json& shown) { return shown["functions"].dump(); }
+std::string changes_of(const json& shown) { return shown["functions"].dump(); }
+
+// The sentences of an error and its commands, a line each.
+std::string told_by(const json& error) {
+  std::string text = error["message"].get<std::string>() + '\n';
+  for (const auto& command : error["commands"]) {
+    for (const std::string word : command)
+      text += word + ' ';
+    text.back() = '\n';
+  }
+  return text;
+}
 
 class RefusalJourney : public testing::TestWithParam<Refusal> {};
 
@@ -37,11 +50,13 @@ TEST_P(RefusalJourney, NothingIsDoneAndTheReasonIsGiven) {
                   call.name == "reset";
     return Verdict{};
   });
-  const auto answer = world.run(refusal.line);
+  const auto answer = world.run(refusal.line + " -o json");
   world.watcher().set({});
   EXPECT_EQ(answer.status, refusal.status) << answer.err;
-  for (const auto& words : refusal.says)
-    EXPECT_THAT(answer.err + answer.out, HasSubstr(words));
+  const auto error = json::parse(answer.err)["error"];
+  EXPECT_EQ(error["code"], refusal.code);
+  for (const auto& object : refusal.names)
+    EXPECT_THAT(told_by(error), HasSubstr(object));
   EXPECT_FALSE(has_changed) << "something was sent or written";
   EXPECT_EQ(changes_of(world.read("sim show a")), before);
 }
@@ -64,125 +79,122 @@ std::vector<std::string> provisioned(const std::vector<std::string>& more,
 const std::vector<std::string> guest{"mark sim:a vf1", "bind sim:a vf1",
                                      "sim guest start sim:a vf1"};
 
-constexpr auto refused = ExitStatus::refused;
+const std::string itself = "controlling_function";
+const std::vector<std::string> lists{"sim:a", "nvmigrate list sim:a"};
 
-const std::vector<std::string> itself{"is the controlling function sim:a itself",
-                                      "nvmigrate list sim:a"};
+std::vector<std::string> used(const std::string& how) {
+  return provisioned({"sim change a " + how}, " --others 1");
+}
+const std::string bind_used = "bind sim:a 0000:02:00.0";
 
 const std::vector<Refusal> refusals{
-    {"SuspendItself", provisioned({}), "suspend sim:a 0", refused, itself},
+    {"SuspendItself", provisioned({}), "suspend sim:a 0", itself, lists},
     {"SuspendAnotherControllingFunction",
      {"sim create a --controlling 2 --vfs-total 2"},
      "suspend sim:a 1",
-     refused,
-     {"controlled function 1 of sim:a is a controlling function itself"}},
-    {"ResumeItself", provisioned({}), "resume sim:a 0", refused, itself},
-    {"ExportItself", provisioned({}), "export sim:a 0 -f $W/x", refused, itself},
+     itself,
+     {"controlled function 1", "nvmigrate list sim:a"}},
+    {"ResumeItself", provisioned({}), "resume sim:a 0", itself, lists},
+    {"ExportItself", provisioned({}), "export sim:a 0 -f $W/x", itself, lists},
     {"ImportIntoItself", provisioned({"mark sim:a vf1", "export sim:a vf1 -f $W/s"}),
-     "import sim:a 0 -f $W/s", refused, itself},
-    {"TransferItself", provisioned({"mark sim:a vf1"}), "transfer sim:a 0 sim:a vf1", refused,
-     itself},
-    {"TransferIntoItself", provisioned({"mark sim:a vf1"}), "transfer sim:a vf1 sim:a 0", refused,
-     itself},
-    {"BindItself", provisioned({}), "bind sim:a 0", refused, itself},
-    {"BindItselfByAddress", provisioned({}), "bind sim:a 0000:01:00.0", refused, itself},
-    {"UnbindItself", provisioned({}), "unbind sim:a 0", refused, itself},
-    {"MarkItself", provisioned({}), "mark sim:a 0", refused, {itself[0]}},
-    {"UnmarkItself", provisioned({}), "unmark sim:a 0", refused, itself},
+     "import sim:a 0 -f $W/s", itself, lists},
+    {"TransferItself", provisioned({"mark sim:a vf1"}), "transfer sim:a 0 sim:a vf1", itself,
+     lists},
+    {"TransferIntoItself", provisioned({"mark sim:a vf1"}), "transfer sim:a vf1 sim:a 0", itself,
+     lists},
+    {"BindItself", provisioned({}), "bind sim:a 0", itself, lists},
+    {"BindItselfByAddress", provisioned({}), "bind sim:a 0000:01:00.0", itself, lists},
+    {"UnbindItself", provisioned({}), "unbind sim:a 0", itself, lists},
+    {"MarkItself", provisioned({}), "mark sim:a 0", itself, lists},
+    {"UnmarkItself", provisioned({}), "unmark sim:a 0", itself, lists},
     {"ExportUnmarked",
      provisioned({"bind sim:a vf1", "sim guest start sim:a vf1"}),
      "export sim:a vf1 -f $W/x",
-     refused,
-     {"controlled function 1 of sim:a is not marked", "nvmigrate mark sim:a 1"}},
+     "unmarked",
+     {"controlled function 1", "nvmigrate mark sim:a 1"}},
     {"ImportIntoUnmarked",
      provisioned({"mark sim:a vf1", "export sim:a vf1 -f $W/s", "unmark sim:a vf1"}),
      "import sim:a vf1 -f $W/s",
-     refused,
-     {"not marked", "nvmigrate mark sim:a 1"}},
+     "unmarked",
+     {"controlled function 1", "nvmigrate mark sim:a 1"}},
     {"AssignToOnline",
      provisioned({}),
      "provision sim:a --vfs 2 --vq 3",
-     refused,
-     {"controlled function 1 (vf 1) is online with 16 queues", "--recreate"}},
+     "resources_assigned",
+     {"controlled function 1 (vf 1)", "nvmigrate provision sim:a --vfs 2 --vq 3 --recreate"}},
     {"ChangeTheNumberOfVfs",
      provisioned({}),
      "provision sim:a --vfs 3",
-     refused,
-     {"sim:a has 2 VFs; 3 of them means to destroy", "--recreate destroys them"}},
+     "vfs_exist",
+     {"sim:a has 2 VFs", "nvmigrate provision sim:a --vfs 3 --recreate"}},
     {"MoreVfsThanThereAre",
      {"sim create a --vfs-total 4"},
      "provision sim:a --vfs 5",
-     refused,
-     {"sim:a has at most 4 VFs, not 5"}},
+     "too_many_vfs",
+     {"sim:a", "4", "5"}},
     {"MoreQueuesThanAFunctionTakes",
      {"sim create a --vfs-total 4"},
      "provision sim:a --vfs 2 --vq 17",
-     refused,
-     {"sim:a gives a function at most 16 queues, not 17"}},
+     "too_many_resources",
+     {"sim:a", "16 queues", "17"}},
     {"MoreInterruptsThanAFunctionTakes",
      {"sim create a --vfs-total 4"},
      "provision sim:a --vfs 2 --vi 9",
-     refused,
-     {"sim:a gives a function at most 8 interrupts, not 9"}},
+     "too_many_resources",
+     {"sim:a", "8 interrupts", "9"}},
     {"MoreQueuesThanThereAre",
      {"sim create a --vfs-total 4 --vq 8"},
      "provision sim:a --vfs 4 --vq 3",
-     refused,
-     {"8 flexible queues free, and 12 are needed for 4 functions", "ask for fewer"}},
+     "resources_short",
+     {"8 flexible queues", "4 functions", "12"}},
     {"BindMounted",
-     provisioned({"sim change a --mount 0000:02:00.0 /srv"}, " --others 1"),
-     "bind sim:a 0000:02:00.0",
-     refused,
-     {"this host uses it: /dev/nvme1n1 mounted on /srv", "unmount or release it first"}},
-    {"BindSwap",
-     provisioned({"sim change a --swap 0000:02:00.0"}, " --others 1"),
-     "bind sim:a 0000:02:00.0",
-     refused,
-     {"this host uses it: /dev/nvme1n1 used as swap", "unmount or release it first"}},
+     used("--mount 0000:02:00.0 /srv"),
+     bind_used,
+     "used_by_host",
+     {"/dev/nvme1n1", "/srv"}},
+    {"BindSwap", used("--swap 0000:02:00.0"), bind_used, "used_by_host", {"/dev/nvme1n1"}},
     {"BindPartitioned",
-     provisioned({"sim change a --partition 0000:02:00.0"}, " --others 1"),
-     "bind sim:a 0000:02:00.0",
-     refused,
-     {"/dev/nvme1n1p1 partition nvme1n1p1 is open", "unmount or release it first"}},
+     used("--partition 0000:02:00.0"),
+     bind_used,
+     "used_by_host",
+     {"/dev/nvme1n1p1"}},
     {"BindHeld",
-     provisioned({"sim change a --hold 0000:02:00.0 dm-0"}, " --others 1"),
-     "bind sim:a 0000:02:00.0",
-     refused,
-     {"this host uses it: /dev/nvme1n1 held by dm-0", "unmount or release it first"}},
+     used("--hold 0000:02:00.0 dm-0"),
+     bind_used,
+     "used_by_host",
+     {"/dev/nvme1n1", "dm-0"}},
     {"BindAFunctionWithVfs",
      {"sim create a --controlling 2 --vfs-total 2", "provision sim:a/1 --vfs 1"},
      "bind sim:a 1",
-     refused,
-     {"cannot bind controlled function 1", "which depend on its driver",
-      "take its VFs away first"}},
+     "has_virtual_functions",
+     {"controlled function 1"}},
     {"BindFromASharedGroup",
      provisioned({}, " --shared-group"),
      "bind sim:a vf1",
-     refused,
-     {"group", "shared_group"}},
+     "shared_group",
+     {"0000:01:00.2"}},
     {"BindWithoutIommu",
      provisioned({}, " --no-iommu"),
      "bind sim:a vf1",
-     refused,
-     {"no IOMMU protects this host from it", "switch the IOMMU on"}},
+     "no_iommu",
+     {"controlled function 1"}},
     {"DeprovisionWhileOpen",
      provisioned(guest),
      "deprovision sim:a",
-     refused,
-     {"cannot destroy controlled function 1 (vf 1): its vfio node is open",
-      "the guest of controller 1 (simulated) has /dev/vfio/devices/vfio0 open",
-      "end the virtual machine that has it"}},
+     "open_in_vm",
+     {"controlled function 1 (vf 1)", "/dev/vfio/devices/vfio0"}},
     {"MigrateWithoutMigration",
      provisioned({}, " --no-migration"),
      "mark sim:a vf1",
-     ExitStatus::unsupported,
-     {"OACS bit 11 (host managed live migration) of Identify Controller is clear"}},
+     "no_live_migration",
+     {"OACS bit 11"},
+     ExitStatus::unsupported},
     {"ExportWithoutMigration",
      provisioned({}, " --no-migration"),
      "export sim:a vf1 -f $W/x",
-     ExitStatus::unsupported,
-     {"OACS bit 11 (host managed live migration) of Identify Controller is clear",
-      "name the controlling function"}},
+     "no_live_migration",
+     {"OACS bit 11", "nvmigrate show sim:a"},
+     ExitStatus::unsupported},
 };
 
 INSTANTIATE_TEST_SUITE_P(Refusals, RefusalJourney, testing::ValuesIn(refusals),
@@ -192,20 +204,19 @@ TEST(RefusalJourneyOfReaders, ThereIsNoHandleOfTheControllingFunctionItself) {
   World world;
   for (const auto& line : provisioned({}))
     world.must(line);
-  const auto answer = world.run("handle sim:a 0");
-  EXPECT_EQ(answer.status, refused);
-  EXPECT_THAT(answer.err, HasSubstr(itself[0]));
+  const auto answer = world.run("handle sim:a 0 -o json");
+  EXPECT_EQ(answer.status, ExitStatus::refused);
+  EXPECT_EQ(json::parse(answer.err)["error"]["code"], itself);
   EXPECT_EQ(answer.out, "");
 }
 
 TEST(RefusalJourneyOverrides, AMountedFunctionIsBoundOnceItIsFree) {
   World world;
-  for (const auto& line : provisioned({"sim change a --mount 0000:02:00.0 /srv"}, " --others 1")) {
+  for (const auto& line : used("--mount 0000:02:00.0 /srv"))
     world.must(line);
-  }
-  EXPECT_EQ(world.run("bind sim:a 0000:02:00.0").status, refused);
+  EXPECT_EQ(world.run(bind_used).status, ExitStatus::refused);
   world.must("sim change a --release 0000:02:00.0");
-  world.must("bind sim:a 0000:02:00.0");
+  world.must(bind_used);
 }
 
 TEST(RefusalJourneyOverrides, ASharedGroupIsOverriddenByName) {

@@ -2,11 +2,9 @@
 #include "tests/journey/world.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
-#include <sstream>
+#include "tests/support/run_binary.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -18,29 +16,14 @@ fs::path scratch() {
   return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
 }
 
-std::string contents(int fd) {
-  std::string text;
-  std::array<char, 4096> piece{};
-  off_t offset = 0;
-  for (ssize_t count = 0; (count = ::pread(fd, piece.data(), piece.size(), offset)) > 0;) {
-    text.append(piece.data(), static_cast<std::size_t>(count));
-    offset += count;
-  }
-  return text;
-}
-
 std::vector<std::string> words(const std::string& line, const std::string& root) {
-  std::vector<std::string> result;
-  std::istringstream in(line);
-  for (std::string word; in >> word;) {
+  auto result = words_of(line);
+  for (auto& word : result) {
     if (const auto place = word.find("$W"); place != std::string::npos)
       word.replace(place, 2, root);
-    result.push_back(word);
   }
   return result;
 }
-
-const char* no_variable(const char*) { return nullptr; }
 
 }  // namespace
 
@@ -58,29 +41,15 @@ World::~World() {
 
 std::string World::path(const std::string& name) const { return root_ / "now" / name; }
 
-Answer World::run(const std::string& line) {
-  const int out = ::memfd_create("out", MFD_CLOEXEC);
-  auto answer = run_with(line, -1, out);
-  answer.out = contents(out);
-  ::close(out);
-  return answer;
-}
+Answer World::run(const std::string& line) { return run_with(line, -1, -1); }
 
 Answer World::run_with(const std::string& line, int input, int output) {
-  const int err = ::memfd_create("err", MFD_CLOEXEC);
-  cli::Environment environment{
-      .io = io_,
-      .folders = {.state = path("state"), .run = path("run"), .sim = path("sim")},
-      .input = input,
-      .output = output,
-      .error = err,
-      .variable = no_variable,
-      .wrap = [this](auto device) { return watch(std::move(device), watcher_); }};
-  Answer answer;
-  answer.status = cli::run(words(line, path("")), environment);
-  answer.err = contents(err);
-  ::close(err);
-  return answer;
+  return run_here(words(line, path("")),
+                  {.io = io_,
+                   .folders = {.state = path("state"), .run = path("run"), .sim = path("sim")},
+                   .input = input,
+                   .output = output,
+                   .wrap = [this](auto device) { return watch(std::move(device), watcher_); }});
 }
 
 Answer World::must(const std::string& line) {

@@ -2,22 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "cli/command.h"
+#include "tests/support/run_tool.h"
 #include "tests/support/watched_seams.h"
 
 namespace nvmigrate::test {
-
-/// What one run of the tool answered.
-struct Answer {
-  ExitStatus status{};
-  std::string out, err;
-  /// stdout as JSON. \throws nlohmann's error when it is none
-  [[nodiscard]] nlohmann::json json() const { return nlohmann::json::parse(out); }
-};
 
 /// A host of its own, in a folder of its own: state, run and sim folders, and the tool run in this
 /// process with every seam watched.
@@ -34,7 +25,7 @@ class World {
 
   /// Runs one command line, split at blanks; `$W` stands for the folder.
   Answer run(const std::string& line);
-  /// As run, with these descriptors for stdin and stdout.
+  /// As run, with these descriptors for stdin and stdout; -1 captures stdout.
   Answer run_with(const std::string& line, int input, int output);
   /// Runs it and fails the test when its status is not ok.
   Answer must(const std::string& line);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh MAN: does every manual page render without a warning, has it the sections it must have, and
-# do the pages it points to exist?
+# lint.sh MAN: does every manual page render without a warning and within 80 columns, does it have the
+# sections that it needs, and do the pages that it refers to exist?
 set -euo pipefail
 
 man=$1
@@ -13,6 +13,8 @@ fault() {
 for page in "$man"/*.[15]; do
   warnings=$(groff -t -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
   [ -z "$warnings" ] || fault "$page: $warnings"
+  wide=$(groff -t -man -Kutf8 -Tascii -rLL=80n -P-cbou "$page" 2>/dev/null | awk 'length > 80')
+  [ -z "$wide" ] || fault "$page is wider than 80 columns: $wide"
   for heading in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' EXAMPLES '"SEE ALSO"'; do
     [[ $page != *.1 ]] || grep -qx ".SH $heading" "$page" || fault "$page has no section $heading"
   done

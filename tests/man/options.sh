@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# options.sh BINARY MAN check|update: are the OPTIONS sections of the manual pages, and the table of
-# exit statuses, what the binary says? Or make them so.
+# options.sh BINARY MAN check|update: are the OPTIONS sections of the manual pages, the exit statuses
+# and the conditions what the binary says? Or make them so.
 set -euo pipefail
 
 binary=$1 man=$2 mode=$3
@@ -32,8 +32,11 @@ remake() {
 cp "$man"/nvmigrate*.1 "$made"
 "$binary" __man-options | remake nvmigrate.1 OPTIONS
 "$binary" __man-options --exit-status | remake nvmigrate.1 '"EXIT STATUS"'
+{ echo 'Every finding has one of these names.' && "$binary" __man-options --conditions; } |
+  remake nvmigrate.1 CONDITIONS
 commands=$("$binary" __complete -- '')
 for command in $commands; do
+  [ "$command" != help ] || continue
   page=nvmigrate-$command.1
   if [ ! -e "$made/$page" ]; then
     echo "no page for $command"
@@ -41,7 +44,7 @@ for command in $commands; do
     continue
   fi
   { "$binary" __man-options "$command" &&
-    printf '.PP\nThose of every command are in\n.BR nvmigrate (1).\n'; } | remake "$page" OPTIONS
+    printf '.PP\n.BR nvmigrate (1)\ndescribes the options that every command has.\n'; } | remake "$page" OPTIONS
 done
 
 for page in "$man"/nvmigrate-*.1; do

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "nvmigrate/migrate/backend.h"
 #include "nvmigrate/nvme/status.h"
+#include "nvmigrate/session/backend.h"
 
 namespace nvmigrate::test {
 
@@ -21,7 +21,7 @@ namespace nvmigrate::test {
 class FakeBackend : public MigrationBackend {
  public:
   struct Function {
-    bool frozen = false;
+    bool suspended = false;
     std::vector<std::byte> state;  ///< what save() gives; a whole load replaces it
     bool half_loaded = false;      ///< a load began and did not end
     bool loaded = false;           ///< a load ended
@@ -42,23 +42,23 @@ class FakeBackend : public MigrationBackend {
   [[nodiscard]] std::string_view name() const override { return "nvme"; }
   BackendQuery query() override { return {formats, chunk}; }
   void quiesce(std::uint16_t function) override { see("quiesce", function); }
-  void freeze(std::uint16_t function) override {
-    see("freeze", function);
+  void suspend(std::uint16_t function) override {
+    see("suspend", function);
     const std::lock_guard only(mutex_);
-    functions_.at(function).frozen = true;
+    functions_.at(function).suspended = true;
   }
   bool resume(std::uint16_t function) override {
     see("resume", function);
     const std::lock_guard only(mutex_);
     auto& one = functions_.at(function);
     if (one.half_loaded) throw NvmeError({sc::command_sequence_error}, "resume");
-    return std::exchange(one.frozen, false);
+    return std::exchange(one.suspended, false);
   }
   FunctionState look(std::uint16_t function, const FormatChoice&) override {
     see("look", function);
     const std::lock_guard only(mutex_);
     const auto& one = functions_.at(function);
-    return {.frozen = one.frozen, .bytes = one.state.size(), .queues = one.queues};
+    return {.suspended = one.suspended, .bytes = one.state.size(), .queues = one.queues};
   }
   void save(std::uint16_t function, const FormatChoice&, StateSink& into) override {
     see("save", function);

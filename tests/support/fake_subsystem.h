@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <endian.h>
+#include <libnvme.h>
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -24,7 +27,8 @@ class FakeSubsystem : public Device, public AdminPort {
   using Hook = std::function<std::optional<AdminCompletion>(const AdminCommand&)>;
 
   /// \param secondaries how many, with controller ids from 1 and VF numbers alike
-  explicit FakeSubsystem(std::uint16_t secondaries = 8) {
+  explicit FakeSubsystem(std::uint16_t secondaries = 8, const std::string& name = "fake")
+      : name_("sim:" + name) {
     for (std::uint16_t id = 1; id <= secondaries; ++id)
       secondary.push_back({id, 0, false, id, 0, 0});
     bus.sriov_of[FakePciBus::physical].total = secondaries;
@@ -39,7 +43,7 @@ class FakeSubsystem : public Device, public AdminPort {
   FakePciBus bus;
   std::vector<SecondaryController> secondary;
   std::vector<std::uint16_t> others;  ///< controllers that are neither secondary nor this one
-  std::string model = "Fake";
+  std::string model = "Fake", serial, firmware, subsystem_nqn = nqn;
   std::uint32_t queues_total = 64, interrupts_total = 64;
   std::uint16_t most_each = 16, granularity = 1;
   std::uint16_t queues_primary = 0;  ///< flexible ones that the controlling function holds itself
@@ -120,13 +124,14 @@ class FakeSubsystem : public Device, public AdminPort {
   }
 
   AdminCompletion identify_controller(const AdminCommand& command) {
-    wire::IdentifyController data{};
-    std::memcpy(data.mn.data(), model.data(), model.size());
-    std::memcpy(data.subnqn.data(), nqn, std::strlen(nqn));
-    std::uint16_t oacs = 0;
-    if (virtualization) oacs |= wire::oacs_virtualization;
-    if (live_migration) oacs = static_cast<std::uint16_t>(oacs | wire::oacs_live_migration);
-    data.oacs = oacs;
+    nvme_id_ctrl data{};
+    std::memcpy(data.mn, model.data(), model.size());
+    std::memcpy(data.sn, serial.data(), serial.size());
+    std::memcpy(data.fr, firmware.data(), firmware.size());
+    std::memcpy(data.subnqn, subsystem_nqn.data(), subsystem_nqn.size());
+    const unsigned oacs = (virtualization ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
+                          (live_migration ? wire::oacs_live_migration : 0U);
+    data.oacs = htole16(static_cast<std::uint16_t>(oacs));
     return answer(command, data);
   }
 
@@ -136,42 +141,42 @@ class FakeSubsystem : public Device, public AdminPort {
       ids.push_back(one.cntlid);
     ids.insert(ids.end(), others.begin(), others.end());
     std::sort(ids.begin(), ids.end());
-    wire::ControllerList data{};
+    nvme_ctrl_list data{};
     std::uint16_t count = 0;
     for (const auto id : ids) {
-      if (id >= from) data.ids.at(count++) = id;
+      if (id >= from && count < NVME_ID_CTRL_LIST_MAX) data.identifier[count++] = htole16(id);
     }
-    data.count = count;
+    data.num = htole16(count);
     return answer(command, data);
   }
 
   AdminCompletion primary(const AdminCommand& command) {
     if (!virtualization) return error(sc::invalid_field);
-    wire::PrimaryCapabilities data{};
+    nvme_primary_ctrl_cap data{};
     data.crt = 3;
-    data.vqfrt = queues_total;
-    data.vifrt = interrupts_total;
-    data.vqrfa = assigned(&SecondaryController::queues);
-    data.vqrfap = queues_primary;
-    data.virfa = assigned(&SecondaryController::interrupts);
-    data.vqfrsm = most_each;
-    data.vifrsm = most_each;
-    data.vqgran = granularity;
-    data.vigran = granularity;
+    data.vqfrt = htole32(queues_total);
+    data.vifrt = htole32(interrupts_total);
+    data.vqrfa = htole32(assigned(&SecondaryController::queues));
+    data.vqrfap = htole16(queues_primary);
+    data.virfa = htole32(assigned(&SecondaryController::interrupts));
+    data.vqfrsm = htole16(most_each);
+    data.vifrsm = htole16(most_each);
+    data.vqgran = htole16(granularity);
+    data.vigran = htole16(granularity);
     return answer(command, data);
   }
 
   AdminCompletion list_secondaries(const AdminCommand& command, std::uint16_t from) {
     if (!virtualization) return error(sc::invalid_field);
-    wire::SecondaryList data{};
+    nvme_secondary_ctrl_list data{};
     for (const auto& one : secondary) {
-      if (one.cntlid < from || data.count == wire::SecondaryList::max_entries) continue;
-      auto& entry = data.entries.at(data.count++);
-      entry.scid = one.cntlid;
+      if (one.cntlid < from || data.num == NVME_ID_SECONDARY_CTRL_MAX) continue;
+      auto& entry = data.sc_entry[data.num++];
+      entry.scid = htole16(one.cntlid);
       entry.scs = one.online ? 1 : 0;
-      entry.vfn = one.vfn;
-      entry.nvq = one.queues;
-      entry.nvi = one.interrupts;
+      entry.vfn = htole16(one.vfn);
+      entry.nvq = htole16(one.queues);
+      entry.nvi = htole16(one.interrupts);
     }
     return answer(command, data);
   }
@@ -222,7 +227,7 @@ class FakeSubsystem : public Device, public AdminPort {
     return {};
   }
 
-  std::string name_ = "sim:fake", address_ = FakePciBus::physical;
+  std::string name_, address_ = FakePciBus::physical;
 };
 
 }  // namespace nvmigrate::test

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "nvmigrate/ports/sysroot.h"
+#include "nvmigrate/ports/sysfs.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
 

@@ -4,7 +4,7 @@
 # "# machine: WORD..." in the script changes it:
 #   no-iommu            there is no IOMMU
 #   no-nvme             there is no NVMe controller
-#   second-controller   the subsystem has a second controller on another root port, that is no VF
+#   second-controller   the subsystem has a second controller on another root port that is not a VF
 # Prints the console. The last line but the kernel's, "verdict: NAME STATUS", decides.
 set -euo pipefail
 

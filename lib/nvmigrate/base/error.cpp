@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/base/error.h"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,47 +24,64 @@ ExitStatus status_of_errno(int code) {
   }
 }
 
-std::string sentence(int code, std::string_view operation, std::string_view object) {
-  std::string text{operation};
-  text.append(" ").append(object).append(": ").append(std::strerror(code));
-  return text;
-}
-
 }  // namespace
 
-Error::Error(ExitStatus status, const std::string& message, std::string hint)
-    : std::runtime_error(message), status_(status), hint_(std::move(hint)) {}
+Error::Error(ExitStatus status, const std::string& message, std::string advice,
+             std::vector<Remedy> remedies)
+    : std::runtime_error(message),
+      status_(status),
+      code_(row_of(status).name),
+      advice_(std::move(advice)),
+      remedies_(std::move(remedies)) {}
 
-void Error::add_hint(const std::string& next) {
-  if (!hint_.empty() && !next.empty()) hint_ += "; ";
-  hint_ += next;
+Error Error::with_code(std::string code) const {
+  auto error = *this;
+  error.set_code(std::move(code));
+  return error;
 }
 
-OsError::OsError(int code, std::string_view operation, std::string_view object, std::string hint)
-    : Error(status_of_errno(code), sentence(code, operation, object), std::move(hint)),
-      code_(code) {}
-
-Interrupted::Interrupted(const std::string& what_was_left)
-    : Error(ExitStatus::interrupted, "interrupted: " + what_was_left) {}
-
-Error usage_error(const std::string& message, std::string hint) {
-  return {ExitStatus::usage, message, std::move(hint)};
+void Error::set_device(const std::string& device) {
+  device_ = device;
+  for (auto& remedy : remedies_) {
+    if (remedy.device.empty() && remedy.action < Remedy::Action::make_folder) {
+      remedy.device = device;
+    }
+  }
 }
 
-Error not_found(const std::string& message, std::string hint) {
-  return {ExitStatus::not_found, message, std::move(hint)};
+void Error::add_advice(const std::string& sentence) {
+  if (!advice_.empty() && !sentence.empty()) advice_ += "; ";
+  advice_ += sentence;
 }
 
-Error refused(const std::string& message, std::string hint) {
-  return {ExitStatus::refused, message, std::move(hint)};
+OsError::OsError(int number, std::string_view operation, std::string_view object,
+                 std::string advice)
+    : Error(status_of_errno(number),
+            fmt::format("cannot {} {}: {}", operation, object, std::strerror(number)),
+            std::move(advice)),
+      error_number_(number) {}
+
+Interrupted::Interrupted(const std::string& what_is_left)
+    : Error(ExitStatus::interrupted, "interrupted: " + what_is_left) {}
+
+Error usage_error(const std::string& message, std::string advice) {
+  return {ExitStatus::usage, message, std::move(advice)};
 }
 
-Error unsupported(const std::string& message, std::string hint) {
-  return {ExitStatus::unsupported, message, std::move(hint)};
+Error not_found(const std::string& message, std::string advice, std::vector<Remedy> remedies) {
+  return {ExitStatus::not_found, message, std::move(advice), std::move(remedies)};
 }
 
-Error bad_state(const std::string& message, std::string hint) {
-  return {ExitStatus::bad_state, message, std::move(hint)};
+Error refused(const std::string& message, std::string advice, std::vector<Remedy> remedies) {
+  return {ExitStatus::refused, message, std::move(advice), std::move(remedies)};
+}
+
+Error unsupported(const std::string& message, std::string advice) {
+  return {ExitStatus::unsupported, message, std::move(advice)};
+}
+
+Error bad_state(const std::string& message, std::string advice) {
+  return {ExitStatus::bad_state, message, std::move(advice)};
 }
 
 }  // namespace nvmigrate

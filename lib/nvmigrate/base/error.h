@@ -1,58 +1,192 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "nvmigrate/base/exit_status.h"
+#include "nvmigrate/version.h"
 
 namespace nvmigrate {
 
-/// What every failure is thrown as: a sentence naming operation, object and cause, the exit
-/// status it ends the tool with, and, where one exists, the next step.
-class Error : public std::runtime_error {
- public:
-  Error(ExitStatus status, const std::string& message, std::string hint = {});
+/// What kind of failure it is; the exit status of the tool.
+enum class ExitStatus : int {
+  ok = 0,
+  internal = 1,
+  usage = 2,
+  not_found = 3,
+  refused = 4,
+  device = 5,
+  timed_out = 6,
+  busy = 7,
+  bad_state = 8,
+  unsupported = 9,
+  partial = 10,
+  permission = 11,
+  io = 12,
+  interrupted = 130,
+};
 
+/// One row of the table of exit statuses.
+struct ExitStatusRow {
+  ExitStatus status;
+  std::string_view name;     ///< the `class` of an error in JSON
+  std::string_view meaning;  ///< as in the man page
+};
+
+/// All of them, ascending.
+inline constexpr std::array<ExitStatusRow, 14> exit_status_table{{
+    {ExitStatus::ok, "ok", "done, or nothing to do"},
+    {ExitStatus::internal, "internal", "a fault of the tool itself"},
+    {ExitStatus::usage, "usage", "the command line is wrong"},
+    {ExitStatus::not_found, "not_found", "no such device, function, mark or file"},
+    {ExitStatus::refused, "refused", "unsafe or against policy; nothing was done"},
+    {ExitStatus::device, "device", "the device answered an NVMe error"},
+    {ExitStatus::timed_out, "timed_out", "the device or the kernel did not answer in time"},
+    {ExitStatus::busy, "busy", "another command holds the lock of the subsystem"},
+    {ExitStatus::bad_state, "bad_state", "the state file is damaged or does not fit"},
+    {ExitStatus::unsupported, "unsupported", "the device or the kernel cannot do this"},
+    {ExitStatus::partial, "partial", "some of several failed, or two states differ"},
+    {ExitStatus::permission, "permission", "the caller lacks the right"},
+    {ExitStatus::io, "io", "the operating system answered an error"},
+    {ExitStatus::interrupted, "interrupted", "ended by a signal"},
+}};
+
+/// The row of a status; of an unknown value that of `internal`.
+constexpr const ExitStatusRow& row_of(ExitStatus status) noexcept {
+  for (const auto& row : exit_status_table) {
+    if (row.status == status) return row;
+  }
+  return exit_status_table[1];
+}
+
+/// What mends a failure: an operation of this library, or a change of the host. The library names
+/// it; a program carries it out, or spells it as a command for its user.
+struct Remedy {
+  /// What is to be done, and which members say to what.
+  enum class Action {
+    // Of a controlled function: `device` and `function`.
+    resume,
+    suspend,
+    mark,
+    unmark,
+    bind,
+    unbind,
+    import_state,  ///< `object`: the state file
+    reset,         ///< `object`: the PCI address
+    // Of a controlling function: `device`.
+    list,
+    show,
+    provision,  ///< `count`: the number of VFs; `queues` and `interrupts` of each, where requested
+    recreate,   ///< likewise, destroying the VFs that are there
+    deprovision,
+    repair,
+    // Of the host; the comment says what `object` is.
+    make_folder,         ///< path
+    restrict_folder,     ///< path that others may write to
+    load_module,         ///< name of a kernel module
+    create_simulation,   ///< name of a simulated subsystem
+    destroy_simulation,  ///< likewise
+    show_simulation,     ///< likewise
+    list_simulations,
+  };
+
+  Action action{};
+  std::string device{};                     ///< the controlling function, as the user named it
+  std::optional<std::uint16_t> function{};  ///< controller id of the controlled function
+  std::string object{};                     ///< see Action
+  unsigned count = 0;                       ///< see Action
+  /// Of `provision` and `recreate`: flexible resources of each VF; nothing: an even share.
+  std::optional<std::uint16_t> queues{}, interrupts{};
+
+  bool operator==(const Remedy&) const = default;
+};
+
+/// What every failure is thrown as: a sentence that names operation, object and cause, a stable
+/// code, the exit status, and what the caller can do next.
+class NVMIGRATE_API Error : public std::runtime_error {
+ public:
+  /// \param advice a sentence on the next step; may be empty
+  Error(ExitStatus status, const std::string& message, std::string advice = {},
+        std::vector<Remedy> remedies = {});
+
+  /// As which exit status it ends a command.
   [[nodiscard]] ExitStatus status() const noexcept { return status_; }
-  /// The next step for the reader; empty when there is none.
-  [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
-  /// One more thing to know or to do; empty adds nothing.
-  void add_hint(const std::string& next);
-  /// The controlling function concerned; empty when none is.
+  /// The name of the condition that caused it, `unmarked`; else the name of its status, `io`.
+  [[nodiscard]] const std::string& code() const noexcept { return code_; }
+  /// The next step in words; may be empty.
+  [[nodiscard]] const std::string& advice() const noexcept { return advice_; }
+  /// What mends it, best first; may be empty.
+  [[nodiscard]] const std::vector<Remedy>& remedies() const noexcept { return remedies_; }
+  /// The controlling function concerned; may be empty.
   [[nodiscard]] const std::string& device() const noexcept { return device_; }
-  void set_device(std::string device) { device_ = std::move(device); }
+
+  /// \param code of a condition
+  /// The same error with another code.
+  [[nodiscard]] Error with_code(std::string code) const;
+  void set_code(std::string code) { code_ = std::move(code); }
+  /// Names the controlling function, also in the remedies that name none.
+  void set_device(const std::string& device);
+  /// Adds a sentence to the advice; an empty one adds nothing.
+  void add_advice(const std::string& sentence);
+  /// Behind those that there are.
+  void add_remedy(Remedy remedy) { remedies_.push_back(std::move(remedy)); }
 
  private:
   ExitStatus status_;
-  std::string hint_;
-  std::string device_;
+  std::string code_, advice_, device_;
+  std::vector<Remedy> remedies_;
 };
 
-/// A failed system call.
-class OsError : public Error {
+/// A failed system call: `cannot write /srv/x: No space left on device`.
+class NVMIGRATE_API OsError : public Error {
  public:
-  /// \param code errno; EACCES and EPERM end with `permission`, ENOENT with `not_found`, ETIMEDOUT
-  /// with `timed_out`, everything else with `io`.
-  OsError(int code, std::string_view operation, std::string_view object, std::string hint = {});
+  /// \param number errno; EACCES and EPERM end with `permission`, ENOENT with `not_found`,
+  /// ETIMEDOUT with `timed_out`, everything else with `io`
+  OsError(int number, std::string_view operation, std::string_view object, std::string advice = {});
 
-  [[nodiscard]] int code() const noexcept { return code_; }
+  /// errno of the call that failed.
+  [[nodiscard]] int error_number() const noexcept { return error_number_; }
 
  private:
-  int code_;
+  int error_number_;
 };
 
-/// Ended by SIGINT, SIGTERM or SIGHUP at a point where it is safe to stop.
-class Interrupted : public Error {
+/// Ended by SIGINT, SIGTERM or SIGHUP at a point where it is safe to stop. Thrown only while there
+/// is an InterruptGuard.
+class NVMIGRATE_API Interrupted : public Error {
  public:
-  explicit Interrupted(const std::string& what_was_left);
+  /// \param what_is_left `nothing was changed`
+  explicit Interrupted(const std::string& what_is_left);
 };
 
-Error usage_error(const std::string& message, std::string hint = {});
-Error not_found(const std::string& message, std::string hint = {});
-Error refused(const std::string& message, std::string hint = {});
-Error unsupported(const std::string& message, std::string hint = {});
-Error bad_state(const std::string& message, std::string hint = {});
+/// Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and ignores SIGPIPE, while it
+/// exists. A stop signal that the caller ignores (nohup) stays ignored. Blocking calls return with
+/// EINTR (no SA_RESTART), and so do those that begin after the signal came: an alarm follows it
+/// every second.
+class NVMIGRATE_API InterruptGuard {
+ public:
+  InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  ~InterruptGuard();
+};
+
+/// An Error of the status `usage`: the caller asked for something that makes no sense.
+NVMIGRATE_API Error usage_error(const std::string& message, std::string advice = {});
+/// An Error of the status `not_found`.
+NVMIGRATE_API Error not_found(const std::string& message, std::string advice = {},
+                              std::vector<Remedy> remedies = {});
+/// An Error of the status `refused`, of what no condition says; see Refusal.
+NVMIGRATE_API Error refused(const std::string& message, std::string advice = {},
+                            std::vector<Remedy> remedies = {});
+/// An Error of the status `unsupported`.
+NVMIGRATE_API Error unsupported(const std::string& message, std::string advice = {});
+/// An Error of the status `bad_state`; see also StateFileError.
+NVMIGRATE_API Error bad_state(const std::string& message, std::string advice = {});
 
 }  // namespace nvmigrate

@@ -16,8 +16,8 @@ constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGALRM};
 volatile std::sig_atomic_t stop_asked = 0;
 std::array<struct sigaction, signals.size()> before{};
 
-/// A signal that comes just before a call that waits would be lost on it. So the first stop signal
-/// is followed by an alarm every second, which ends each such call with EINTR.
+/// A call that begins to wait just after the signal came would miss it. So an alarm follows the
+/// first stop signal every second, and ends each such call with EINTR.
 void note_stop(int) {
   stop_asked = 1;
   ::alarm(1);
@@ -30,7 +30,7 @@ void (*handler_of(int signal))(int) {
   return signal == SIGALRM ? remind : note_stop;
 }
 
-/// nohup, and a shell for what runs in its background, have signals ignored that are not to end it.
+/// nohup, and a shell that starts a background job, let it ignore the signals that must not end it.
 bool stays_ignored(int signal, const struct sigaction& was) {
   return signal != SIGPIPE && signal != SIGALRM && was.sa_handler == SIG_IGN;
 }

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -17,8 +18,30 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate {
+namespace {
+
+/// Calls `read_some` with what is left and the bytes read so far, until `into` is full or it
+/// answers 0.
+template <typename ReadSome>
+std::size_t fill(std::span<std::byte> into, const std::string& object, ReadSome read_some) {
+  std::size_t total = 0;
+  while (total < into.size()) {
+    const ssize_t count = read_some(into.subspan(total), total);
+    if (count < 0 && errno == EINTR) {
+      stop_if_interrupted(("reading " + object + " was stopped").c_str());
+      continue;
+    }
+    if (count < 0) throw OsError(errno, "read", object);
+    if (count == 0) break;
+    total += static_cast<std::size_t>(count);
+  }
+  return total;
+}
+
+}  // namespace
 
 int SystemIo::open(const std::string& path, int flags, mode_t mode) {
   return ::open(path.c_str(), flags | O_CLOEXEC, mode);
@@ -119,13 +142,16 @@ OpenFile OpenFile::open(Io& io, const std::string& path, int flags, mode_t mode)
   return {io, fd};
 }
 
-std::string read_text(Io& io, const std::string& path, std::size_t limit) {
-  const auto file = OpenFile::open(io, path, O_RDONLY);
+std::string read_text(Io& io, const std::string& path, std::size_t limit, int flags) {
+  const auto file = OpenFile::open(io, path, O_RDONLY | flags);
   std::string text;
   std::array<std::byte, 4096> piece{};
   while (const auto count = read_up_to(io, file.fd(), piece, path)) {
     text.append(reinterpret_cast<const char*>(piece.data()), count);
-    if (text.size() > limit) throw Error(ExitStatus::io, "read " + path + ": longer than expected");
+    if (text.size() > limit) {
+      throw Error(ExitStatus::io,
+                  fmt::format("cannot read {}: it is longer than {}", path, format_size(limit)));
+    }
   }
   return text;
 }
@@ -144,27 +170,15 @@ void write_all(Io& io, int fd, std::span<const std::byte> bytes, const std::stri
 }
 
 std::size_t read_up_to(Io& io, int fd, std::span<std::byte> into, const std::string& object) {
-  std::size_t total = 0;
-  while (total < into.size()) {
-    const ssize_t count = io.read(fd, into.subspan(total));
-    if (count < 0 && errno == EINTR) {
-      stop_if_interrupted(("reading " + object + " was stopped").c_str());
-      continue;
-    }
-    if (count < 0) throw OsError(errno, "read", object);
-    if (count == 0) break;
-    total += static_cast<std::size_t>(count);
-  }
-  return total;
+  return fill(into, object,
+              [&](std::span<std::byte> rest, std::size_t) { return io.read(fd, rest); });
 }
 
-void write_attribute(Io& io, const std::string& path, const std::string& text) {
-  const auto file = OpenFile::open(io, path, O_WRONLY);
-  ssize_t written = -1;
-  do {
-    written = io.write(file.fd(), std::as_bytes(std::span{text}));
-  } while (written < 0 && errno == EINTR);
-  if (written < 0) throw OsError(errno, "write to", path);
+std::size_t pread_up_to(Io& io, int fd, std::span<std::byte> into, off_t offset,
+                        const std::string& object) {
+  return fill(into, object, [&](std::span<std::byte> rest, std::size_t done) {
+    return io.pread(fd, rest, offset + static_cast<off_t>(done));
+  });
 }
 
 bool exists(Io& io, const std::string& path) {

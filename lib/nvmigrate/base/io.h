@@ -11,9 +11,9 @@
 
 namespace nvmigrate {
 
-/// The seam to files and directories: the system calls the tool makes, one method a call, with
-/// their own conventions (-1 and errno, short reads and writes, EINTR). Tests wrap it to count
-/// calls and to make each of them fail; nothing else in the tool calls the kernel for a file.
+/// The seam to files and directories: the system calls that the library makes, one method a call,
+/// with their own conventions (-1 and errno, short reads and writes, EINTR). Tests wrap it to count
+/// calls and to make each of them fail.
 class Io {
  public:
   virtual ~Io() = default;
@@ -37,11 +37,11 @@ class Io {
   virtual int rmdir(const std::string& path) = 0;
   virtual int chown(const std::string& path, uid_t owner, gid_t group) = 0;
   virtual int flock(int fd, int operation) = 0;
-  /// Asks for a pipe of 1 MiB, so that its two ends wake each other seldom; no matter when it is
-  /// none, or the kernel gives less.
+  /// Asks for a pipe of 1 MiB, so that its two ends wake each other seldom. Without effect on other
+  /// files, or where the kernel refuses.
   virtual void widen_pipe(int /*fd*/) {}
   /// How many bytes written to a pipe its reader has not taken yet. \return -1 and errno, EPIPE
-  /// when there is no reader any more, or 0 with the count.
+  /// when the reader has gone, or 0 with the count.
   virtual int unread(int fd, int& count) = 0;
   /// readlink(2). \return -1 and errno, or 0 with the target.
   virtual int readlink(const std::string& path, std::string& target) = 0;
@@ -95,14 +95,17 @@ class OpenFile {
   int fd_;
 };
 
-/// The whole of a small file, at most `limit` bytes. \throws OsError, or Error(io) when longer
-std::string read_text(Io& io, const std::string& path, std::size_t limit = std::size_t{1} << 20);
+/// The whole of a small file, at most `limit` bytes. \param flags for open(2) beside O_RDONLY
+/// \throws OsError, or Error(io) when it is longer
+std::string read_text(Io& io, const std::string& path, std::size_t limit = std::size_t{1} << 20,
+                      int flags = 0);
 /// Writes all of `bytes`, over short writes and EINTR. \throws OsError naming `object`
 void write_all(Io& io, int fd, std::span<const std::byte> bytes, const std::string& object);
 /// Reads until `into` is full or the end, over EINTR. \return the bytes read. \throws OsError
 std::size_t read_up_to(Io& io, int fd, std::span<std::byte> into, const std::string& object);
-/// Writes `text` to an existing file in one write, as sysfs attributes want. \throws OsError
-void write_attribute(Io& io, const std::string& path, const std::string& text);
+/// As read_up_to, from `offset` of a file on.
+std::size_t pread_up_to(Io& io, int fd, std::span<std::byte> into, off_t offset,
+                        const std::string& object);
 /// Whether a path exists (after links).
 bool exists(Io& io, const std::string& path);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/base/numbers.h"
 
+#include <fmt/core.h>
+
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <limits>
 
 namespace nvmigrate {
@@ -38,10 +39,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
 }
 
 std::string to_hex(std::uint64_t value, int digits) {
-  std::array<char, 24> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "0x%0*llx", digits,
-                static_cast<unsigned long long>(value));
-  return buffer.data();
+  return fmt::format("0x{:0{}x}", value, digits);
 }
 
 std::string format_size(std::uint64_t bytes) {
@@ -52,10 +50,8 @@ std::string format_size(std::uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  std::array<char, 32> buffer{};
   const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
-  std::snprintf(buffer.data(), buffer.size(), whole ? "%.0f %s" : "%.1f %s", value, units.at(unit));
-  return buffer.data();
+  return fmt::format("{:.{}f} {}", value, whole ? 0 : 1, units.at(unit));
 }
 
 }  // namespace nvmigrate

@@ -9,7 +9,7 @@
 namespace nvmigrate {
 
 /// A whole string as an unsigned number, decimal or with 0x; no sign, no blanks, and no octal:
-/// a leading 0 before further digits is refused. \return nothing when it is no such number
+/// a leading 0 before further digits is refused. \return nothing for any other text
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept;
 
 /// As parse_number, with an optional binary suffix K, M, G or T (powers of 1024).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace nvmigrate {
@@ -10,5 +11,9 @@ namespace nvmigrate {
 std::string to_utc(std::chrono::system_clock::time_point when);
 /// to_utc() of now.
 std::string utc_now();
+
+/// Asks `condition` again and again, at once first and then ever more slowly, until it holds or
+/// the time is over. \return whether it held
+bool wait_until(std::chrono::milliseconds timeout, const std::function<bool()>& condition);
 
 }  // namespace nvmigrate

@@ -1,130 +1,176 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/binding.h"
+#include "nvmigrate/host/functions.h"
 
 #include <algorithm>
 
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/base/time.h"
+#include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
-#include "nvmigrate/host/guards.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
 namespace {
 
 const std::vector<IntentKind> unbound_only{IntentKind::unbound};
 
-/// Adds to an error that is being handled what became of the function.
-Error with(const Error& error, const std::string& more, std::string hint) {
-  return {error.status(), error.what() + more, std::move(hint)};
-}
-
 std::string in_numbers(const Owner& owner) {
   return std::to_string(owner.user) + ":" + std::to_string(owner.group);
+}
+
+BindingChange unchanged(const ControlledFunction& function) {
+  BindingChange change;
+  change.cntlid = function.cntlid;
+  if (function.pci) {
+    change.address = function.pci->address;
+    change.from = function.pci->driver;
+    change.to = change.from;
+  }
+  return change;
+}
+
+/// A driver that is not one of vfio would take the function and give no node.
+void insist_on_vfio(const std::string& driver) {
+  if (driver.find("vfio") != std::string::npos) return;
+  throw usage_error("'" + driver + "' is not a vfio driver: their names contain 'vfio'");
+}
+
+std::string driver_for(Session& session, const ControlledFunction& function,
+                       const BindRequest& request) {
+  if (request.driver) return *request.driver;
+  return session.pci().variant_driver(function.pci->address).value_or(stock_driver);
+}
+
+BindingChange planned_bind(Session& session, const ControlledFunction& function,
+                           const BindRequest& request) {
+  auto change = unchanged(function);
+  if (!function.pci) {
+    change.changed = true;
+    return change;
+  }
+  if (request.driver || !function.on_vfio()) change.to = driver_for(session, function, request);
+  change.changed = change.from != change.to || !function.on_vfio();
+  return change;
 }
 
 /// The change of one function after the other.
 class Changes {
  public:
-  Changes(const HostAccess& access, const Topology& topology)
-      : access_(access), topology_(&topology) {}
+  Changes(Session& session, BindingResult& plan) : session_(&session), plan_(&plan) {}
 
   template <typename Change>
-  void each(BindingResult& plan, Change change) {
-    for (auto& planned : plan.functions) {
+  void each(Change change) {
+    for (auto& planned : plan_->functions) {
       if (interrupted()) {
         planned.skipped = true;
         planned.changed = false;
         continue;
       }
       try {
-        change(*topology_->find(planned.cntlid), planned);
+        change(session_->function(planned.cntlid), planned);
       } catch (const Error& error) {
         planned.failure = error;
-        planned.changed = false;
-        planned.to = planned.from;
+        planned.to = driver_now(planned);
+        planned.changed = planned.to != planned.from;
       }
     }
+    session_->refresh();
   }
 
-  void bind(const ControlledFunction& function, BindingChange& change, const BindWish& wish) {
+  void bind(const ControlledFunction& function, BindingChange& change, const BindRequest& request) {
     const auto original = original_driver_of(function);
     if (change.changed) {
       record(change, original);
-      take(change, original, wish);
+      take(change, original, request);
     } else {
       change.nodes = function.vfio;
-      give_nodes(change.nodes, wish);
-      // A bind that died before its record was written, but after the driver had taken it.
+      give_nodes(change.nodes, request);
+      // A bind that ended before its record was written, but after the driver had taken it.
       if (function.has(IntentKind::unbound) && !function.binding) remember(change, original);
     }
     if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
-    if (wish.owner) check_owners(change, *wish.owner);
+    if (request.owner) check_owners(change, *request.owner);
   }
 
-  void unbind(const ControlledFunction& function, BindingChange& change, const UnbindWish& wish) {
+  void unbind(const ControlledFunction& function, BindingChange& change,
+              const UnbindRequest& request) {
     if (!change.changed) return;
     const auto original = original_driver_of(function);
     if (function.pci) {
       const bool is_recorded = function.binding || function.has(IntentKind::unbound);
       record(change, original);
-      release(change, original, is_recorded, wish);
+      release(change, original, is_recorded, request);
     }
     forget(change.cntlid);
-    access_.journal.strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
+    session_->journal().strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
   }
 
  private:
-  PciBus& bus() { return access_.device.pci(); }
+  PciBus& bus() { return session_->pci(); }
 
-  void record(const BindingChange& change, const OriginalDriver& original) {
-    access_.journal.record(IntentKind::unbound, change.cntlid,
-                           details_of(change.address, original));
+  std::optional<std::string> driver_now(const BindingChange& change) {
+    try {
+      const auto function = bus().find(change.address);
+      return function ? function->driver : std::nullopt;
+    } catch (const Error&) {
+      return change.from;
+    }
   }
 
-  void strike(std::uint16_t cntlid) { access_.journal.strike(unbound_only, cntlid); }
+  void record(const BindingChange& change, const OriginalDriver& original) {
+    session_->journal().record(IntentKind::unbound, change.cntlid,
+                               details_of(change.address, original));
+  }
+
+  void strike(std::uint16_t cntlid) { session_->journal().strike(unbound_only, cntlid); }
 
   void forget(std::uint16_t cntlid) {
-    if (access_.registry.binding_of(cntlid) != nullptr) access_.registry.forget_binding(cntlid);
+    auto& registry = session_->registry();
+    if (registry.binding_of(cntlid) != nullptr) registry.forget_binding(cntlid);
   }
 
   void remember(const BindingChange& change, const OriginalDriver& original) {
-    access_.registry.remember({change.cntlid, change.address, *change.to, original.driver,
-                               original.override_to, utc_now()});
+    session_->registry().remember({change.cntlid, change.address, *change.to, original.driver,
+                                   original.override_to, utc_now()});
   }
 
-  void give_nodes(const VfioNodes& nodes, const BindWish& wish) {
-    if (!wish.owner) return;
+  void give_nodes(const VfioNodes& nodes, const BindRequest& request) {
+    if (!request.owner) return;
     for (const auto& node : {nodes.group, nodes.device}) {
-      if (node) bus().set_owner(*node, wish.owner->user, wish.owner->group);
+      if (node) bus().set_owner(*node, request.owner->user, request.owner->group);
     }
   }
 
   /// udev sets owners of its own when a node appears, and may come last.
-  void check_owners(BindingChange& change, const Owner& asked) {
+  void check_owners(const BindingChange& change, const Owner& asked) {
     for (const auto& node : {change.nodes.group, change.nodes.device}) {
-      if (node) check_owner(change, *node, asked);
+      if (node) check_owner(change.cntlid, *node, asked);
     }
   }
 
-  void check_owner(BindingChange& change, const std::string& node, const Owner& asked) {
+  void check_owner(std::uint16_t cntlid, const std::string& node, const Owner& asked) {
+    Fact fact{.code = "node_owner", .device = session_->device(), .cntlid = cntlid};
     try {
       const auto is = bus().owner(node);
       if (is == asked) return;
-      change.warnings.push_back(node + " belongs to " + in_numbers(is) + " and not to " +
-                                in_numbers(asked) + ": a rule of udev set another owner");
+      fact.words = {{"node", node}, {"is", in_numbers(is)}, {"asked", in_numbers(asked)}};
     } catch (const Error& error) {
-      change.warnings.emplace_back(error.what());
+      fact.code = "node_lost";
+      fact.words = {{"reason", error.what()}};
     }
+    plan_->findings.push_back(judged(fact, Verb::bind));
   }
 
-  void take(BindingChange& change, const OriginalDriver& original, const BindWish& wish) {
+  void take(BindingChange& change, const OriginalDriver& original, const BindRequest& request) {
     try {
-      change.nodes = give_to_vfio(bus(), change.address, *change.to, wish.timeout);
-      give_nodes(change.nodes, wish);
+      change.nodes = give_to_vfio(bus(), change.address, *change.to, request.timeout);
+      give_nodes(change.nodes, request);
       remember(change, original);
     } catch (const Error& error) {
       change.nodes = {};
-      throw put_back(error, change, original, wish.timeout);
+      throw put_back(error, change, original, request.timeout);
     }
   }
 
@@ -136,32 +182,44 @@ class Changes {
       forget(change.cntlid);
       strike(change.cntlid);
     } catch (const Error& second) {
-      return with(error, std::string{"; putting it back failed: "} + second.what(),
-                  "nvmigrate unbind " + topology_->device + " " + std::to_string(change.cntlid) +
-                      " gives it back to its own driver");
+      return still_taken(error, std::string{"; putting it back failed: "} + second.what(), change);
     }
-    return with(error, "; it is back at " + original.driver.value_or("no driver"), error.hint());
+    return {error.status(), error.what() + ("; it is back at " + name_of(original)), error.advice(),
+            error.remedies()};
+  }
+
+  static std::string name_of(const OriginalDriver& original) {
+    return original.driver ? "driver " + *original.driver : "no driver";
+  }
+
+  /// The journal keeps its original driver, so that unbinding it can be tried again.
+  [[nodiscard]] Error still_taken(const Error& error, const std::string& more,
+                                  const BindingChange& change) const {
+    return {error.status(),
+            error.what() + more,
+            "unbinding it gives it back to its own driver",
+            {{.action = Remedy::Action::unbind,
+              .device = session_->device(),
+              .function = change.cntlid}}};
   }
 
   /// Back to what was recorded, no driver included; what others took from its driver goes to any.
   void release(BindingChange& change, const OriginalDriver& original, bool is_recorded,
-               const UnbindWish& wish) {
+               const UnbindRequest& request) {
     try {
       if (is_recorded || original.driver) {
-        give_back(bus(), change.address, original, wish.timeout);
+        give_back(bus(), change.address, original, request.timeout);
         change.to = original.driver;
       } else {
         change.to = give_to_any(bus(), change.address);
       }
     } catch (const Error& error) {
-      throw with(error, "; the journal keeps its original driver",
-                 "nvmigrate unbind " + topology_->device + " " + std::to_string(change.cntlid) +
-                     " tries again");
+      throw still_taken(error, "; its original driver stays on record", change);
     }
   }
 
-  HostAccess access_;
-  const Topology* topology_;
+  Session* session_;
+  BindingResult* plan_;
 };
 
 /// The plan changes nothing, so it does not know whether a variant driver loads.
@@ -171,47 +229,117 @@ void load_drivers(PciBus& bus, BindingResult& plan) {
   }
 }
 
-void insist_on_drivers(PciBus& bus, const BindingResult& plan) {
+void insist_on_drivers(Session& session, const BindingResult& plan) {
+  Judge judge(Verb::bind, session);
   for (const auto& change : plan.functions) {
-    if (!change.changed || bus.has_driver(*change.to)) continue;
-    throw unsupported("this kernel has no driver " + *change.to + ", and no module of that name",
-                      "install it, or name another with --driver");
+    if (!change.changed || session.pci().has_driver(*change.to)) continue;
+    auto fact = judge.about_device("no_driver", {{"driver", *change.to}});
+    fact.cntlid = change.cntlid;
+    judge.add(fact);
   }
+  judge.refuse("bind");
+}
+
+/// Claiming a session has its topology read again.
+FunctionList claimed(Session& session, const FunctionList& functions) {
+  if (session.claimed()) return functions;
+  std::vector<std::uint16_t> ids;
+  for (const auto* function : functions)
+    ids.push_back(function->cntlid);
+  session.claim();
+  FunctionList again;
+  for (const auto id : ids)
+    again.push_back(&session.function(id));
+  return again;
+}
+
+template <typename Member>
+bool any_of(const BindingResult& result, Member member) {
+  return std::any_of(result.functions.begin(), result.functions.end(), member);
 }
 
 }  // namespace
 
 bool BindingResult::changed() const noexcept {
-  return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.changed; });
+  return any_of(*this, [](const auto& one) { return one.changed; });
 }
 
 bool BindingResult::failed() const noexcept {
-  return std::any_of(functions.begin(), functions.end(),
-                     [](const auto& f) { return f.failure.has_value(); });
+  return any_of(*this, [](const auto& one) { return one.failure.has_value(); });
 }
 
 bool BindingResult::skipped() const noexcept {
-  return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.skipped; });
+  return any_of(*this, [](const auto& one) { return one.skipped; });
 }
 
-BindingResult bind(const HostAccess& access, const Topology& topology,
-                   const FunctionList& functions, const BindWish& wish) {
-  auto plan = plan_bind(topology, access.device.pci(), functions, wish);
-  if (!wish.driver) load_drivers(access.device.pci(), plan);
-  insist_on_drivers(access.device.pci(), plan);
-  Changes changes(access, topology);
-  changes.each(plan, [&](const ControlledFunction& function, BindingChange& change) {
-    changes.bind(function, change, wish);
+FunctionList select_to_bind(const Topology& topology, const std::string& words) {
+  auto functions = select(topology, words, "bind");
+  if (words != "all") return functions;
+  std::erase_if(functions, [](const ControlledFunction* function) { return !function->pci; });
+  if (!functions.empty()) return functions;
+  throw not_found("none of the functions that " + topology.device + " controls is on the PCI bus",
+                  {},
+                  {{.action = Remedy::Action::provision, .device = topology.device, .count = 1}});
+}
+
+BindingResult plan_bind(Session& session, const FunctionList& functions,
+                        const BindRequest& request) {
+  if (request.driver) insist_on_vfio(*request.driver);
+  BindingResult plan;
+  Judge judge(Verb::bind, session, request.allowed);
+  FunctionList changing;
+  for (const auto* function : functions) {
+    plan.functions.push_back(planned_bind(session, *function, request));
+    if (plan.functions.back().changed) {
+      judge.look_at(function->cntlid);
+      changing.push_back(function);
+    } else {
+      judge.look_at_control(function->cntlid);
+    }
+  }
+  judge.look_at_groups(changing, functions);
+  judge.refuse("bind");
+  plan.findings = judge.findings();
+  return plan;
+}
+
+BindingResult bind(Session& session, const FunctionList& functions, const BindRequest& request) {
+  auto plan = plan_bind(session, claimed(session, functions), request);
+  if (!request.driver) load_drivers(session.pci(), plan);
+  insist_on_drivers(session, plan);
+  Changes changes(session, plan);
+  changes.each([&](const ControlledFunction& function, BindingChange& change) {
+    changes.bind(function, change, request);
   });
   return plan;
 }
 
-BindingResult unbind(const HostAccess& access, const Topology& topology,
-                     const FunctionList& functions, const UnbindWish& wish) {
-  auto plan = plan_unbind(topology, access.device.pci(), functions, wish);
-  Changes changes(access, topology);
-  changes.each(plan, [&](const ControlledFunction& function, BindingChange& change) {
-    changes.unbind(function, change, wish);
+BindingResult plan_unbind(Session& session, const FunctionList& functions,
+                          const UnbindRequest& request) {
+  BindingResult plan;
+  Judge judge(Verb::unbind, session, request.allowed);
+  for (const auto* function : functions) {
+    auto change = unchanged(*function);
+    change.changed = function->on_vfio() || function->binding || function->has(IntentKind::unbound);
+    if (change.changed) {
+      judge.look_at(function->cntlid);
+      change.to = original_driver_of(*function).driver;
+    } else {
+      judge.look_at_control(function->cntlid);
+    }
+    plan.functions.push_back(std::move(change));
+  }
+  judge.refuse("unbind");
+  plan.findings = judge.findings();
+  return plan;
+}
+
+BindingResult unbind(Session& session, const FunctionList& functions,
+                     const UnbindRequest& request) {
+  auto plan = plan_unbind(session, claimed(session, functions), request);
+  Changes changes(session, plan);
+  changes.each([&](const ControlledFunction& function, BindingChange& change) {
+    changes.unbind(function, change, request);
   });
   return plan;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/driver_change.h"
 
-#include "nvmigrate/host/guards.h"
-#include "nvmigrate/host/wait.h"
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/time.h"
+#include "nvmigrate/ports/pci_bus.h"
 
 namespace nvmigrate {
 namespace {
@@ -44,7 +45,7 @@ OriginalDriver original_driver_of(const ControlledFunction& function) {
       return {detail(intent, driver_key), detail(intent, override_key)};
     }
   }
-  if (!function.pci || on_vfio(function)) return {};
+  if (!function.pci || function.on_vfio()) return {};
   return {function.pci->driver, function.pci->override_to};
 }
 

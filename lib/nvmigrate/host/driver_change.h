@@ -6,27 +6,28 @@
 #include <optional>
 #include <string>
 
-#include "nvmigrate/host/topology.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/topology.h"
 
 namespace nvmigrate {
 
-/// The driver of vfio that takes every function.
+/// The vfio driver that takes every function.
 inline constexpr const char* stock_driver = "vfio-pci";
 
-/// How the driver of a function was before anything of ours.
+/// The driver and the override that a function had before this tool changed them.
 struct OriginalDriver {
   std::optional<std::string> driver;
   std::optional<std::string> override_to;
 };
 
-/// From the binding record, else from what a change that died has journalled, else what is there
-/// now (a driver of vfio is never an original one).
+/// As the binding record says, else as the intent of a change that ended early says, else as they
+/// are now (a vfio driver is never the original one).
 OriginalDriver original_driver_of(const ControlledFunction& function);
 /// For the journal; original_driver_of() reads it.
 std::map<std::string, std::string> details_of(const std::string& address,
                                               const OriginalDriver& original);
 
-/// Gives the function to `driver`, of vfio, and waits for its nodes.
+/// Gives the function to a vfio driver and waits for its nodes.
 /// \throws OsError, Error(timed_out)
 VfioNodes give_to_vfio(PciBus& bus, const std::string& address, const std::string& driver,
                        std::chrono::milliseconds timeout);
@@ -36,7 +37,7 @@ VfioNodes give_to_vfio(PciBus& bus, const std::string& address, const std::strin
 void give_back(PciBus& bus, const std::string& address, const OriginalDriver& original,
                std::chrono::milliseconds timeout);
 
-/// Lets whatever driver claims the function have it. \return that driver
+/// Gives the function to whichever driver claims it. \return that driver
 std::optional<std::string> give_to_any(PciBus& bus, const std::string& address);
 
 }  // namespace nvmigrate

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/handle.h"
+#include "nvmigrate/host/functions.h"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "nvmigrate/host/guards.h"
+#include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/host/driver_change.h"
 
 namespace nvmigrate {
 namespace {
@@ -28,8 +29,10 @@ std::string xml_quoted(std::string text) {
 }
 
 /// Two hyphens in a row would end or break a comment.
-std::string xml_comment(const std::string& text) {
-  return "<!-- " + replaced(text, "--", "- -") + " -->";
+std::string xml_comment(std::string text) {
+  for (auto at = text.find("--"); at != std::string::npos; at = text.find("--", at + 1))
+    text.insert(at + 1, " ");
+  return "<!-- " + text + " -->";
 }
 
 /// Letters, digits, '.', '-' and '_' are all that QEMU takes in an id.
@@ -59,21 +62,22 @@ std::string controlled_by(const Handle& handle) {
 
 }  // namespace
 
-Handle make_handle(const Topology& topology, const ControlledFunction& function) {
-  if (!function.pci || !on_vfio(function)) {
-    throw refused("there is no handle for " + describe(function) + ": it is not bound to vfio",
-                  "nvmigrate bind " + topology.device + " " + std::to_string(function.cntlid));
-  }
+Handle make_handle(Session& session, std::uint16_t cntlid) {
+  Judge judge(Verb::handle, session);
+  judge.look_at(cntlid);
+  judge.refuse("print a handle");
+  const auto& topology = session.topology();
+  const auto& function = session.ask(cntlid);
   Handle handle;
   handle.cntlid = function.cntlid;
   handle.vfn = function.vfn;
   handle.address = function.pci->address;
   handle.driver = function.pci->driver.value_or("");
-  handle.variant_driver = handle.driver != "vfio-pci";
+  handle.variant_driver = handle.driver != stock_driver;
   handle.iommu_group = function.pci->iommu_group;
   handle.nodes = function.vfio;
   handle.marked = function.marked;
-  handle.suspended = function.has(IntentKind::suspended);
+  handle.suspended = function.suspended().value_or(function.has(IntentKind::suspended));
   handle.controlling = {topology.device, topology.address, topology.identity.cntlid,
                         topology.identity.subsystem_nqn};
   handle.simulated = topology.simulated;

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "nvmigrate/base/numbers.h"
-#include "nvmigrate/host/binding.h"
+#include "nvmigrate/host/functions.h"
 
 namespace nvmigrate {
 namespace {

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <span>
 
-#include "nvmigrate/host/guards.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_restore.h"
 #include "nvmigrate/host/provision_steps.h"
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -34,12 +36,12 @@ void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryContr
 }
 
 /// Reads back, compares and completes what was planned.
-void confirm(Device& device, ProvisionResult& result) {
-  const auto all = read_secondaries(device.admin());
+void confirm(Session& session, ProvisionResult& result) {
+  const auto all = read_secondaries(session.admin());
   for (auto& function : result.functions) {
     if (function.cntlid) compare(function, all);
     function.address =
-        device.pci().virtual_function(device.address(), function.vfn).value_or(std::string{});
+        session.pci().virtual_function(session.address(), function.vfn).value_or(std::string{});
   }
 }
 
@@ -59,20 +61,19 @@ std::string sentence_of(const std::vector<std::string>& failures) {
 /// One run over a plan, with the way back.
 class Provisioning {
  public:
-  Provisioning(const HostAccess& access, const ProvisionLimits& limits, Topology before,
-               ProvisionResult plan)
-      : access_(access),
-        before_(std::move(before)),
+  Provisioning(Session& session, const ProvisionLimits& limits, ProvisionResult plan)
+      : session_(&session),
+        before_(session.topology()),
         plan_(std::move(plan)),
-        runner_(access_, before_, limits),
+        runner_(session, before_, limits),
         timeout_(limits.appear) {}
 
-  ProvisionResult run(const ProvisionWish& wish) {
-    if (remakes_vfs(plan_.steps)) owners_ = read_owners(access_.device.pci(), before_);
-    record_provisioning(access_, before_, plan_, wish);
+  ProvisionResult run(const ProvisionRequest& request) {
+    if (remakes_vfs(plan_.steps)) owners_ = read_owners(session_->pci(), before_);
+    record_provisioning(*session_, before_, plan_, request);
     try {
       runner_.run(plan_.steps, "what had been changed was put back");
-      confirm(access_.device, plan_);
+      confirm(*session_, plan_);
     } catch (...) {
       go_back();
       throw;
@@ -81,28 +82,32 @@ class Provisioning {
     return std::move(plan_);
   }
 
-  /// Without a way back: VFs that are half gone are to go.
+  /// Without a way back: VFs that are half gone are not brought back.
   ProvisionResult run_down() {
-    record_provisioning(access_, before_, plan_, {});
-    runner_.run(plan_.steps, "some VFs are gone already; deprovision again to finish");
+    record_provisioning(*session_, before_, plan_, {});
+    runner_.run(plan_.steps, "some VFs are gone already; deprovisioning again finishes it");
     strike();
     return std::move(plan_);
   }
 
  private:
-  void strike() { access_.journal.strike({IntentKind::provisioning}, before_.identity.cntlid); }
+  void strike() {
+    session_->journal().strike({IntentKind::provisioning}, before_.identity.cntlid);
+    session_->refresh();
+  }
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back() {
+    session_->refresh();
     const std::span done{plan_.steps.data(), runner_.begun()};
-    const bool autoprobe = autoprobe_before(before_, plan_.wreck);
+    const bool autoprobe = autoprobe_before(before_, plan_.unfinished);
     auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
     if (remakes_vfs(done)) {
-      for (auto& failure : restore_functions(access_, before_, owners_, timeout_))
+      for (auto& failure : restore_functions(*session_, before_, owners_, timeout_))
         failures.push_back(std::move(failure));
     }
     // What an earlier run left in part stays on record until a run ends well.
-    if (failures.empty() && !plan_.wreck) failures = strike_or_say();
+    if (failures.empty() && !plan_.unfinished) failures = strike_or_say();
     if (failures.empty()) return;
     rethrow_with("; putting things back failed: " + sentence_of(failures));
   }
@@ -118,7 +123,7 @@ class Provisioning {
 
   unsigned vfs_now() {
     try {
-      return access_.device.pci().sriov(before_.address).enabled;
+      return session_->pci().sriov(before_.address).enabled;
     } catch (const Error&) {
       return plan_.vfs;
     }
@@ -128,13 +133,13 @@ class Provisioning {
     try {
       throw;
     } catch (const Error& error) {
-      throw Error(error.status(), error.what() + more,
-                  "the journal names what is left: nvmigrate doctor " + before_.device +
-                      " --repair finishes it");
+      throw Error(error.status(), error.what() + more, "the journal names what is left",
+                  {{.action = Remedy::Action::repair, .device = before_.device}})
+          .with_code(error.code());
     }
   }
 
-  HostAccess access_;
+  Session* session_;
   Topology before_;
   ProvisionResult plan_;
   OwnersOfVfs owners_;
@@ -144,28 +149,29 @@ class Provisioning {
 
 }  // namespace
 
-ProvisionResult provision(const HostAccess& access, const ProvisionWish& wish,
+ProvisionResult provision(Session& session, const ProvisionRequest& request,
                           const ProvisionLimits& limits) {
-  auto before = access.topology();
-  auto plan = plan_provision(before, access.device.pci(), wish);
-  if (!plan.changed() && !plan.wreck) return plan;
-  return Provisioning(access, limits, std::move(before), std::move(plan)).run(wish);
+  session.claim();
+  auto plan = plan_provision(session, request);
+  if (!plan.changed() && !plan.unfinished) return plan;
+  return Provisioning(session, limits, std::move(plan)).run(request);
 }
 
-ProvisionResult deprovision(const HostAccess& access, bool allow_moved,
+ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,
                             const ProvisionLimits& limits) {
-  auto before = access.topology();
-  auto plan = plan_deprovision(before, access.device.pci(), allow_moved);
-  if (!plan.changed() && !plan.wreck) return plan;
-  return Provisioning(access, limits, std::move(before), std::move(plan)).run_down();
+  session.claim();
+  auto plan = plan_deprovision(session, allowed);
+  if (!plan.changed() && !plan.unfinished) return plan;
+  return Provisioning(session, limits, std::move(plan)).run_down();
 }
 
-std::optional<ProvisionResult> finish_provisioning(const HostAccess& access,
+std::optional<ProvisionResult> finish_provisioning(Session& session,
                                                    const ProvisionLimits& limits) {
-  const auto wreck = provisioning_wreck(access.topology());
-  if (!wreck) return std::nullopt;
-  const auto wish = wish_of(*wreck);
-  return wish.vfs == 0 ? deprovision(access, false, limits) : provision(access, wish, limits);
+  session.claim();
+  const auto unfinished = unfinished_provisioning(session.topology());
+  if (!unfinished) return std::nullopt;
+  const auto request = request_of(*unfinished);
+  return request.vfs == 0 ? deprovision(session, {}, limits) : provision(session, request, limits);
 }
 
 }  // namespace nvmigrate

@@ -3,49 +3,55 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
-#include "nvmigrate/host/access.h"
+#include "nvmigrate/base/finding.h"
+#include "nvmigrate/session/session.h"
 
 namespace nvmigrate {
 
-/// What the virtual functions of a controlling function are to be.
-struct ProvisionWish {
-  unsigned vfs = 0;
-  std::optional<std::uint16_t> queues{};      ///< a function; nothing: an even share
+/// The virtual functions that a controlling function shall have.
+struct ProvisionRequest {
+  unsigned vfs = 0;                           ///< at least 1
+  std::optional<std::uint16_t> queues{};      ///< of each function; nothing: an even share
   std::optional<std::uint16_t> interrupts{};  ///< likewise
-  bool recreate = false;     ///< existing functions may be destroyed and made again
-  bool allow_moved = false;  ///< even those whose state runs elsewhere since a transfer
+  bool recreate = false;               ///< existing functions may be destroyed and made again
+  std::vector<std::string> allowed{};  ///< codes of conditions: `moved`, `suspension_unknown`
 };
 
+/// What one step does.
 enum class ProvisionAction {
   unbind,             ///< the function from its driver
   set_autoprobe,      ///< value: whether new VFs get a driver of this host
   set_vfs,            ///< value: number of VFs
-  forget,             ///< marks, binding and journal of a VF that is no more
+  forget,             ///< marks, binding and journal of a VF that is gone
   offline,            ///< Virtualization Management
   assign_queues,      ///< likewise; value: how many
   assign_interrupts,  ///< likewise
   reset,              ///< function level reset of the VF
   online,             ///< Virtualization Management
 };
-std::string_view to_string(ProvisionAction action) noexcept;
+/// `unbind`, `set_vfs`, …: the word in JSON.
+NVMIGRATE_API std::string_view to_string(ProvisionAction action) noexcept;
 
 /// One effect, of the controlling function as a whole or of one function.
 struct ProvisionStep {
   ProvisionAction action{};
-  std::optional<std::uint16_t> cntlid;
-  unsigned vfn = 0;  ///< 0: of no VF
-  unsigned value = 0;
+  std::optional<std::uint16_t> cntlid;  ///< nothing: of the controlling function, or not known
+  unsigned vfn = 0;                     ///< 1-based; 0: not of a VF
+  unsigned value = 0;                   ///< see ProvisionAction
 };
 
+/// One of the functions, afterwards.
 struct ProvisionedFunction {
   std::optional<std::uint16_t> cntlid;  ///< nothing: the device has no list of secondaries
-  unsigned vfn = 0;
-  std::string address;  ///< empty while the VF is not enabled
+  unsigned vfn = 0;                     ///< 1-based; 0: it is not a VF
+  std::string address;                  ///< empty while the VF is not enabled
   bool online = true;
   std::uint16_t queues = 0, interrupts = 0;
 };
@@ -53,46 +59,51 @@ struct ProvisionedFunction {
 /// What will be done, or was.
 struct ProvisionResult {
   unsigned was_vfs = 0, vfs = 0;
-  std::vector<ProvisionStep> steps;            ///< none: everything is as wished
+  std::vector<ProvisionStep> steps;            ///< none: everything is as requested
   std::vector<ProvisionedFunction> functions;  ///< afterwards
-  std::optional<Intent> wreck;                 ///< of an earlier run, which this one finishes
-  std::vector<std::string> warnings;           ///< a sentence each
+  std::optional<Intent> unfinished;            ///< of an earlier run, which this one finishes
+  Findings findings;                           ///< warnings
 
   [[nodiscard]] bool changed() const noexcept { return !steps.empty(); }
 };
 
+/// How provisioning waits and resets.
 struct ProvisionLimits {
   std::chrono::milliseconds appear{10'000};  ///< for VFs to appear on the bus
-  unsigned parallel_resets = 16;
+  unsigned parallel_resets = 16;             ///< most at a time
+  /// Starts a thread; empty: std::thread.
+  std::function<std::thread(std::function<void()>)> start{};
 };
 
-/// The steps from what is to what is wished. Changes nothing. Warns of a number of resources that
-/// the device may round, and of VFs that no controller id will name.
-/// \throws unsupported (no SR-IOV, no such resources); refused, naming the override where there is
-/// one: more than the device has (free and needed are named), a VF count that is not 0 would
-/// change, an Online function would get other resources, a function to be reset or destroyed is in
-/// use
-ProvisionResult plan_provision(const Topology& topology, PciBus& bus, const ProvisionWish& wish);
+/// The steps from the present state to the requested one. Changes nothing. Warns of a number of
+/// resources that the device may round, and of VFs that no controller id names. \throws usage_error
+/// for 0 VFs; Refusal with everything that stands: the device has no SR-IOV or fewer resources,
+/// existing VFs would have to be destroyed, a function to be reset or destroyed is in use or holds
+/// a guest
+NVMIGRATE_API ProvisionResult plan_provision(Session& session, const ProvisionRequest& request);
 
-/// Makes it so, reads it back and compares. After a failure everything is as it was before, marks,
-/// bindings and drivers of VFs that were destroyed included, or the journal names what is not; the
-/// controlling function is never reset. Finishes what a run that died began. \throws as
-/// plan_provision; NvmeError; OsError; Error(device) when the controller granted another number of
-/// resources than asked for, or reads back otherwise; Interrupted, rolled back
-ProvisionResult provision(const HostAccess& access, const ProvisionWish& wish,
-                          const ProvisionLimits& limits = {});
+/// Makes it so (sriov_numvfs; Virtualization Management, Base 2.1 §8.2.6), reads it back and
+/// compares. After a failure everything is as it was before, with the marks, bindings and drivers
+/// of VFs that were destroyed, or the journal names what is not; the controlling function is never
+/// reset. Finishes what a run that ended early began. Claims the session.
+/// \throws as plan_provision; NvmeError; OsError; Error(device) when the controller granted another
+/// number of resources than asked for, or reads back otherwise; Interrupted, rolled back
+NVMIGRATE_API ProvisionResult provision(Session& session, const ProvisionRequest& request,
+                                        const ProvisionLimits& limits = {});
 
-/// The steps to no VF. \throws refused when one of them is in use
-ProvisionResult plan_deprovision(const Topology& topology, PciBus& bus, bool allow_moved = false);
+/// The steps to no VF. Changes nothing. \throws Refusal with everything that stands
+NVMIGRATE_API ProvisionResult plan_deprovision(Session& session,
+                                               const std::vector<std::string>& allowed = {});
 
-/// Takes all VFs away and forgets what is remembered of them. What it did not reach after a failure
-/// the journal names, and the next run finishes.
-ProvisionResult deprovision(const HostAccess& access, bool allow_moved = false,
-                            const ProvisionLimits& limits = {});
+/// Takes all VFs away and forgets what is recorded of them. What it did not reach after a failure
+/// is in the journal, and the next run finishes it. Claims the session. \throws as provision()
+NVMIGRATE_API ProvisionResult deprovision(Session& session,
+                                          const std::vector<std::string>& allowed = {},
+                                          const ProvisionLimits& limits = {});
 
-/// Finishes what a provision or deprovision that died began, as its journal says.
-/// \return nothing when there is no such wreck
-std::optional<ProvisionResult> finish_provisioning(const HostAccess& access,
-                                                   const ProvisionLimits& limits = {});
+/// Finishes what a provision or deprovision that ended early began, as its journal says.
+/// Claims the session. \return nothing when there is nothing to finish. \throws as provision()
+NVMIGRATE_API std::optional<ProvisionResult> finish_provisioning(
+    Session& session, const ProvisionLimits& limits = {});
 
 }  // namespace nvmigrate

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nvmigrate/host/guards.h"
+#include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/provision.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_steps.h"
@@ -16,6 +16,7 @@ constexpr std::uint16_t least_interrupts = 1;
 
 using Functions = std::vector<const ControlledFunction*>;
 
+/// By VF number; nullptr where there is none.
 Functions members(const Topology& topology, unsigned vfs) {
   Functions found(vfs, nullptr);
   for (const auto& function : topology.functions) {
@@ -23,11 +24,7 @@ Functions members(const Topology& topology, unsigned vfs) {
       found[function.vfn - 1U] = &function;
     }
   }
-  const auto missing = std::find(found.begin(), found.end(), nullptr);
-  if (missing == found.end()) return found;
-  throw unsupported(topology.device + " has no secondary controller for VF " +
-                    std::to_string(missing - found.begin() + 1) +
-                    " (Secondary Controller List, Identify CNS 15h)");
+  return found;
 }
 
 bool is_managed(const Topology& topology) {
@@ -36,118 +33,116 @@ bool is_managed(const Topology& topology) {
                      [](const ControlledFunction& function) { return function.vfn != 0; });
 }
 
-/// One kind of flexible resource, and what is wished of it.
+/// One kind of flexible resource, and how many are requested.
 struct Kind {
   std::string name, granularity_field;
-  unsigned type = 0;  ///< of Virtualization Management
   FlexibleResources has;
-  std::optional<std::uint16_t> wish;
+  std::optional<std::uint16_t> requested;
   std::uint16_t least = 0;
   std::uint16_t ControlledFunction::*assigned = nullptr;
 
   [[nodiscard]] bool differs(const ControlledFunction& function) const {
-    return has.supported && wish && function.*assigned != *wish;
+    return has.supported && requested && function.*assigned != *requested;
   }
 };
 
 class Planner {
  public:
-  Planner(const Topology& topology, PciBus& bus, const ProvisionWish& wish)
-      : topology_(&topology), bus_(&bus), wish_(&wish), managed_(is_managed(topology)) {
-    const auto resources = topology.resources.value_or(PrimaryResources{});
-    queues_ = {"queues",
-               "VQGRAN",
-               0,
-               resources.queues,
-               wish.queues,
-               least_queues,
-               &ControlledFunction::queues};
-    interrupts_ = {"interrupts",
-                   "VIGRAN",
-                   1,
-                   resources.interrupts,
-                   wish.interrupts,
-                   least_interrupts,
-                   &ControlledFunction::interrupts};
-    plan_.was_vfs = topology.sriov.enabled;
-    plan_.vfs = wish.vfs;
-    plan_.wreck = provisioning_wreck(topology);
+  Planner(Session& session, const ProvisionRequest& request)
+      : topology_(&session.topology()),
+        request_(&request),
+        judge_(Verb::provision, session, request.allowed),
+        managed_(is_managed(*topology_)) {
+    const auto resources = topology_->resources.value_or(PrimaryResources{});
+    queues_ = {"queues",       "VQGRAN",     resources.queues,
+               request.queues, least_queues, &ControlledFunction::queues};
+    interrupts_ = {"interrupts",       "VIGRAN",         resources.interrupts,
+                   request.interrupts, least_interrupts, &ControlledFunction::interrupts};
+    plan_.was_vfs = topology_->sriov.enabled;
+    plan_.vfs = request.vfs;
+    plan_.unfinished = unfinished_provisioning(*topology_);
   }
 
   ProvisionResult make() {
-    check_wish();
-    rebuild_ = topology_->sriov.enabled != wish_->vfs;
-    if (rebuild_ && topology_->sriov.enabled != 0) allow_recreation(count_would_change());
-    if (managed_) members_ = members(*topology_, wish_->vfs);
-    for (const auto* function : members_)
-      check_online(*function);
-    if (rebuild_) check_destruction();
+    check_kind(queues_);
+    check_kind(interrupts_);
+    check_count();
+    rebuild_ = topology_->sriov.enabled != request_->vfs;
+    if (rebuild_ && topology_->sriov.enabled != 0) require_recreation(vfs_exist());
+    if (managed_) choose_members();
+    if (!rebuild_) check_online();
+    if (rebuild_) judge_.look_at_vfs();
     choose();
     warn();
+    judge_.refuse("provision");
+    plan_.findings = judge_.findings();
     make_steps();
     predict();
     return std::move(plan_);
   }
 
  private:
-  void check_wish() const {
-    const auto& device = topology_->device;
-    if (wish_->vfs == 0) {
-      throw usage_error("0 VFs are none to provision", "nvmigrate deprovision " + device);
-    }
-    if (topology_->sriov.total == 0) {
-      throw unsupported(device + " has no SR-IOV (sriov_totalvfs of its PCI function)");
-    }
-    if (wish_->vfs > topology_->sriov.total) {
-      throw refused(device + " has at most " + std::to_string(topology_->sriov.total) +
-                    " VFs, not " + std::to_string(wish_->vfs));
-    }
-    check_kind(queues_);
-    check_kind(interrupts_);
+  /// Where the device cannot have so many, what they would need and destroy is not looked at.
+  void check_count() {
+    const auto most = topology_->sriov.total;
+    if (request_->vfs <= most) return;
+    judge_.add(most == 0 ? judge_.about_device("no_sriov")
+                         : judge_.about_device("too_many_vfs",
+                                               {{"most", std::to_string(most)},
+                                                {"count", std::to_string(request_->vfs)}}));
+    judge_.refuse("provision");
   }
 
-  void check_kind(const Kind& kind) const {
-    if (!kind.wish) return;
-    const auto& device = topology_->device;
+  void check_kind(const Kind& kind) {
+    if (!kind.requested) return;
+    Words words{{"kind", kind.name},
+                {"count", std::to_string(*kind.requested)},
+                {"most", std::to_string(kind.has.per_secondary)},
+                {"least", std::to_string(kind.least)}};
     if (!managed_ || !kind.has.supported) {
-      throw unsupported(device + " has no flexible " + kind.name +
-                        " (Primary Controller Capabilities, Identify CNS 14h)");
-    }
-    if (*kind.wish > kind.has.per_secondary) {
-      throw refused(device + " gives a function at most " + std::to_string(kind.has.per_secondary) +
-                    " " + kind.name + ", not " + std::to_string(*kind.wish));
-    }
-    if (*kind.wish < kind.least) {
-      throw refused("a function needs at least " + std::to_string(kind.least) + " " + kind.name +
-                    " to come online, not " + std::to_string(*kind.wish));
+      judge_.add(judge_.about_device("no_flexible_resources", words));
+    } else if (*kind.requested > kind.has.per_secondary) {
+      judge_.add(judge_.about_device("too_many_resources", words));
+    } else if (*kind.requested < kind.least) {
+      judge_.add(judge_.about_device("too_few_resources", words));
     }
   }
 
-  [[nodiscard]] std::string count_would_change() const {
-    return topology_->device + " has " + std::to_string(topology_->sriov.enabled) + " VFs; " +
-           std::to_string(wish_->vfs) + " of them means to destroy those that are there";
+  [[nodiscard]] Fact vfs_exist() const {
+    return judge_.about_device("vfs_exist", {{"enabled", std::to_string(topology_->sriov.enabled)},
+                                             {"count", std::to_string(request_->vfs)}});
   }
 
-  void allow_recreation(const std::string& reason) {
+  void require_recreation(Fact fact) {
     rebuild_ = true;
-    const bool was_destroying = plan_.wreck && was_rebuilding(*plan_.wreck);
-    if (wish_->recreate || was_destroying) return;
-    throw refused(reason, "--recreate destroys them and makes them anew; nvmigrate deprovision " +
-                              topology_->device + " takes them away");
+    const bool was_destroying = plan_.unfinished && was_rebuilding(*plan_.unfinished);
+    if (request_->recreate || was_destroying) return;
+    const auto& device = topology_->device;
+    fact.remedies = {{.action = Remedy::Action::recreate,
+                      .device = device,
+                      .count = request_->vfs,
+                      .queues = request_->queues,
+                      .interrupts = request_->interrupts},
+                     {.action = Remedy::Action::deprovision, .device = device}};
+    judge_.add(fact);
   }
 
-  void check_online(const ControlledFunction& function) {
-    if (rebuild_ || !function.online.value_or(false)) return;
-    if (!queues_.differs(function) && !interrupts_.differs(function)) return;
-    allow_recreation(describe(function) + " is online with " + std::to_string(function.queues) +
-                     " queues and " + std::to_string(function.interrupts) +
-                     " interrupts; resources are only assigned to a function that is offline");
+  void choose_members() {
+    members_ = members(*topology_, request_->vfs);
+    const auto missing = std::find(members_.begin(), members_.end(), nullptr);
+    if (missing == members_.end()) return;
+    const auto vfn = missing - members_.begin() + 1;
+    judge_.add(judge_.about_device("no_secondary", {{"vfn", std::to_string(vfn)}}));
+    std::erase(members_, nullptr);
   }
 
-  void check_destruction() {
-    const Deed deed{"destroy", wish_->allow_moved};
-    for (const auto& function : topology_->functions) {
-      if (is_enabled_vf(*topology_, function)) refuse_in_use(*topology_, *bus_, function, deed);
+  void check_online() {
+    for (const auto* function : members_) {
+      const bool differs = queues_.differs(*function) || interrupts_.differs(*function);
+      if (!differs || !function->online.value_or(false)) continue;
+      require_recreation(fact_of("resources_assigned", topology_->device, *function,
+                                 {{"queues", std::to_string(function->queues)},
+                                  {"interrupts", std::to_string(function->interrupts)}}));
     }
   }
 
@@ -158,9 +153,8 @@ class Planner {
     }
     if (chosen_.empty()) return;
     if (!rebuild_) {
-      for (const auto* function : chosen_) {
-        refuse_in_use(*topology_, *bus_, *function, {"reset", wish_->allow_moved});
-      }
+      for (const auto* function : chosen_)
+        judge_.look_at(function->cntlid);
     }
     queues_each_ = share(queues_);
     interrupts_each_ = share(interrupts_);
@@ -171,37 +165,33 @@ class Planner {
     std::uint64_t sum = kind.has.free();
     for (const auto& function : topology_->functions) {
       const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
-      if (chosen || (rebuild_ && is_enabled_vf(*topology_, function))) {
+      if (chosen || (rebuild_ && topology_->is_enabled_vf(function))) {
         sum += function.*kind.assigned;
       }
     }
     return sum;
   }
 
-  [[nodiscard]] unsigned share(const Kind& kind) const {
+  [[nodiscard]] unsigned share(const Kind& kind) {
     if (!kind.has.supported) return 0;
     const auto free = available(kind);
-    const auto each = kind.wish ? *kind.wish : even_share(kind, free);
+    const auto each = kind.requested ? *kind.requested : even_share(kind, free);
     const auto needed = std::uint64_t{each} * chosen_.size();
-    if (needed <= free) return each;
-    const auto held = kind.has.primary == 0
-                          ? std::string{}
-                          : "; it holds " + std::to_string(kind.has.primary) + " of " +
-                                std::to_string(kind.has.total) + " for itself";
-    throw refused(topology_->device + " has " + std::to_string(free) + " flexible " + kind.name +
-                      " free, and " + std::to_string(needed) + " are needed for " +
-                      std::to_string(chosen_.size()) + " functions with " + std::to_string(each) +
-                      " each" + held,
-                  more_of(kind));
+    if (needed > free) add_shortage(kind, free, each, needed);
+    return each;
   }
 
-  [[nodiscard]] std::string more_of(const Kind& kind) const {
-    auto fewer = "ask for fewer functions, or fewer " + kind.name + " each";
-    if (kind.has.primary == 0) return fewer;
-    const auto& device = topology_->device;
-    return fewer + ", or before any VF is in use let it give back its own: nvme virt-mgmt " +
-           device + " --cntlid=" + std::to_string(topology_->identity.cntlid) +
-           " --rt=" + std::to_string(kind.type) + " --act=1 --nr=0, then nvme reset " + device;
+  void add_shortage(const Kind& kind, std::uint64_t free, unsigned each, std::uint64_t needed) {
+    const auto held = kind.has.primary == 0
+                          ? std::string{}
+                          : "; the controlling function holds " + std::to_string(kind.has.primary) +
+                                " of " + std::to_string(kind.has.total) + " itself";
+    judge_.add(judge_.about_device("resources_short", {{"free", std::to_string(free)},
+                                                       {"kind", kind.name},
+                                                       {"needed", std::to_string(needed)},
+                                                       {"count", std::to_string(chosen_.size())},
+                                                       {"each", std::to_string(each)},
+                                                       {"held", held}}));
   }
 
   [[nodiscard]] unsigned even_share(const Kind& kind, std::uint64_t free) const {
@@ -212,12 +202,7 @@ class Planner {
   }
 
   void warn() {
-    if (!managed_) {
-      plan_.warnings.push_back(
-          topology_->device +
-          " has no Secondary Controller List (Identify CNS 15h), so its VFs "
-          "have no controller id here and the other commands cannot name them");
-    }
+    if (!managed_) judge_.add(judge_.about_device("no_controller_ids"));
     if (chosen_.empty()) return;
     warn_of_rounding(queues_, queues_each_);
     warn_of_rounding(interrupts_, interrupts_each_);
@@ -225,20 +210,20 @@ class Planner {
 
   void warn_of_rounding(const Kind& kind, unsigned each) {
     if (kind.has.granularity < 2 || each % kind.has.granularity == 0) return;
-    plan_.warnings.push_back(topology_->device + " prefers " + kind.name + " in steps of " +
-                             std::to_string(kind.has.granularity) + " (" + kind.granularity_field +
-                             "); asked for " + std::to_string(each) +
-                             " it may grant another number, and then the command fails");
+    judge_.add(judge_.about_device("granularity", {{"kind", kind.name},
+                                                   {"grain", std::to_string(kind.has.granularity)},
+                                                   {"field", kind.granularity_field},
+                                                   {"each", std::to_string(each)}}));
   }
 
   void make_steps() {
     auto& steps = plan_.steps;
     const auto& sriov = topology_->sriov;
-    const bool wanted_probe = autoprobe_before(*topology_, plan_.wreck);
+    const bool wanted_probe = autoprobe_before(*topology_, plan_.unfinished);
     if (rebuild_ && sriov.autoprobe) steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 0});
     if (rebuild_ && sriov.enabled != 0) steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
-    if (rebuild_) add_forgetting(steps, *topology_, plan_.wreck);
-    if (rebuild_) steps.push_back({ProvisionAction::set_vfs, {}, 0, wish_->vfs});
+    if (rebuild_) add_forgetting(steps, *topology_, plan_.unfinished);
+    if (rebuild_) steps.push_back({ProvisionAction::set_vfs, {}, 0, request_->vfs});
     std::vector<FunctionGoal> goals;
     for (const auto* function : chosen_)
       goals.push_back({function, queues_each_, interrupts_each_, true});
@@ -249,7 +234,7 @@ class Planner {
   }
 
   void predict() {
-    for (unsigned vfn = 1; vfn <= wish_->vfs; ++vfn) {
+    for (unsigned vfn = 1; vfn <= request_->vfs; ++vfn) {
       ProvisionedFunction after;
       after.vfn = vfn;
       if (managed_) {
@@ -266,8 +251,8 @@ class Planner {
   }
 
   const Topology* topology_;
-  PciBus* bus_;
-  const ProvisionWish* wish_;
+  const ProvisionRequest* request_;
+  Judge judge_;
   bool managed_;
   bool rebuild_ = false;
   Kind queues_, interrupts_;
@@ -278,18 +263,23 @@ class Planner {
 
 }  // namespace
 
-ProvisionResult plan_provision(const Topology& topology, PciBus& bus, const ProvisionWish& wish) {
-  return Planner(topology, bus, wish).make();
+ProvisionResult plan_provision(Session& session, const ProvisionRequest& request) {
+  if (request.vfs == 0) throw usage_error("0 is not a number of VFs to provision");
+  return Planner(session, request).make();
 }
 
-ProvisionResult plan_deprovision(const Topology& topology, PciBus& bus, bool allow_moved) {
+ProvisionResult plan_deprovision(Session& session, const std::vector<std::string>& allowed) {
+  const auto& topology = session.topology();
   ProvisionResult plan;
   plan.was_vfs = topology.sriov.enabled;
-  plan.wreck = provisioning_wreck(topology);
+  plan.unfinished = unfinished_provisioning(topology);
+  Judge judge(Verb::deprovision, session, allowed);
+  judge.look_at_vfs();
+  judge.refuse("deprovision");
+  plan.findings = judge.findings();
   for (const auto& function : topology.functions) {
-    if (!is_enabled_vf(topology, function)) continue;
-    refuse_in_use(topology, bus, function, {"destroy", allow_moved});
-    if (function.vfn != 0 && function.pci && function.pci->driver) {
+    const bool is_there = function.vfn != 0 && topology.is_enabled_vf(function);
+    if (is_there && function.pci && function.pci->driver) {
       plan.steps.push_back({ProvisionAction::unbind, function.cntlid, function.vfn, 0});
     }
   }
@@ -299,8 +289,10 @@ ProvisionResult plan_deprovision(const Topology& topology, PciBus& bus, bool all
     }
   }
   if (plan.was_vfs != 0) plan.steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
-  if (plan.was_vfs != 0 || plan.wreck) add_forgetting(plan.steps, topology, plan.wreck);
-  if (!topology.sriov.autoprobe && autoprobe_before(topology, plan.wreck)) {
+  if (plan.was_vfs != 0 || plan.unfinished) {
+    add_forgetting(plan.steps, topology, plan.unfinished);
+  }
+  if (!topology.sriov.autoprobe && autoprobe_before(topology, plan.unfinished)) {
     plan.steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 1});
   }
   return plan;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -29,55 +30,51 @@ bool destroys(const Topology& before, const ProvisionResult& plan) {
 
 }  // namespace
 
-std::optional<Intent> provisioning_wreck(const Topology& topology) {
+std::optional<Intent> unfinished_provisioning(const Topology& topology) {
   for (const auto& intent : topology.intents) {
     if (intent.kind == IntentKind::provisioning) return intent;
   }
   return std::nullopt;
 }
 
-void record_provisioning(const HostAccess& access, const Topology& before,
-                         const ProvisionResult& plan, const ProvisionWish& wish) {
-  const bool again = plan.wreck && was_rebuilding(*plan.wreck);
-  const auto was = again ? number_in(*plan.wreck, "was_vfs").value_or(0) : before.sriov.enabled;
+void record_provisioning(Session& session, const Topology& before, const ProvisionResult& plan,
+                         const ProvisionRequest& request) {
+  const bool again = plan.unfinished && was_rebuilding(*plan.unfinished);
+  const auto was =
+      again ? number_in(*plan.unfinished, "was_vfs").value_or(0) : before.sriov.enabled;
   std::map<std::string, std::string> details{
       {device_detail, before.device},
       {"was_vfs", std::to_string(std::max<std::uint64_t>(was, before.sriov.enabled))},
-      {"wanted_vfs", std::to_string(wish.vfs)},
-      {"autoprobe", autoprobe_before(before, plan.wreck) ? "1" : "0"},
+      {"wanted_vfs", std::to_string(request.vfs)},
+      {"autoprobe", autoprobe_before(before, plan.unfinished) ? "1" : "0"},
       {"rebuild", again || destroys(before, plan) ? "1" : "0"}};
-  if (wish.queues) details.emplace("queues", std::to_string(*wish.queues));
-  if (wish.interrupts) details.emplace("interrupts", std::to_string(*wish.interrupts));
-  access.journal.record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
+  if (request.queues) details.emplace("queues", std::to_string(*request.queues));
+  if (request.interrupts) details.emplace("interrupts", std::to_string(*request.interrupts));
+  session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
 }
 
-bool was_rebuilding(const Intent& wreck) { return number_in(wreck, "rebuild") == 1U; }
+bool was_rebuilding(const Intent& unfinished) { return number_in(unfinished, "rebuild") == 1U; }
 
-bool autoprobe_before(const Topology& topology, const std::optional<Intent>& wreck) {
-  if (!wreck) return topology.sriov.autoprobe;
-  const auto recorded = number_in(*wreck, "autoprobe");
+bool autoprobe_before(const Topology& topology, const std::optional<Intent>& unfinished) {
+  if (!unfinished) return topology.sriov.autoprobe;
+  const auto recorded = number_in(*unfinished, "autoprobe");
   return recorded ? *recorded != 0 : topology.sriov.autoprobe;
 }
 
-ProvisionWish wish_of(const Intent& wreck) {
-  return {.vfs = static_cast<unsigned>(number_in(wreck, "wanted_vfs").value_or(0)),
-          .queues = count_in(wreck, "queues"),
-          .interrupts = count_in(wreck, "interrupts"),
-          .recreate = was_rebuilding(wreck)};
-}
-
-bool is_enabled_vf(const Topology& topology, const ControlledFunction& function) {
-  if (function.vfn != 0) return function.vfn <= topology.sriov.enabled;
-  return function.pci && function.pci->physical == topology.address && !topology.address.empty();
+ProvisionRequest request_of(const Intent& unfinished) {
+  return {.vfs = static_cast<unsigned>(number_in(unfinished, "wanted_vfs").value_or(0)),
+          .queues = count_in(unfinished, "queues"),
+          .interrupts = count_in(unfinished, "interrupts"),
+          .recreate = was_rebuilding(unfinished)};
 }
 
 void add_forgetting(std::vector<ProvisionStep>& steps, const Topology& topology,
-                    const std::optional<Intent>& wreck) {
-  const bool was_destroying = wreck && was_rebuilding(*wreck);
-  const auto were = was_destroying ? number_in(*wreck, "was_vfs").value_or(0) : 0;
+                    const std::optional<Intent>& unfinished) {
+  const bool was_destroying = unfinished && was_rebuilding(*unfinished);
+  const auto were = was_destroying ? number_in(*unfinished, "was_vfs").value_or(0) : 0;
   for (const auto& function : topology.functions) {
     const bool was_there = function.vfn != 0 && function.vfn <= were;
-    if (!was_there && !is_enabled_vf(topology, function)) continue;
+    if (!was_there && !topology.is_enabled_vf(function)) continue;
     if (!function.marked && !function.binding && function.intents.empty()) continue;
     steps.push_back({ProvisionAction::forget, function.cntlid, function.vfn, 0});
   }

@@ -6,30 +6,27 @@
 
 #include "nvmigrate/host/provision.h"
 
+/// What the journal says of a provisioning that was begun and has not ended.
 namespace nvmigrate {
 
-/// What the journal says of a provision or deprovision that is begun and not ended.
-
-/// Key of an intent `provisioning`: the controlling function as a user names it, so that who looks
-/// through another one of its subsystem can be told.
+/// Key of an intent `provisioning`: the controlling function as its user named it, for those who
+/// look through another controlling function of the subsystem.
 inline constexpr const char* device_detail = "device";
 
-/// The intent of one that died, of this controlling function.
-std::optional<Intent> provisioning_wreck(const Topology& topology);
-/// Records what is about to be done, keeping of a wreck how things were before it.
-void record_provisioning(const HostAccess& access, const Topology& before,
-                         const ProvisionResult& plan, const ProvisionWish& wish);
-/// Whether it was destroying VFs, so that finishing it may too.
-bool was_rebuilding(const Intent& wreck);
-/// sriov_drivers_autoprobe as it was before anything of ours.
-bool autoprobe_before(const Topology& topology, const std::optional<Intent>& wreck);
-/// The wish it was carrying out; 0 VFs for a deprovision.
-ProvisionWish wish_of(const Intent& wreck);
+/// The intent of a run of this controlling function that ended early.
+std::optional<Intent> unfinished_provisioning(const Topology& topology);
+/// Records what is about to be done; of an unfinished run it keeps how things were before.
+void record_provisioning(Session& session, const Topology& before, const ProvisionResult& plan,
+                         const ProvisionRequest& request);
+/// Whether it was destroying VFs, so that finishing it may destroy them too.
+bool was_rebuilding(const Intent& unfinished);
+/// sriov_drivers_autoprobe as it was before this tool changed it.
+bool autoprobe_before(const Topology& topology, const std::optional<Intent>& unfinished);
+/// The request it was carrying out; 0 VFs for a deprovision.
+ProvisionRequest request_of(const Intent& unfinished);
 
-/// Whether the function is a VF of this controlling function that is there now.
-bool is_enabled_vf(const Topology& topology, const ControlledFunction& function);
-/// A step for each VF there is, or was before the wreck, of which something is remembered.
+/// A step for each VF that is there, or was before the unfinished run, and has a record.
 void add_forgetting(std::vector<ProvisionStep>& steps, const Topology& topology,
-                    const std::optional<Intent>& wreck);
+                    const std::optional<Intent>& unfinished);
 
 }  // namespace nvmigrate

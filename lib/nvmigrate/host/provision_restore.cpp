@@ -2,16 +2,18 @@
 #include "nvmigrate/host/provision_restore.h"
 
 #include "nvmigrate/host/driver_change.h"
-#include "nvmigrate/host/guards.h"
 #include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
 namespace {
 
 class Restorer {
  public:
-  Restorer(const HostAccess& access, const OwnersOfVfs& owners, std::chrono::milliseconds timeout)
-      : access_(access), owners_(&owners), timeout_(timeout) {}
+  Restorer(Session& session, const OwnersOfVfs& owners, std::chrono::milliseconds timeout)
+      : session_(&session), owners_(&owners), timeout_(timeout) {}
 
   void restore(const ControlledFunction& was) {
     attempt("remember", was, [&] { remember(was); });
@@ -31,21 +33,21 @@ class Restorer {
   }
 
   void remember(const ControlledFunction& was) {
-    auto& registry = access_.registry;
+    auto& registry = session_->registry();
     if (was.marked && !registry.is_marked(was.cntlid)) registry.mark(was.cntlid);
     if (was.binding && registry.binding_of(was.cntlid) == nullptr) registry.remember(*was.binding);
     for (const auto& intent : was.intents) {
       if (intent.kind != IntentKind::unbound) continue;
-      access_.journal.record(intent.kind, was.cntlid, intent.details);
+      session_->journal().record(intent.kind, was.cntlid, intent.details);
     }
   }
 
   void give_driver(const ControlledFunction& was) {
-    auto& bus = access_.device.pci();
+    auto& bus = session_->pci();
     // A VF that is not made again has nothing to be given; that it is not was told already.
     if (!was.pci || !bus.find(was.pci->address)) return;
     const auto& pci = *was.pci;
-    if (!on_vfio(was)) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
+    if (!was.on_vfio()) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
     give_nodes(was, give_to_vfio(bus, pci.address, *pci.driver, timeout_));
     if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
   }
@@ -58,12 +60,12 @@ class Restorer {
   }
 
   void give(const std::optional<std::string>& node, const std::optional<Owner>& owner) {
-    auto& bus = access_.device.pci();
+    auto& bus = session_->pci();
     if (!node || !owner || bus.owner(*node) == *owner) return;
     bus.set_owner(*node, owner->user, owner->group);
   }
 
-  HostAccess access_;
+  Session* session_;
   const OwnersOfVfs* owners_;
   std::chrono::milliseconds timeout_;
   std::vector<std::string> failures_;
@@ -79,19 +81,19 @@ std::optional<Owner> owner_of(PciBus& bus, const std::optional<std::string>& nod
 OwnersOfVfs read_owners(PciBus& bus, const Topology& topology) {
   OwnersOfVfs owners;
   for (const auto& function : topology.functions) {
-    if (!is_enabled_vf(topology, function) || !on_vfio(function)) continue;
+    if (!topology.is_enabled_vf(function) || !function.on_vfio()) continue;
     owners[function.cntlid] = {owner_of(bus, function.vfio.group),
                                owner_of(bus, function.vfio.device)};
   }
   return owners;
 }
 
-std::vector<std::string> restore_functions(const HostAccess& access, const Topology& before,
+std::vector<std::string> restore_functions(Session& session, const Topology& before,
                                            const OwnersOfVfs& owners,
                                            std::chrono::milliseconds timeout) {
-  Restorer restorer(access, owners, timeout);
+  Restorer restorer(session, owners, timeout);
   for (const auto& function : before.functions) {
-    if (is_enabled_vf(before, function)) restorer.restore(function);
+    if (before.is_enabled_vf(function)) restorer.restore(function);
   }
   return std::move(restorer).failures();
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nvmigrate/host/access.h"
+#include "nvmigrate/session/session.h"
 
 namespace nvmigrate {
 
@@ -22,11 +22,11 @@ using OwnersOfVfs = std::map<std::uint16_t, NodeOwners>;
 /// \throws OsError
 OwnersOfVfs read_owners(PciBus& bus, const Topology& topology);
 
-/// Gives the VFs there were before, destroyed since and made again, what they had then: mark,
-/// binding record, driver and override, owners of their nodes.
+/// Gives VFs that were destroyed and made again what they had before: mark, binding record, driver
+/// and override, owners of their nodes.
 /// \param timeout for the driver of one function
 /// \return what failed, a sentence each
-std::vector<std::string> restore_functions(const HostAccess& access, const Topology& before,
+std::vector<std::string> restore_functions(Session& session, const Topology& before,
                                            const OwnersOfVfs& owners,
                                            std::chrono::milliseconds timeout);
 

@@ -2,20 +2,21 @@
 #include "nvmigrate/host/provision_steps.h"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <set>
-#include <thread>
 
 #include "nvmigrate/base/interrupt.h"
-#include "nvmigrate/host/guards.h"
-#include "nvmigrate/host/wait.h"
+#include "nvmigrate/base/parallel.h"
+#include "nvmigrate/base/time.h"
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
 namespace {
 
-using enum ProvisionAction;
+using Action = ProvisionAction;
 
 constexpr std::uint32_t granted_mask = 0xFFFF;
 
@@ -25,37 +26,37 @@ std::string controller(const ProvisionStep& step) {
 
 std::string what(const ProvisionStep& step) {
   switch (step.action) {
-    case unbind:
+    case Action::unbind:
       return "unbind VF " + std::to_string(step.vfn);
-    case set_autoprobe:
+    case Action::set_autoprobe:
       return "set sriov_drivers_autoprobe";
-    case set_vfs:
+    case Action::set_vfs:
       return "set the number of VFs to " + std::to_string(step.value);
-    case forget:
+    case Action::forget:
       return "forget what is remembered of " + controller(step);
-    case offline:
+    case Action::offline:
       return "take " + controller(step) + " offline";
-    case assign_queues:
+    case Action::assign_queues:
       return "assign " + std::to_string(step.value) + " queues to " + controller(step);
-    case assign_interrupts:
+    case Action::assign_interrupts:
       return "assign " + std::to_string(step.value) + " interrupts to " + controller(step);
-    case reset:
+    case Action::reset:
       return "reset " + controller(step);
-    case online:
+    case Action::online:
       return "bring " + controller(step) + " online";
   }
   return {};
 }
 
 std::string name_of(const ProvisionStep& step) {
-  return step.action == assign_queues ? "queues" : "interrupts";
+  return step.action == Action::assign_queues ? "queues" : "interrupts";
 }
 
 /// \return at least 1
 unsigned granularity_of(const Topology& topology, const ProvisionStep& step) {
   if (!topology.resources) return 1;
   const auto& [queues, interrupts] = *topology.resources;
-  const auto& has = step.action == assign_queues ? queues : interrupts;
+  const auto& has = step.action == Action::assign_queues ? queues : interrupts;
   return std::max<unsigned>(has.granularity, 1);
 }
 
@@ -71,23 +72,23 @@ std::span<const ProvisionStep> alike(std::span<const ProvisionStep> steps, std::
 
 std::string_view to_string(ProvisionAction action) noexcept {
   switch (action) {
-    case unbind:
+    case Action::unbind:
       return "unbind";
-    case set_autoprobe:
+    case Action::set_autoprobe:
       return "set_autoprobe";
-    case set_vfs:
+    case Action::set_vfs:
       return "set_vfs";
-    case forget:
+    case Action::forget:
       return "forget";
-    case offline:
+    case Action::offline:
       return "offline";
-    case assign_queues:
+    case Action::assign_queues:
       return "assign_queues";
-    case assign_interrupts:
+    case Action::assign_interrupts:
       return "assign_interrupts";
-    case reset:
+    case Action::reset:
       return "reset";
-    case online:
+    case Action::online:
       return "online";
   }
   return "unknown";
@@ -98,10 +99,10 @@ void StepRunner::run(std::span<const ProvisionStep> steps, const char* if_interr
   while (begun_ < steps.size()) {
     stop_if_interrupted(if_interrupted);
     const auto group = alike(steps, begun_);
-    if (group.front().action == reset) {
+    if (group.front().action == Action::reset) {
       begun_ += group.size();
       reset_all(group);
-    } else if (group.front().action == forget) {
+    } else if (group.front().action == Action::forget) {
       begun_ += group.size();
       forget_all(group);
     } else {
@@ -123,30 +124,30 @@ std::vector<std::string> StepRunner::run_all(std::span<const ProvisionStep> step
 }
 
 void StepRunner::carry_out(const ProvisionStep& step) {
-  auto& bus = access_->device.pci();
+  auto& bus = session_->pci();
   switch (step.action) {
-    case unbind:
+    case Action::unbind:
       return bus.unbind(address_of(step));
-    case set_autoprobe:
-      return bus.set_autoprobe(access_->device.address(), step.value != 0);
-    case set_vfs:
+    case Action::set_autoprobe:
+      return bus.set_autoprobe(session_->address(), step.value != 0);
+    case Action::set_vfs:
       return change_vfs(step.value);
-    case forget:
+    case Action::forget:
       return forget_all({&step, 1});
-    case assign_queues:
-    case assign_interrupts:
+    case Action::assign_queues:
+    case Action::assign_interrupts:
       return assign(step);
-    case offline:
-    case online:
+    case Action::offline:
+    case Action::online:
       return manage(step);
-    case reset:
+    case Action::reset:
       return reset_function(step);
   }
 }
 
 void StepRunner::change_vfs(unsigned count) {
-  auto& bus = access_->device.pci();
-  const auto& physical = access_->device.address();
+  auto& bus = session_->pci();
+  const auto& physical = session_->address();
   bus.set_enabled_vfs(physical, count);
   unsigned there = 0;
   const bool all = wait_until(limits_.appear, [&] {
@@ -165,17 +166,16 @@ void StepRunner::forget_all(std::span<const ProvisionStep> steps) {
   std::vector<std::uint16_t> gone;
   for (const auto& step : steps)
     gone.push_back(*step.cntlid);
-  access_->registry.forget(gone);
-  access_->journal.forget(gone);
+  session_->registry().forget(gone);
+  session_->journal().forget(gone);
 }
 
 void StepRunner::assign(const ProvisionStep& step) {
-  const auto kind =
-      step.action == assign_queues ? command::Resource::queues : command::Resource::interrupts;
+  const auto kind = step.action == Action::assign_queues ? command::Resource::queues
+                                                         : command::Resource::interrupts;
   const auto asked = command::virtualization(*step.cntlid, command::VirtualizationAction::assign,
                                              kind, static_cast<std::uint16_t>(step.value));
-  const auto granted =
-      submit_or_throw(access_->device.admin(), asked, what(step)).dw0 & granted_mask;
+  const auto granted = submit_or_throw(session_->admin(), asked, what(step)).dw0 & granted_mask;
   if (granted == step.value) return;
   const auto sentence = what(step) + ": the device granted " + std::to_string(granted) +
                         " instead of " + std::to_string(step.value);
@@ -188,48 +188,29 @@ void StepRunner::assign(const ProvisionStep& step) {
 }
 
 void StepRunner::manage(const ProvisionStep& step) {
-  const auto action = step.action == online ? command::VirtualizationAction::online
-                                            : command::VirtualizationAction::offline;
-  submit_or_throw(access_->device.admin(), command::virtualization(*step.cntlid, action),
-                  what(step));
+  const auto action = step.action == Action::online ? command::VirtualizationAction::online
+                                                    : command::VirtualizationAction::offline;
+  submit_or_throw(session_->admin(), command::virtualization(*step.cntlid, action), what(step));
 }
 
 void StepRunner::reset_all(std::span<const ProvisionStep> steps) {
-  std::vector<std::exception_ptr> failures(steps.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < steps.size(); i = next++) {
-      try {
-        reset_function(steps[i]);
-      } catch (...) {
-        failures[i] = std::current_exception();
-      }
-    }
-  };
-  std::vector<std::thread> others;
-  const auto wanted = std::min<std::size_t>(limits_.parallel_resets, steps.size());
-  for (std::size_t i = 1; i < wanted; ++i)
-    others.emplace_back(work);
-  work();
-  for (auto& other : others)
-    other.join();
-  for (const auto& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
+  run_parallel(
+      steps.size(), limits_.parallel_resets,
+      [&](std::size_t number) { reset_function(steps[number]); }, limits_.start);
 }
 
 void StepRunner::reset_function(const ProvisionStep& step) {
-  access_->device.pci().reset(address_of(step));
+  session_->pci().reset(address_of(step));
 }
 
 std::string StepRunner::address_of(const ProvisionStep& step) {
-  auto address = access_->device.pci().virtual_function(access_->device.address(), step.vfn);
+  auto address = session_->pci().virtual_function(session_->address(), step.vfn);
   if (!address) {
-    throw not_found(what(step) + ": " + access_->device.address() + " has no VF " +
+    throw not_found(what(step) + ": " + session_->address() + " has no VF " +
                     std::to_string(step.vfn));
   }
   // A reset of the controlling function would take every function of the subsystem offline.
-  if (*address == access_->device.address()) {
+  if (*address == session_->address()) {
     throw Error(ExitStatus::internal, what(step) + ": this is the controlling function itself");
   }
   return *address;
@@ -240,14 +221,14 @@ void add_steps(std::vector<ProvisionStep>& steps, std::span<const FunctionGoal> 
     steps.push_back({action, goal.function->cntlid, goal.function->vfn, value});
   };
   for (const auto& goal : goals)
-    add(goal, offline);
+    add(goal, Action::offline);
   for (const auto& goal : goals) {
-    if (goal.queues != 0) add(goal, assign_queues, goal.queues);
+    if (goal.queues != 0) add(goal, Action::assign_queues, goal.queues);
   }
   for (const auto& goal : goals) {
-    if (goal.interrupts != 0) add(goal, assign_interrupts, goal.interrupts);
+    if (goal.interrupts != 0) add(goal, Action::assign_interrupts, goal.interrupts);
   }
-  for (const auto action : {reset, online}) {
+  for (const auto action : {Action::reset, Action::online}) {
     for (const auto& goal : goals) {
       if (goal.online) add(goal, action);
     }
@@ -260,14 +241,14 @@ std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, 
   bool recounted = vfs_now != before.sriov.enabled;
   for (const auto& step : done) {
     if (step.cntlid) touched.insert(*step.cntlid);
-    recounted = recounted || step.action == set_vfs;
+    recounted = recounted || step.action == Action::set_vfs;
   }
   std::vector<ProvisionStep> back;
   if (recounted) {
     for (const auto id : touched)
-      back.push_back({offline, id, 0, 0});
-    if (vfs_now != 0) back.push_back({set_vfs, {}, 0, 0});
-    if (before.sriov.enabled != 0) back.push_back({set_vfs, {}, 0, before.sriov.enabled});
+      back.push_back({Action::offline, id, 0, 0});
+    if (vfs_now != 0) back.push_back({Action::set_vfs, {}, 0, 0});
+    if (before.sriov.enabled != 0) back.push_back({Action::set_vfs, {}, 0, before.sriov.enabled});
   }
   std::vector<FunctionGoal> goals;
   for (const auto& function : before.functions) {
@@ -278,7 +259,7 @@ std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, 
     goals.push_back({&function, function.queues, function.interrupts, function.online == true});
   }
   add_steps(back, goals);
-  back.push_back({set_autoprobe, {}, 0, autoprobe ? 1U : 0U});
+  back.push_back({Action::set_autoprobe, {}, 0, autoprobe ? 1U : 0U});
   return back;
 }
 

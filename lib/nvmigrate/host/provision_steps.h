@@ -14,8 +14,8 @@ namespace nvmigrate {
 class StepRunner {
  public:
   /// \param before how things are before the first step; both must outlive it
-  StepRunner(const HostAccess& access, const Topology& before, const ProvisionLimits& limits)
-      : access_(&access), before_(&before), limits_(limits) {}
+  StepRunner(Session& session, const Topology& before, const ProvisionLimits& limits)
+      : session_(&session), before_(&before), limits_(limits) {}
 
   /// Stops at the first that fails, or between two when a stop signal came.
   /// \param if_interrupted what the user is told then
@@ -37,7 +37,7 @@ class StepRunner {
   void reset_function(const ProvisionStep& step);
   [[nodiscard]] std::string address_of(const ProvisionStep& step);
 
-  const HostAccess* access_;
+  Session* session_;
   const Topology* before_;
   ProvisionLimits limits_;
   std::size_t begun_ = 0;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/export.h"
-
 #include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <thread>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
-#include "nvmigrate/migrate/source_identity.h"
+#include "nvmigrate/base/parallel.h"
+#include "nvmigrate/migrate/fit.h"
+#include "nvmigrate/migrate/function.h"
+#include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
+#include "nvmigrate/session/backend.h"
 #include "nvmigrate/state/state_writer.h"
 #include "nvmigrate/store/atomic_file.h"
 
@@ -40,21 +41,20 @@ void hand_over(Io& io, int fd, const std::string& object) {
   }
 }
 
-/// One export, from the checks to the result.
+/// One export, from the checks to the result. Made in the thread of the session; may run in another
+/// one beside those of other functions.
 class Export {
  public:
-  Export(MigrationSide& side, std::uint16_t cntlid, std::string file, const ExportOptions& options)
-      : side_(&side), options_(&options), commands_before_(commands()) {
+  Export(Session& session, std::uint16_t cntlid, std::string file, const ExportOptions& options)
+      : session_(&session), options_(&options) {
+    const auto before = session.commands_of_this_thread();
     result_.cntlid = cntlid;
     result_.file = std::move(file);
-    require_controlled(side, cntlid);
-    require_marked(side, cntlid);
-    require_unambiguous(side, cntlid, options.allowed);
-    require_online(side, cntlid);
-    result_.formats = options.formats.value_or(whole_state(side.query.formats));
-    require_formats(side.query.formats, result_.formats, side.device);
-    result_.suspended_before = side.backend.is_frozen(cntlid, result_.formats);
-    if (!result_.suspended_before) require_released(side, cntlid, options.allowed);
+    result_.formats = formats_to_read(session, options.formats);
+    judge_function(Verb::export_state, session, cntlid, options.allowed).refuse("export");
+    result_.suspended_before = is_suspended(session, cntlid);
+    identity_ = identity_of(session, cntlid, result_.formats);
+    commands_ = session.commands_of_this_thread() - before;
   }
 
   [[nodiscard]] ExportResult plan() {
@@ -63,34 +63,55 @@ class Export {
     return std::move(result_);
   }
 
-  std::unique_ptr<StateWriter> writer(Io& io, int fd, const std::string& object) const {
-    if (options_->raw) return make_raw_state_writer(io, fd, object, side_->backend.layout());
-    return make_state_file_writer(io, fd, object,
-                                  identity_of(*side_, result_.cntlid, result_.formats));
+  [[nodiscard]] ExportResult run_to_file() {
+    const auto& path = result_.file;
+    if (options_->dry_run) {
+      AtomicFile::check(io(), path);
+      return plan();
+    }
+    AtomicFile file(io(), path);
+    return run(file.fd(), path, [&file] {
+      file.sync();
+      stop_if_interrupted("no file was written");
+      file.publish();
+    });
   }
 
-  ExportResult run(StateWriter& writer, const std::function<void()>& publish) {
-    stop_if_interrupted("nothing was done");
-    Suspension suspension(*side_, result_.cntlid, result_.formats, result_.suspended_before);
-    try {
-      suspend(suspension);
-      read(suspension, writer);
-      publish();
-      if (!options_->resume) suspension.settle();
-    } catch (Error& failure) {
-      failure.add_hint(suspension.undo());
-      throw;
-    }
-    result_.suspended = !options_->resume;
-    result_.resumed = options_->resume;
-    return std::move(result_);
+  [[nodiscard]] ExportResult run_to_descriptor(int fd, const std::string& object) {
+    if (options_->dry_run) return plan();
+    return run(fd, object, [&] { hand_over(io(), fd, object); });
   }
 
  private:
-  [[nodiscard]] std::uint64_t commands() const { return side_->commands ? side_->commands() : 0; }
+  [[nodiscard]] Io& io() const { return session_->io(); }
+  [[nodiscard]] MigrationBackend& backend() const { return session_->backend(); }
+
+  [[nodiscard]] std::unique_ptr<StateWriter> writer(int fd, const std::string& object) const {
+    if (options_->raw) return make_raw_state_writer(io(), fd, object, backend().layout());
+    return make_state_file_writer(io(), fd, object, identity_);
+  }
+
+  ExportResult run(int fd, const std::string& object, const std::function<void()>& publish) {
+    const auto before = session_->commands_of_this_thread();
+    const auto into = writer(fd, object);
+    stop_if_interrupted("nothing was done");
+    strike_stale(*session_, result_.cntlid);
+    Suspension suspension(*session_, result_.cntlid, result_.suspended_before);
+    try {
+      suspend(suspension);
+      read(suspension, *into);
+      publish();
+      if (!options_->resume) suspension.settle();
+    } catch (Error& failure) {
+      suspension.undo().add_to(failure);
+      throw;
+    }
+    result_.figures.commands = commands_ + session_->commands_of_this_thread() - before;
+    return plan();
+  }
 
   void suspend(Suspension& suspension) {
-    if (options_->notice && !result_.suspended_before) side_->backend.quiesce(result_.cntlid);
+    if (options_->notice && !result_.suspended_before) backend().quiesce(result_.cntlid);
     suspension.begin();
   }
 
@@ -98,7 +119,7 @@ class Export {
     const auto begun = Suspension::Clock::now();
     writer.suspended_for(suspension.length());
     WatchedSink sink(writer, options_->progress, "export", result_.cntlid);
-    side_->backend.save(result_.cntlid, result_.formats, sink);
+    backend().save(result_.cntlid, result_.formats, sink);
     const auto when_read = suspension.length();
     if (options_->resume) suspension.resume();
     const auto end = writer.finish(when_read);
@@ -107,7 +128,6 @@ class Export {
     figures.blackout_ended = options_->resume;
     figures.elapsed = Suspension::Clock::now() - begun;
     figures.bytes = end.size;
-    figures.commands = commands() - commands_before_;
     result_.file_bytes = writer.written();
     result_.sha256 = end.sha256;
     judge(writer.decoded());
@@ -115,48 +135,58 @@ class Export {
 
   void judge(const std::optional<DecodedState>& decoded) {
     if (!decoded) return;
-    for (const auto& found : decoded->findings) {
-      result_.findings.push_back(judged({.name = found.name,
-                                         .message = found.message,
-                                         .blocker = found.blocker,
-                                         .status = ExitStatus::device},
-                                        options_->allowed));
-    }
-    refuse_if_any_stands(result_.findings, side_->name_of(result_.cntlid) +
-                                               " gave a state that no "
-                                               "destination would take");
+    Judge judge(Verb::export_state, *session_, options_->allowed);
+    for (const auto& found : decoded->findings)
+      judge.add(of_function(found, *session_, result_.cntlid, ExitStatus::device));
+    judge.refuse("export a state that no destination would take");
+    result_.findings = judge.findings();
   }
 
-  MigrationSide* side_;
+  Session* session_;
   const ExportOptions* options_;
-  std::uint64_t commands_before_;
+  StateIdentity identity_;
+  std::uint64_t commands_ = 0;  ///< sent for the checks
   ExportResult result_;
 };
 
-}  // namespace
-
-ExportResult export_to_file(Io& io, MigrationSide& side, std::uint16_t cntlid,
-                            const std::string& path, const ExportOptions& options) {
-  Export work(side, cntlid, path, options);
-  if (options.dry_run) {
-    AtomicFile::check(io, path);
-    return work.plan();
+/// Does a part of the work for one of several functions; what it throws is its outcome.
+void attempt(ExportOutcome& outcome, const std::function<void()>& part) {
+  try {
+    part();
+  } catch (...) {
+    outcome.failure = std::current_exception();
   }
-  AtomicFile file(io, path);
-  const auto writer = work.writer(io, file.fd(), path);
-  return work.run(*writer, [&file] {
-    file.sync();
-    stop_if_interrupted("no file was written");
-    file.publish();
-  });
 }
 
-ExportResult export_to_descriptor(Io& io, MigrationSide& side, std::uint16_t cntlid, int fd,
+}  // namespace
+
+ExportResult export_to_file(Session& session, std::uint16_t cntlid, const std::string& path,
+                            const ExportOptions& options) {
+  if (!options.dry_run) session.claim();
+  return Export(session, cntlid, path, options).run_to_file();
+}
+
+ExportResult export_to_descriptor(Session& session, std::uint16_t cntlid, int fd,
                                   const std::string& object, const ExportOptions& options) {
-  Export work(side, cntlid, "-", options);
-  if (options.dry_run) return work.plan();
-  const auto writer = work.writer(io, fd, object);
-  return work.run(*writer, [&] { hand_over(io, fd, object); });
+  if (!options.dry_run) session.claim();
+  return Export(session, cntlid, {}, options).run_to_descriptor(fd, object);
+}
+
+std::vector<ExportOutcome> export_many(Session& session, const std::vector<ExportJob>& jobs,
+                                       unsigned parallel, const ExportOptions& options) {
+  if (!options.dry_run) session.claim();
+  std::vector<std::optional<Export>> exports(jobs.size());
+  std::vector<ExportOutcome> outcomes(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    outcomes[i].cntlid = jobs[i].first;
+    attempt(outcomes[i],
+            [&] { exports[i].emplace(session, jobs[i].first, jobs[i].second, options); });
+  }
+  run_parallel(jobs.size(), parallel, [&](std::size_t i) {
+    if (!exports[i]) return;
+    attempt(outcomes[i], [&] { outcomes[i].result = exports[i]->run_to_file(); });
+  });
+  return outcomes;
 }
 
 }  // namespace nvmigrate

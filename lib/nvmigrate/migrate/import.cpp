@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/import.h"
-
-#include <algorithm>
+#include <filesystem>
 #include <memory>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/migrate/fit.h"
+#include "nvmigrate/migrate/function.h"
+#include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
+#include "nvmigrate/nvme/status.h"
+#include "nvmigrate/session/backend.h"
+#include "nvmigrate/state/state.h"
 
 namespace nvmigrate {
 namespace {
@@ -16,57 +19,45 @@ std::optional<Uuid> only_vendor(const StateFormats& formats) {
   if (formats.vendors.size() == 1) return formats.vendors.front();
   if (formats.vendors.empty()) return std::nullopt;
   throw usage_error("the raw state has a vendor part, and the destination knows several formats",
-                    "say which with --vendor UUID");
+                    "say which vendor format it is, by its UUID");
 }
 
 /// The formats of a state that does not say so itself.
-FormatChoice formats_of_raw(const StoredState& state, const MigrationSide& side) {
+FormatChoice formats_of_raw(const StoredState& state, const StateFormats& known) {
   FormatChoice choice{.version = std::nullopt, .vendor = std::nullopt};
   const auto& decoded = state.decoded();
-  if (!decoded) return whole_state(side.query.formats);
+  if (!decoded) return whole_state(known);
   if (decoded->header.nvme_bytes > 0) choice.version = decoded->nvme_version;
-  if (decoded->header.vendor_bytes > 0) choice.vendor = only_vendor(side.query.formats);
-  return choice.version || choice.vendor ? choice : whole_state(side.query.formats);
+  if (decoded->header.vendor_bytes > 0) choice.vendor = only_vendor(known);
+  return choice.version || choice.vendor ? choice : whole_state(known);
 }
 
-FormatChoice formats_of(const StoredState& state, const MigrationSide& side,
-                        const ImportOptions& options) {
+FormatChoice formats_of(const StoredState& state, Session& session, const ImportOptions& options) {
   if (state.identity()) return state.identity()->formats;
-  return options.formats ? *options.formats : formats_of_raw(state, side);
+  return options.formats ? *options.formats : formats_of_raw(state, session.query().formats);
 }
 
-bool is_of(const StateIdentity& identity, const MigrationSide& side) {
-  return identity.subsystem_nqn == side.topology.identity.subsystem_nqn;
+/// Where the state can be found again by whoever ends the import; what is not a file keeps its
+/// name.
+std::string place_of(const StoredState& state, Io& io) {
+  struct stat about {};
+  if (io.stat(state.object(), about) != 0) return state.object();
+  return std::filesystem::absolute(state.object()).lexically_normal().string();
 }
 
-/// The device's word on the function that the state was read from; nothing when it is none of this
-/// host's, or the destination itself.
-std::optional<bool> ask_source(const StoredState& state, const MigrationSide& side,
-                               std::uint16_t cntlid, const ImportOptions& options) {
-  const auto& identity = state.identity();
-  if (!identity) return std::nullopt;
-  if (!is_of(*identity, side)) {
-    return options.ask_source ? options.ask_source(*identity) : std::nullopt;
-  }
-  const auto* source = side.topology.find(identity->controller);
-  if (identity->controller == cntlid || source == nullptr) return std::nullopt;
-  if (!source->online.value_or(true)) return std::nullopt;
-  return side.backend.is_frozen(identity->controller, whole_state(side.query.formats));
-}
-
-/// One import, from the verified state to the result.
+/// One import, from the passed checks to the result.
 class Import {
  public:
-  Import(const StoredState& state, MigrationSide& side, std::uint16_t cntlid,
-         const ImportOptions& options, ImportCheck check)
-      : side_(&side),
+  Import(const StoredState& state, Session& session, std::uint16_t cntlid,
+         const ImportOptions& options, ImportCheck check, std::uint64_t commands_before)
+      : session_(&session),
         options_(&options),
-        stored_(&state),
-        commands_before_(commands()),
+        place_(place_of(state, session.io())),
+        commands_before_(commands_before),
         bytes_(state.source()),
         watched_(*bytes_, options.progress, "import", cntlid),
-        suspension_(side, cntlid, check.formats, check.suspended_before) {
-    if (check.source_frozen == true && is_of(*state.identity(), side)) {
+        suspension_(session, cntlid, check.suspended_before) {
+    if (check.source_is_suspended == true && is_of(*state.identity(), session)) {
       source_ = state.identity()->controller;
     }
     result_.cntlid = cntlid;
@@ -84,7 +75,7 @@ class Import {
       if (options_->resume) suspension_.wake();
       end();
     } catch (Error& failure) {
-      failure.add_hint(leave());
+      leave().add_to(failure);
       throw;
     } catch (...) {
       leave();
@@ -94,15 +85,15 @@ class Import {
   }
 
  private:
-  [[nodiscard]] std::uint64_t commands() const { return side_->commands ? side_->commands() : 0; }
+  [[nodiscard]] Journal& journal() const { return session_->journal(); }
 
   void load() {
-    const auto cntlid = result_.cntlid;
-    side_->journal.record(IntentKind::loading, cntlid, {{"file", stored_->object()}});
+    strike_stale(*session_, result_.cntlid);
+    journal().record(IntentKind::loading, result_.cntlid, {{"file", place_}});
     suspension_.begin();
     const auto begun = Suspension::Clock::now();
     try {
-      side_->backend.load(cntlid, result_.formats, watched_);
+      session_->backend().load(result_.cntlid, result_.formats, watched_);
     } catch (const NvmeError&) {
       watched_.refused();
       throw;
@@ -114,50 +105,63 @@ class Import {
   /// From now on the state is the destination's; the source has a copy that must not run.
   void hold_source_back() {
     if (!source_) return;
-    side_->journal.record(IntentKind::moved, *source_,
-                          {{"destination", side_->device + " " + std::to_string(result_.cntlid)}});
+    journal().record(IntentKind::moved, *source_,
+                     {{"destination", session_->device() + " " + std::to_string(result_.cntlid)}});
   }
 
   void end() {
     result_.figures.blackout = suspension_.length();
     result_.figures.blackout_ended = result_.resumed = options_->resume;
     result_.suspended = !options_->resume;
-    result_.figures.commands = commands() - commands_before_;
+    result_.figures.commands = session_->commands_of_this_thread() - commands_before_;
     if (options_->resume) {
       suspension_.strike();
     } else {
       suspension_.settle();
     }
-    side_->journal.strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
+    journal().strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
   }
 
-  std::string leave() {
+  Leftover leave() {
     if (loaded_) return leave_loaded();
     if (watched_.touched()) return leave_half_loaded();
-    return joined(suspension_.undo(),
-                  side_->journal.try_to_strike({IntentKind::loading}, result_.cntlid));
+    auto left = suspension_.undo();
+    return left += journal().try_to_strike({IntentKind::loading}, result_.cntlid);
   }
 
-  std::string leave_half_loaded() {
+  Leftover leave_half_loaded() {
     suspension_.keep();
-    return side_->name_of(result_.cntlid) +
-           " stays suspended without a usable state: import again, or reset the function and run " +
-           side_->command_line("resume", result_.cntlid);
+    Leftover left{suspension_.name() +
+                      " stays suspended without a usable state; load a whole state, or reset it",
+                  {}};
+    if (place_.starts_with('/')) left += remedy(Remedy::Action::import_state, place_);
+    if (const auto& pci = session_->function(result_.cntlid).pci) {
+      left += remedy(Remedy::Action::reset, pci->address);
+    }
+    return left;
   }
 
-  std::string leave_loaded() {
+  Leftover leave_loaded() {
     suspension_.keep();
-    auto left = suspension_.leave_named();
-    left = joined(left, side_->journal.try_to_strike({IntentKind::loading, IntentKind::moved},
-                                                     result_.cntlid));
-    return joined(left, "the state is loaded; " + side_->command_line("resume", result_.cntlid) +
-                            (left.empty() ? "" : " --allow loading") + " lets " +
-                            side_->name_of(result_.cntlid) + " run");
+    Leftover left;
+    left += suspension_.record_at_last();
+    left += journal().try_to_strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
+    left += left.empty() ? "the state is loaded; resume " + suspension_.name()
+                         : "the state is loaded; resume " + suspension_.name() +
+                               ", allowing `loading`, or load it again";
+    return left += suspension_.remedy();
   }
 
-  MigrationSide* side_;
+  [[nodiscard]] Remedy remedy(Remedy::Action action, std::string object) const {
+    return {.action = action,
+            .device = session_->device(),
+            .function = result_.cntlid,
+            .object = std::move(object)};
+  }
+
+  Session* session_;
   const ImportOptions* options_;
-  const StoredState* stored_;
+  std::string place_;
   std::uint64_t commands_before_;
   std::unique_ptr<StateSource> bytes_;
   WatchedSource watched_;
@@ -169,34 +173,36 @@ class Import {
 
 }  // namespace
 
-bool ImportCheck::acceptable() const noexcept {
-  return std::none_of(findings.begin(), findings.end(),
-                      [](const Finding& found) { return found.stands(); });
+void check_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
+  judge_function(Verb::import_state, session, cntlid, options.allowed).refuse("import");
 }
 
-ImportCheck check_import(const StoredState& state, const MigrationSide& side, std::uint16_t cntlid,
+ImportCheck check_import(const StoredState& state, Session& session, std::uint16_t cntlid,
                          const ImportOptions& options) {
+  auto judge = judge_function(Verb::import_state, session, cntlid, options.allowed);
   ImportCheck check;
-  check.formats = formats_of(state, side, options);
-  check.source_frozen = ask_source(state, side, cntlid, options);
+  check.formats = formats_of(state, session, options);
   Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
                       .decoded = state.decoded() ? &*state.decoded() : nullptr,
                       .formats = check.formats,
-                      .source_frozen = check.source_frozen};
-  if (side.function(cntlid).online.value_or(true)) {
-    candidate.destination = side.backend.look(cntlid, whole_state(side.query.formats));
-    check.suspended_before = candidate.destination->frozen;
+                      .destination = word_on(session, cntlid)};
+  if (candidate.identity != nullptr) {
+    check.source_is_suspended = is_source_suspended(*candidate.identity, session, cntlid);
+    candidate.source_is_suspended = check.source_is_suspended;
   }
-  check.findings = find_obstacles(candidate, side, cntlid, options.allowed);
+  check.suspended_before = candidate.destination && candidate.destination->suspended;
+  Fit(judge, session, cntlid).look_at(candidate);
+  check.findings = judge.findings();
   return check;
 }
 
-ImportResult import_state(const StoredState& state, MigrationSide& side, std::uint16_t cntlid,
+ImportResult import_state(const StoredState& state, Session& session, std::uint16_t cntlid,
                           const ImportOptions& options) {
-  auto check = check_import(state, side, cntlid, options);
-  refuse_if_any_stands(check.findings,
-                       "import " + state.object() + " into " + side.name_of(cntlid));
-  return Import(state, side, cntlid, options, std::move(check)).run();
+  session.claim();
+  const auto before = session.commands_of_this_thread();
+  auto check = check_import(state, session, cntlid, options);
+  refuse_if_any_stands("import " + state.object(), check.findings);
+  return Import(state, session, cntlid, options, std::move(check), before).run();
 }
 
 }  // namespace nvmigrate

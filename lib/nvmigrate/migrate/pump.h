@@ -6,14 +6,34 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 
-#include "nvmigrate/migrate/mirrored_memory.h"
+#include "nvmigrate/base/parallel.h"
 #include "nvmigrate/state/stream.h"
 
 namespace nvmigrate {
+
+/// Page aligned memory that continues with its own beginning: every stretch of at most its size is
+/// contiguous, wherever in a ring it lies. In memory from the start, so that no page fault is left
+/// for later.
+class MirroredMemory {
+ public:
+  /// \param size a multiple of the page size. \throws OsError when there is no memory
+  explicit MirroredMemory(std::size_t size);
+  MirroredMemory(const MirroredMemory&) = delete;
+  MirroredMemory& operator=(const MirroredMemory&) = delete;
+  ~MirroredMemory();
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// `count` bytes, at most size(), from `position` of an endless stream.
+  [[nodiscard]] std::span<std::byte> at(std::uint64_t position, std::size_t count) const noexcept;
+
+ private:
+  std::size_t size_;
+  std::byte* base_;
+};
 
 /// A bounded ring between the thread that reads a state (producer) and the one that passes it on
 /// (consumer), so that they overlap. A side that has to wait waits for a quarter of the ring, not
@@ -26,7 +46,9 @@ class StatePump {
   static constexpr std::uint64_t inline_limit = std::uint64_t{1} << 20U;
 
   /// \param capacity bytes, at least twice the largest chunk of either side
-  explicit StatePump(std::size_t capacity = default_capacity);
+  /// \throws OsError when there is no memory, Error(io) when there is no thread
+  explicit StatePump(std::size_t capacity = default_capacity,
+                     const StartThread& start = start_thread);
   StatePump(const StatePump&) = delete;
   StatePump& operator=(const StatePump&) = delete;
   ~StatePump();

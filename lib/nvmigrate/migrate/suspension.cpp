@@ -3,8 +3,9 @@
 
 #include <utility>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 
 namespace nvmigrate {
 namespace {
@@ -18,75 +19,97 @@ std::string text_of(Suspension::Clock::time_point when) {
 
 }  // namespace
 
-Suspension::Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats)
-    : Suspension(side, cntlid, formats, side.backend.is_frozen(cntlid, formats)) {}
+Leftover& Leftover::operator+=(const std::string& sentence) {
+  if (!advice.empty() && !sentence.empty()) advice += "; ";
+  advice += sentence;
+  return *this;
+}
 
-Suspension::Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats,
-                       bool was_frozen)
-    : side_(&side), cntlid_(cntlid), formats_(formats), was_frozen_(was_frozen) {
-  if (was_frozen) frozen_at_ = recorded_start().value_or(Clock::now());
+Leftover& Leftover::operator+=(Remedy remedy) {
+  remedies.push_back(std::move(remedy));
+  return *this;
+}
+
+Leftover& Leftover::operator+=(Leftover other) {
+  *this += other.advice;
+  for (auto& remedy : other.remedies)
+    *this += std::move(remedy);
+  return *this;
+}
+
+void Leftover::add_to(Error& error) const {
+  error.add_advice(advice);
+  for (const auto& remedy : remedies)
+    error.add_remedy(remedy);
+}
+
+Suspension::Suspension(Session& session, std::uint16_t cntlid, bool was_suspended)
+    : session_(&session),
+      cntlid_(cntlid),
+      name_(describe(session.function(cntlid))),
+      remedy_{.action = Remedy::Action::resume, .device = session.device(), .function = cntlid},
+      was_suspended_(was_suspended) {
+  if (was_suspended) suspended_at_ = recorded_start().value_or(Clock::now());
 }
 
 std::optional<Suspension::Clock::time_point> Suspension::recorded_start() const {
-  const auto intent = side_->journal.find(IntentKind::suspended, cntlid_);
-  if (!intent) return std::nullopt;
-  const auto since = intent->details.find(since_detail);
-  const auto count = since == intent->details.end() ? std::nullopt : parse_number(since->second);
+  const auto intent = session_->journal().find(IntentKind::suspended, cntlid_);
+  const auto count = intent ? parse_number(detail_of(*intent, since_detail)) : std::nullopt;
   if (!count) return std::nullopt;
   const Clock::time_point start{std::chrono::nanoseconds(*count)};
   return start <= Clock::now() ? std::optional(start) : std::nullopt;
 }
 
-void Suspension::name(std::map<std::string, std::string> details) {
-  details.emplace(since_detail, text_of(frozen_at_.value_or(Clock::now())));
-  side_->journal.record(IntentKind::suspended, cntlid_, std::move(details));
+void Suspension::write(std::map<std::string, std::string> details) {
+  details.emplace(since_detail, text_of(suspended_at_.value_or(Clock::now())));
+  session_->journal().record(IntentKind::suspended, cntlid_, std::move(details));
 }
 
 Suspension::~Suspension() { undo(); }
 
 void Suspension::record(std::map<std::string, std::string> details) {
-  if (was_frozen_) return;
+  if (was_suspended_) return;
   details_ = details;
-  details.emplace(unfinished_detail, "the command that suspended it was at work");
-  name(std::move(details));
+  details.emplace(unfinished_detail, "the command that suspended it was not done");
+  write(std::move(details));
   recorded_ = true;
 }
 
 void Suspension::settle() {
-  const auto intent = side_->journal.find(IntentKind::suspended, cntlid_);
-  if (!intent || intent->details.contains(unfinished_detail)) name(details_);
+  const auto intent = session_->journal().find(IntentKind::suspended, cntlid_);
+  if (!intent || is_unfinished(*intent)) write(details_);
   recorded_ = false;
 }
 
-std::string Suspension::leave_named() noexcept {
+std::string Suspension::record_at_last() noexcept {
   try {
-    if (!side_->journal.find(IntentKind::suspended, cntlid_)) name(details_);
+    if (!session_->journal().find(IntentKind::suspended, cntlid_)) write(details_);
     return {};
   } catch (const std::exception& failure) {
-    return not_up_to_date(failure);
+    return std::string{"the journal is not up to date: "} + failure.what();
   }
 }
 
-void Suspension::freeze() {
-  if (was_frozen_) return;
-  frozen_at_ = Clock::now();
+void Suspension::suspend() {
+  if (was_suspended_) return;
+  suspended_at_ = Clock::now();
   sent_ = true;
-  side_->backend.freeze(cntlid_);
+  session_->backend().suspend(cntlid_);
 }
 
 void Suspension::begin() {
   record();
-  freeze();
+  suspend();
 }
 
 void Suspension::wake() {
-  side_->backend.resume(cntlid_);
+  session_->backend().resume(cntlid_);
   resumed_at_ = Clock::now();
   sent_ = false;
 }
 
 void Suspension::strike() {
-  side_->journal.strike({IntentKind::suspended}, cntlid_);
+  session_->journal().strike({IntentKind::suspended}, cntlid_);
   recorded_ = false;
 }
 
@@ -96,34 +119,34 @@ void Suspension::resume() {
 }
 
 bool Suspension::runs_again() {
+  auto& backend = session_->backend();
   try {
-    side_->backend.resume(cntlid_);
+    backend.resume(cntlid_);
     return true;
   } catch (const std::exception&) {
-    return !side_->backend.is_frozen(cntlid_, formats_);
+    return !backend.is_suspended(cntlid_, whole_state(session_->query().formats));
   }
 }
 
-std::string Suspension::take_back() {
-  const auto name = side_->name_of(cntlid_);
-  const auto remedy = side_->command_line("resume", cntlid_);
+Leftover Suspension::take_back() {
   try {
-    if (sent_ && !runs_again()) return name + " is still suspended: run " + remedy;
+    if (sent_ && !runs_again()) return {name_ + " is still suspended; resume it", {remedy_}};
   } catch (const std::exception& failure) {
-    return name + " may still be suspended (" + failure.what() + "): run " + remedy;
+    return {name_ + " may still be suspended (" + failure.what() + "); resume it", {remedy_}};
   }
   try {
     strike();
     return {};
   } catch (const std::exception& failure) {
-    return name + " runs, but the journal still calls it suspended (" + failure.what() + "): run " +
-           remedy;
+    return {name_ + " runs, but the journal still calls it suspended (" + failure.what() +
+                "); resume it again to have the journal changed",
+            {remedy_}};
   }
 }
 
-std::string Suspension::undo() noexcept {
+Leftover Suspension::undo() noexcept {
   try {
-    if (!recorded_) return resumed_at_ ? side_->name_of(cntlid_) + " runs" : std::string{};
+    if (!recorded_) return resumed_at_ ? Leftover{name_ + " runs", {}} : Leftover{};
     auto left = take_back();
     recorded_ = false;
     return left;
@@ -134,8 +157,8 @@ std::string Suspension::undo() noexcept {
 }
 
 std::chrono::nanoseconds Suspension::length() const {
-  if (!frozen_at_) return std::chrono::nanoseconds{0};
-  return resumed_at_.value_or(Clock::now()) - *frozen_at_;
+  if (!suspended_at_) return std::chrono::nanoseconds{0};
+  return resumed_at_.value_or(Clock::now()) - *suspended_at_;
 }
 
 }  // namespace nvmigrate

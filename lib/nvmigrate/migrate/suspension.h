@@ -6,26 +6,39 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "nvmigrate/migrate/side.h"
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/session/session.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 
-/// The account of freezing one function, so that it is never left suspended in silence: the intent
+/// What a failure leaves behind: a sentence, and what mends it. Empty when all is as before.
+struct Leftover {
+  std::string advice{};
+  std::vector<Remedy> remedies{};
+
+  Leftover& operator+=(const std::string& sentence);
+  Leftover& operator+=(Remedy remedy);
+  Leftover& operator+=(Leftover other);
+  [[nodiscard]] bool empty() const noexcept { return advice.empty() && remedies.empty(); }
+  /// Has the error say it.
+  void add_to(Error& error) const;
+};
+
+/// The record of suspending one function, so that it is never left suspended in silence: the intent
 /// `suspended`, for the time being `unfinished`, is in the journal before Suspend is sent, and is
 /// struck after Resume succeeded.
-/// Left alone it undoes itself: a function that it suspended is resumed, one that was suspended
+/// By itself it undoes what it did: a function that it suspended is resumed, one that was suspended
 /// before stays so. A Suspend that failed counts as perhaps sent; where none was sent, no Resume
 /// is.
 class Suspension {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Asks the device whether the function is suspended already; changes nothing.
-  Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats);
-  /// As above, when the device was asked already.
-  Suspension(MigrationSide& side, std::uint16_t cntlid, const FormatChoice& formats,
-             bool was_frozen);
+  /// \param was_suspended what the device says now
+  Suspension(Session& session, std::uint16_t cntlid, bool was_suspended);
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
   ~Suspension();  ///< undo()
@@ -33,16 +46,16 @@ class Suspension {
   /// Writes the intent, unless the function is suspended already. \throws OsError
   void record(std::map<std::string, std::string> details = {});
   /// Sends Suspend, unless the function is suspended already. Needs record().
-  void freeze();
-  /// record() and freeze().
+  void suspend();
+  /// record() and suspend().
   void begin();
 
   /// It stays suspended on purpose, and the journal says so, whoever suspended it: `unfinished`
   /// goes. \throws OsError
   void settle();
-  /// Sees to it, on the way out of a failure, that the journal calls it suspended.
+  /// On the way out of a failure, has the journal call it suspended.
   /// \return empty, or why the journal does not
-  std::string leave_named() noexcept;
+  std::string record_at_last() noexcept;
   /// It stays suspended, and the journal stays as it is.
   void keep() noexcept { recorded_ = false; }
   /// Sends Resume, even to a function that was suspended before; the intent remains until strike().
@@ -52,27 +65,30 @@ class Suspension {
   /// wake() and strike().
   void resume();
   /// Takes back what this object did and has not ended yet. Harmless when there is nothing.
-  /// \return empty when the function is as it was before; else what is left, and what to run
-  std::string undo() noexcept;
+  /// \return empty when the function is as it was before
+  Leftover undo() noexcept;
 
-  [[nodiscard]] bool was_frozen() const noexcept { return was_frozen_; }
+  /// `controlled function 3 (vf 3)`
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const Remedy& remedy() const noexcept { return remedy_; }  ///< resumes it
   /// From the moment before Suspend was sent, by this tool at any time, to the end of Resume, or
   /// to now. Of a function that another tool suspended: since this one met it.
   [[nodiscard]] std::chrono::nanoseconds length() const;
 
  private:
   [[nodiscard]] std::optional<Clock::time_point> recorded_start() const;
-  void name(std::map<std::string, std::string> details);
+  void write(std::map<std::string, std::string> details);
   [[nodiscard]] bool runs_again();
-  [[nodiscard]] std::string take_back();
+  [[nodiscard]] Leftover take_back();
 
-  MigrationSide* side_;
+  Session* session_;
   std::uint16_t cntlid_;
-  FormatChoice formats_;
+  std::string name_;
+  Remedy remedy_;
   std::map<std::string, std::string> details_;
-  bool was_frozen_;
+  bool was_suspended_;
   bool recorded_ = false, sent_ = false;
-  std::optional<Clock::time_point> frozen_at_, resumed_at_;
+  std::optional<Clock::time_point> suspended_at_, resumed_at_;
 };
 
 }  // namespace nvmigrate

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/transfer.h"
-
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/migrate/fit.h"
+#include "nvmigrate/migrate/function.h"
+#include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/pump.h"
-#include "nvmigrate/migrate/source_identity.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
+#include "nvmigrate/nvme/status.h"
+#include "nvmigrate/session/backend.h"
 
 namespace nvmigrate {
 namespace {
 
-std::string place_of(const MigrationSide& side, std::uint16_t cntlid) {
-  return side.device + " " + std::to_string(cntlid);
+constexpr auto action = "transfer";
+
+std::string place_of(const Session& session, std::uint16_t cntlid) {
+  return session.device() + " " + std::to_string(cntlid);
 }
 
 /// Tells one transfer from every other one.
@@ -28,26 +32,42 @@ std::string new_transfer_id() {
          std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-std::size_t ring_size(const MigrationSide& source, const MigrationSide& destination) {
+std::size_t ring_size(Session& source, Session& destination) {
   return std::max(StatePump::default_capacity,
-                  2 * std::max(source.query.chunk, destination.query.chunk));
+                  2 * std::max(source.query().chunk, destination.query().chunk));
 }
+
+std::uint64_t commands_of(const Session& source, const Session& destination) {
+  return source.commands() + (&source == &destination ? 0 : destination.commands());
+}
+
+/// One end of a transfer.
+struct End {
+  Session* session;
+  std::uint16_t cntlid;
+
+  [[nodiscard]] Journal& journal() const { return session->journal(); }
+  [[nodiscard]] MigrationBackend& backend() const { return session->backend(); }
+  [[nodiscard]] std::string place() const { return place_of(*session, cntlid); }
+  /// `controlled function 3 (vf 3) of sim:demo`
+  [[nodiscard]] std::string name() const {
+    return describe(session->function(cntlid)) + " of " + session->device();
+  }
+};
 
 /// One transfer, from the passed checks to the result.
 class Transfer {
  public:
-  Transfer(MigrationSide& source, std::uint16_t from, MigrationSide& destination, std::uint16_t to,
-           const TransferOptions& options, TransferCheck check)
-      : source_(&source),
-        destination_(&destination),
-        from_(from),
-        to_(to),
+  Transfer(End source, End destination, const TransferOptions& options, TransferCheck check,
+           std::uint64_t commands_before)
+      : source_(source),
+        destination_(destination),
         options_(&options),
-        commands_before_(commands()),
+        commands_before_(commands_before),
         id_(new_transfer_id()),
-        pump_(ring_size(source, destination)),
-        destination_stop_(destination, to, check.formats, check.destination_suspended),
-        source_stop_(source, from, check.formats, check.source_suspended),
+        pump_(ring_size(*source.session, *destination.session)),
+        destination_stop_(*destination.session, destination.cntlid, check.destination_suspended),
+        source_stop_(*source.session, source.cntlid, check.source_suspended),
         source_was_suspended_(check.source_suspended) {
     result_.formats = check.formats;
     result_.findings = std::move(check.findings);
@@ -59,7 +79,7 @@ class Transfer {
       move();
       end();
     } catch (Error& failure) {
-      failure.add_hint(leave());
+      leave().add_to(failure);
       throw;
     } catch (...) {
       leave();
@@ -69,35 +89,32 @@ class Transfer {
   }
 
  private:
-  [[nodiscard]] std::uint64_t commands() const {
-    const auto of = [](const MigrationSide& side) {
-      return side.all_commands ? side.all_commands() : 0;
-    };
-    return of(*source_) + of(*destination_);
-  }
-
   /// Everything that touches the disk is done before the first Suspend, but for one rename.
   Journal::Prepared record() {
-    destination_->journal.record(IntentKind::loading, to_,
-                                 {{"transfer", id_},
-                                  {"source", place_of(*source_, from_)},
-                                  {"source_nqn", source_->topology.identity.subsystem_nqn},
-                                  {"source_controller", std::to_string(from_)}});
+    strike_stale(*source_.session, source_.cntlid);
+    strike_stale(*destination_.session, destination_.cntlid);
+    const auto& key = source_.session->key();
+    destination_.journal().record(IntentKind::loading, destination_.cntlid,
+                                  {{"transfer", id_},
+                                   {"source", source_.place()},
+                                   {"source_nqn", key.nqn},
+                                   {"source_serial", key.serial},
+                                   {"source_controller", std::to_string(source_.cntlid)}});
     destination_stop_.record();
-    source_stop_.record({{"destination", place_of(*destination_, to_)}});
-    return source_->journal.alone().prepare(
-        from_, {IntentKind::suspended}, IntentKind::moved,
-        {{"transfer", id_}, {"destination", place_of(*destination_, to_)}});
+    source_stop_.record({{"destination", destination_.place()}});
+    return source_.journal().prepare(source_.cntlid, {IntentKind::suspended}, IntentKind::moved,
+                                     {{"transfer", id_}, {"destination", destination_.place()}});
   }
 
   void move() {
     auto moved = record();
-    if (options_->notice && !source_was_suspended_) source_->backend.quiesce(from_);
-    destination_stop_.freeze();
-    source_stop_.freeze();
+    if (options_->notice && !source_was_suspended_) source_.backend().quiesce(source_.cntlid);
+    destination_stop_.suspend();
+    source_stop_.suspend();
     const auto begun = Suspension::Clock::now();
-    pump_.run([this](StateSink& sink) { source_->backend.save(from_, result_.formats, sink); },
-              [this](StateSource& source) { load(source); });
+    pump_.run(
+        [this](StateSink& sink) { source_.backend().save(source_.cntlid, result_.formats, sink); },
+        [this](StateSource& source) { load(source); });
     is_committing_ = true;
     moved.commit();
     source_stop_.keep();
@@ -108,12 +125,12 @@ class Transfer {
   }
 
   void load(StateSource& source) {
-    WatchedSource watched(source, options_->progress, "transfer", from_);
-    if (source_->backend.layout() == StateLayout::nvme) {
+    WatchedSource watched(source, options_->progress, action, source_.cntlid);
+    if (source_.backend().layout() == StateLayout::nvme) {
       watched.judge_with([this](const DecodedState& decoded) { judge(decoded); });
     }
     try {
-      destination_->backend.load(to_, result_.formats, watched);
+      destination_.backend().load(destination_.cntlid, result_.formats, watched);
     } catch (const NvmeError&) {
       watched.refused();
       touched_ = watched.touched();
@@ -127,60 +144,66 @@ class Transfer {
   }
 
   void judge(const DecodedState& decoded) {
-    auto found = find_misfits(decoded, *destination_, to_, options_->allowed);
-    refuse_if_any_stands(found, "move the state of " + source_->name_of(from_) + " to " +
-                                    destination_->name_of(to_));
-    result_.findings.insert(result_.findings.end(), std::make_move_iterator(found.begin()),
-                            std::make_move_iterator(found.end()));
+    Judge judge(Verb::transfer, *destination_.session, options_->allowed);
+    Fit(judge, *destination_.session, destination_.cntlid).look_at_state(decoded);
+    judge.refuse(action);
+    const auto& found = judge.findings();
+    result_.findings.insert(result_.findings.end(), found.begin(), found.end());
   }
 
   void end() {
     result_.resumed = result_.figures.blackout_ended = options_->resume;
-    result_.figures.commands = commands() - commands_before_;
+    result_.figures.commands =
+        commands_of(*source_.session, *destination_.session) - commands_before_;
     if (options_->resume) {
       destination_stop_.strike();
     } else {
       destination_stop_.settle();
     }
-    destination_->journal.strike({IntentKind::loading, IntentKind::moved}, to_);
+    destination_.journal().strike({IntentKind::loading, IntentKind::moved}, destination_.cntlid);
   }
 
-  std::string leave() { return moved_ ? leave_destination() : go_back(); }
+  Leftover leave() { return moved_ ? leave_destination() : go_back(); }
 
   /// The source runs again only once no journal says that its state runs elsewhere.
-  std::string go_back() {
-    if (is_committing_ && !source_->journal.try_to_rewrite()) return stay_moved();
-    auto left =
-        joined(source_stop_.undo(), source_->journal.try_to_strike({IntentKind::moved}, from_));
+  Leftover go_back() {
+    if (is_committing_ && !source_.journal().try_to_rewrite()) return stay_moved();
+    auto left = source_stop_.undo();
+    left += source_.journal().try_to_strike({IntentKind::moved}, source_.cntlid);
     if (!touched_) {
-      left = joined(left, destination_stop_.undo());
-      return joined(left, destination_->journal.try_to_strike({IntentKind::loading}, to_));
+      left += destination_stop_.undo();
+      return left +=
+             destination_.journal().try_to_strike({IntentKind::loading}, destination_.cntlid);
     }
     destination_stop_.keep();
-    return joined(left, destination_->name_of(to_) +
-                            " stays suspended without a usable state: transfer again, or reset it "
-                            "and run " +
-                            destination_->command_line("resume", to_));
+    left += destination_.name() +
+            " stays suspended without a usable state; transfer the state again, or reset it";
+    if (const auto& pci = destination_.session->function(destination_.cntlid).pci) {
+      left += Remedy{.action = Remedy::Action::reset,
+                     .device = destination_.session->device(),
+                     .function = destination_.cntlid,
+                     .object = pci->address};
+    }
+    return left;
   }
 
-  std::string stay_moved() {
+  Leftover stay_moved() {
     source_stop_.keep();
     return leave_destination();
   }
 
-  std::string leave_destination() {
-    auto left = destination_stop_.leave_named();
+  Leftover leave_destination() {
+    Leftover left;
+    left += destination_stop_.record_at_last();
     destination_stop_.keep();
-    left = joined(
-        left, destination_->journal.try_to_strike({IntentKind::loading, IntentKind::moved}, to_));
-    return joined(left, "the state is in " + destination_->name_of(to_) + "; run " +
-                            destination_->command_line("resume", to_) + ", and never resume " +
-                            source_->name_of(from_));
+    left += destination_.journal().try_to_strike({IntentKind::loading, IntentKind::moved},
+                                                 destination_.cntlid);
+    left += "the state is in " + destination_.name() + "; resume that, and never resume " +
+            source_.name();
+    return left += destination_stop_.remedy();
   }
 
-  MigrationSide* source_;
-  MigrationSide* destination_;
-  std::uint16_t from_, to_;
+  End source_, destination_;
   const TransferOptions* options_;
   std::uint64_t commands_before_;
   std::string id_;
@@ -191,55 +214,47 @@ class Transfer {
   bool touched_ = false, is_committing_ = false, moved_ = false;
 };
 
+/// Blockers first, those of the source before those of the destination.
+Findings joined(const Findings& source, const Findings& destination) {
+  auto all = source;
+  all.insert(all.end(), destination.begin(), destination.end());
+  std::stable_partition(all.begin(), all.end(),
+                        [](const Finding& found) { return found.severity == Severity::blocker; });
+  return all;
+}
+
 }  // namespace
 
-TransferCheck check_transfer(const MigrationSide& source, std::uint16_t from,
-                             const MigrationSide& destination, std::uint16_t to,
-                             const TransferOptions& options) {
-  const bool one_subsystem =
-      source.topology.identity.subsystem_nqn == destination.topology.identity.subsystem_nqn;
-  if (one_subsystem && from == to) {
-    throw usage_error(source.name_of(from) + " is source and destination");
+TransferCheck check_transfer(Session& source, std::uint16_t from, Session& destination,
+                             std::uint16_t to, const TransferOptions& options) {
+  if (source.key() == destination.key() && from == to) {
+    throw usage_error(describe(source.function(from)) + " is both source and destination");
   }
-  require_controlled(source, from);
-  require_marked(source, from);
-  require_unambiguous(source, from, options.allowed);
-  require_online(source, from);
   TransferCheck check;
-  check.formats = options.formats.value_or(whole_state(source.query.formats));
-  require_formats(source.query.formats, check.formats, source.device);
-  check.source_suspended = source.backend.is_frozen(from, check.formats);
-  if (!check.source_suspended) require_released(source, from, options.allowed);
+  check.formats = formats_to_read(source, options.formats);
+  // The source is read as in an export, and the destination loaded as in an import.
+  const auto of_source = judge_function(Verb::export_state, source, from, options.allowed);
+  auto of_destination = judge_function(Verb::import_state, destination, to, options.allowed);
   const auto identity = identity_of(source, from, check.formats);
-  Candidate candidate{.identity = &identity, .decoded = nullptr, .formats = check.formats};
-  if (destination.function(to).online.value_or(true)) {
-    candidate.destination = destination.backend.look(to, whole_state(destination.query.formats));
-    check.destination_suspended = candidate.destination->frozen;
-  }
-  check.findings = find_obstacles(candidate, destination, to, options.allowed);
+  const Candidate candidate{
+      .identity = &identity, .formats = check.formats, .destination = word_on(destination, to)};
+  check.source_suspended = is_suspended(source, from);
+  check.destination_suspended = candidate.destination && candidate.destination->suspended;
+  Fit(of_destination, destination, to).look_at(candidate);
+  check.findings = joined(of_source.findings(), of_destination.findings());
   return check;
 }
 
-TransferResult transfer_state(MigrationSide& source, std::uint16_t from, MigrationSide& destination,
+TransferResult transfer_state(Session& source, std::uint16_t from, Session& destination,
                               std::uint16_t to, const TransferOptions& options) {
+  if (!options.dry_run) claim_pair(source, destination);
+  const auto before = commands_of(source, destination);
   auto check = check_transfer(source, from, destination, to, options);
-  refuse_if_any_stands(check.findings, "move the state of " + source.name_of(from) + " to " +
-                                           destination.name_of(to));
-  return Transfer(source, from, destination, to, options, std::move(check)).run();
-}
-
-bool load_was_committed(Io& io, const Folders& folders, const Intent& loading) {
-  const auto detail = [&loading](const char* key) {
-    const auto found = loading.details.find(key);
-    return found == loading.details.end() ? std::string{} : found->second;
-  };
-  if (detail("transfer").empty() || detail("source_nqn").empty()) return false;
-  const Journal journal(io, folders, detail("source_nqn"), "resume");
-  return std::any_of(journal.intents().begin(), journal.intents().end(), [&](const Intent& intent) {
-    const auto id = intent.details.find("transfer");
-    return intent.kind == IntentKind::moved && id != intent.details.end() &&
-           id->second == detail("transfer");
-  });
+  refuse_if_any_stands(action, check.findings);
+  if (options.dry_run) {
+    return {.formats = check.formats, .resumed = options.resume, .findings = check.findings};
+  }
+  return Transfer({&source, from}, {&destination, to}, options, std::move(check), before).run();
 }
 
 }  // namespace nvmigrate

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "nvmigrate/migrate/progress.h"
+#include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/state/raw_state.h"
 #include "nvmigrate/state/stream.h"
 

@@ -8,7 +8,7 @@
 
 #include "nvmigrate/nvme/admin_port.h"
 
-/// Encoders of the admin commands the tool sends. Nothing else in the tool knows an opcode.
+/// Encoders of the admin commands that the library sends. Only they know opcodes.
 namespace nvmigrate::command {
 
 namespace opcode {
@@ -18,7 +18,7 @@ inline constexpr std::uint8_t migration_send = 0x41;
 inline constexpr std::uint8_t migration_receive = 0x42;
 }  // namespace opcode
 
-/// What the specification calls the command of an opcode; `Admin` of those that are not known.
+/// The specification's name for the command of an opcode; `Admin` for any other opcode.
 constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
   switch (opcode) {
     case opcode::identify:
@@ -34,10 +34,10 @@ constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
   }
 }
 
-/// The least time a command gets that changes a function or reads its state. When the kernel finds
-/// an admin command too slow it resets the controlling function, and with it every function that
-/// this controls, so such a command rather waits.
-inline constexpr std::chrono::milliseconds patience{std::chrono::minutes{5}};
+/// The shortest timeout of a command that changes a function or reads its state. When an admin
+/// command times out, the kernel resets the controlling function, and with it every function that
+/// it controls.
+inline constexpr std::chrono::milliseconds minimum_timeout{std::chrono::minutes{5}};
 
 /// Controller or namespace structure to identify, Base 2.1 §5.1.13.
 enum class Cns : std::uint8_t {
@@ -48,22 +48,25 @@ enum class Cns : std::uint8_t {
   state_formats = 0x20,
 };
 
-/// Identify; `from` is the lowest controller id a list begins with. Always 4096 bytes.
+/// Identify. \param from the lowest controller id of a list \param data 4096 bytes
 constexpr AdminCommand identify(Cns cns, std::uint16_t from, std::span<std::byte> data) noexcept {
   return {.opcode = opcode::identify,
           .cdw10 = static_cast<std::uint32_t>(from) << 16U | static_cast<std::uint32_t>(cns),
           .from_device = data};
 }
 
+/// Resource type (RT) of Virtualization Management.
 enum class Resource : std::uint8_t { queues = 0, interrupts = 1 };
 
-/// Virtualization Management, Base 2.1 §5.2.6. `action` is one of the four below.
+/// The actions of Virtualization Management, Base 2.1 §5.2.6.
 enum class VirtualizationAction : std::uint8_t {
   primary_flexible = 1,
   offline = 7,
   assign = 8,
   online = 9,
 };
+
+/// Virtualization Management. \param count of `resource`, for the actions that allocate or assign
 constexpr AdminCommand virtualization(std::uint16_t controller, VirtualizationAction action,
                                       Resource resource = Resource::queues,
                                       std::uint16_t count = 0) noexcept {
@@ -71,37 +74,39 @@ constexpr AdminCommand virtualization(std::uint16_t controller, VirtualizationAc
           .cdw10 = static_cast<std::uint32_t>(controller) << 16U |
                    static_cast<std::uint32_t>(resource) << 8U | static_cast<std::uint32_t>(action),
           .cdw11 = count,
-          .timeout = patience};
+          .timeout = minimum_timeout};
 }
 
+/// Suspend Type (STYPE): announce a suspension, or suspend.
 enum class SuspendType : std::uint8_t { notification = 0, suspend = 1 };
 
-/// Migration Send, Suspend (SEL 0), Base 2.1 §5.1.17.1.1. \param delete_queue whether the user data
-/// migration queue of the controller goes, too (DUDMQ)
-constexpr AdminCommand suspend(std::uint16_t controller, SuspendType type,
-                               bool delete_queue = false) noexcept {
+/// Migration Send, Suspend (SEL 0), Base 2.1 §5.1.17.1.1.
+constexpr AdminCommand suspend(std::uint16_t controller, SuspendType type) noexcept {
   return {.opcode = opcode::migration_send,
-          .cdw11 = static_cast<std::uint32_t>(delete_queue) << 31U |
-                   static_cast<std::uint32_t>(type) << 16U | controller,
-          .timeout = patience};
+          .cdw11 = static_cast<std::uint32_t>(type) << 16U | controller,
+          .timeout = minimum_timeout};
 }
 
 /// Migration Send, Resume (SEL 1), Base 2.1 §5.1.17.1.2.
 constexpr AdminCommand resume(std::uint16_t controller) noexcept {
-  return {.opcode = opcode::migration_send, .cdw10 = 1, .cdw11 = controller, .timeout = patience};
+  return {.opcode = opcode::migration_send,
+          .cdw10 = 1,
+          .cdw11 = controller,
+          .timeout = minimum_timeout};
 }
 
-/// Place of a chunk in a sequence; the values of SEQIND.
+/// Place of a chunk in a sequence (SEQIND).
 enum class Sequence : std::uint8_t { middle = 0, first = 1, last = 2, only = 3 };
 
-/// The format indexes of the controlling function that is addressed; 0 means not wanted.
+/// Indexes into the format table of the controlling function that the command is sent to; 0 leaves
+/// the part out.
 struct FormatIndexes {
   std::uint8_t version = 0;  ///< CSVI
   std::uint8_t vendor = 0;   ///< CSUUIDI
 };
 
 /// Migration Send, Set Controller State (SEL 2), Base 2.1 §5.1.17.1.3. Offset in bytes, a multiple
-/// of 4; the length of `chunk` is a multiple of 4 and is sent literally, in dwords.
+/// of 4. The length of `chunk`, a multiple of 4, is sent literally, in dwords.
 constexpr AdminCommand set_state(std::uint16_t controller, FormatIndexes formats, Sequence sequence,
                                  std::uint64_t offset, std::span<const std::byte> chunk) noexcept {
   return {.opcode = opcode::migration_send,
@@ -112,11 +117,11 @@ constexpr AdminCommand set_state(std::uint16_t controller, FormatIndexes formats
           .cdw13 = static_cast<std::uint32_t>(offset >> 32U),
           .cdw15 = static_cast<std::uint32_t>(chunk.size() / 4),
           .to_device = chunk,
-          .timeout = patience};
+          .timeout = minimum_timeout};
 }
 
 /// Migration Receive, Get Controller State (SEL 0), Base 2.1 §5.1.16. Offset in bytes, a multiple
-/// of 4; the length of `chunk` is a multiple of 4 and is sent 0's based, in dwords.
+/// of 4. The length of `chunk`, a multiple of 4, is sent 0's based, in dwords.
 constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats,
                                  std::uint64_t offset, std::span<std::byte> chunk) noexcept {
   return {.opcode = opcode::migration_receive,
@@ -126,7 +131,7 @@ constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats
           .cdw13 = static_cast<std::uint32_t>(offset >> 32U),
           .cdw15 = static_cast<std::uint32_t>(chunk.size() / 4 - 1),
           .from_device = chunk,
-          .timeout = patience};
+          .timeout = minimum_timeout};
 }
 
 }  // namespace nvmigrate::command

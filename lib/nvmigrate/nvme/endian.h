@@ -7,7 +7,7 @@
 
 namespace nvmigrate {
 
-/// An unsigned integer as it lies on the wire: little-endian, unaligned.
+/// An unsigned integer in wire order: little-endian and unaligned.
 template <std::unsigned_integral T>
 class Le {
  public:

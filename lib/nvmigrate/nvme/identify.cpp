@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/nvme/identify.h"
 
+#include <endian.h>
+#include <fmt/core.h>
+#include <libnvme.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
 
 #include "nvmigrate/base/error.h"
-#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/wire.h"
 
@@ -16,34 +19,46 @@ namespace {
 
 constexpr std::size_t mdts_unit = 4096;
 constexpr unsigned mdts_highest = 40;
+constexpr std::size_t longest_nqn = 222;  ///< that Linux takes
 
-[[noreturn]] void malformed(const std::string& what) { throw Error(ExitStatus::device, what); }
+constexpr std::string_view identity_name = "the identity of the controlling function";
+constexpr std::string_view capabilities_name = "the primary controller capabilities";
+constexpr std::string_view secondaries_name = "the list of secondary controllers";
+constexpr std::string_view controllers_name = "the list of controllers";
+constexpr std::string_view formats_name = "the supported controller state formats";
 
-void check_size(std::span<const std::byte> data, const char* what) {
-  if (data.size() >= wire::identify_size) return;
-  malformed(std::string{"decode "} + what + ": " + std::to_string(data.size()) +
-            " bytes where 4096 are expected");
+[[noreturn]] void malformed(std::string_view what, std::string_view cause) {
+  throw Error(ExitStatus::device, fmt::format("cannot read {}: {}", what, cause));
 }
 
-void check_count(std::size_t count, std::size_t most, const char* what) {
+void check_size(std::span<const std::byte> data, std::string_view what) {
+  if (data.size() >= wire::identify_size) return;
+  malformed(what,
+            fmt::format("the answer has {} bytes instead of {}", data.size(), wire::identify_size));
+}
+
+void check_count(std::size_t count, std::size_t most, std::string_view what) {
   if (count <= most) return;
-  malformed(std::string{"decode "} + what + ": the device counts " + std::to_string(count) +
-            " entries, and no more than " + std::to_string(most) + " fit");
+  malformed(what, fmt::format("it counts {} entries and can hold {}", count, most));
 }
 
 template <typename Structure>
-Structure overlay(std::span<const std::byte> data, const char* what) {
+Structure overlay(std::span<const std::byte> data, std::string_view what) {
   static_assert(std::is_trivially_copyable_v<Structure>);
+  static_assert(sizeof(Structure) == wire::identify_size);
   check_size(data, what);
-  Structure structure;
+  Structure structure{};
   std::memcpy(&structure, data.data(), sizeof structure);
   return structure;
 }
 
-/// Up to the first NUL, without padding, and safe to print.
-template <std::size_t N>
-std::string text_of(const std::array<char, N>& field) {
-  std::string text(field.begin(), std::find(field.begin(), field.end(), '\0'));
+template <std::size_t size>
+std::string raw(const char (&field)[size]) {
+  return {field, size};
+}
+
+std::string cleaned(std::string text) {
+  text.resize(std::min(text.size(), text.find('\0')));
   const auto first = text.find_first_not_of(' ');
   if (first == std::string::npos) return {};
   text = text.substr(first, text.find_last_not_of(' ') - first + 1);
@@ -52,10 +67,8 @@ std::string text_of(const std::array<char, N>& field) {
   return text;
 }
 
-/// Controllers before NVMe 1.2.1 have no NQN; this is the one they are to be known by (Base §4.7).
-std::string made_up_nqn(const ControllerIdentity& identity, const wire::IdentifyController& wire) {
-  return "nqn.2014.08.org.nvmexpress:" + to_hex(wire.vid, 4).substr(2) +
-         to_hex(wire.ssvid, 4).substr(2) + identity.serial + identity.model;
+std::string nqn_of(const std::string& field) {
+  return field.find('\0') <= longest_nqn ? cleaned(field) : std::string{};
 }
 
 std::size_t max_transfer_of(std::uint8_t mdts) {
@@ -63,23 +76,22 @@ std::size_t max_transfer_of(std::uint8_t mdts) {
 }
 
 std::vector<std::byte> identify(AdminPort& port, command::Cns cns, std::uint16_t from,
-                                const std::string& what) {
+                                std::string_view what) {
   std::vector<std::byte> data(wire::identify_size);
-  submit_or_throw(port, command::identify(cns, from, data), "identify " + what);
+  submit_or_throw(port, command::identify(cns, from, data), fmt::format("read {}", what));
   return data;
 }
 
-void check_ascending(std::optional<std::uint16_t> before, std::uint16_t id, const char* what) {
-  if (before && id <= *before) {
-    malformed(std::string{"identify "} + what + ": controller id " + std::to_string(id) +
-              " follows " + std::to_string(*before) + ", and the list must ascend");
-  }
+void check_ascending(std::optional<std::uint16_t> before, std::uint16_t id, std::string_view what) {
+  if (!before || id > *before) return;
+  malformed(what,
+            fmt::format("controller id {} follows {}, but the list must ascend", id, *before));
 }
 
-/// Asks again after the last entry while the list is full. Empty when the device has no such list.
+/// Asks again from behind the last entry while the list is full.
 template <typename Entry, typename Decode, typename IdOf>
-std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page, const char* what,
-                             Decode decode, IdOf id_of) {
+std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page,
+                             std::string_view what, Decode decode, IdOf id_of) {
   std::vector<Entry> all;
   std::optional<std::uint16_t> last;
   for (std::uint16_t from = 0;; from = static_cast<std::uint16_t>(*last + 1U)) {
@@ -122,59 +134,87 @@ std::uint8_t FormatTable::index_of(const Uuid& vendor) const noexcept {
                                 : static_cast<std::uint8_t>(found - vendors.begin() + 1);
 }
 
+std::string default_nqn(const ControllerIdentity& identity) {
+  auto serial = identity.raw_serial, model = identity.raw_model;
+  serial.resize(sizeof(nvme_id_ctrl::sn), ' ');
+  model.resize(sizeof(nvme_id_ctrl::mn), ' ');
+  const auto nqn = fmt::format("nqn.2014.08.org.nvmexpress:{:04x}{:04x}{}{}", identity.vendor,
+                               identity.subsystem_vendor, serial, model);
+  return nqn.substr(0, nqn.find('\0'));
+}
+
 ControllerIdentity decode_identity(std::span<const std::byte> data) {
-  const auto wire = overlay<wire::IdentifyController>(data, "Identify Controller");
+  const auto wire = overlay<nvme_id_ctrl>(data, identity_name);
+  const auto oacs = le16toh(wire.oacs);
   ControllerIdentity identity;
-  identity.cntlid = wire.cntlid;
-  identity.vendor = wire.vid;
-  identity.serial = text_of(wire.sn);
-  identity.model = text_of(wire.mn);
-  identity.firmware = text_of(wire.fr);
-  identity.subsystem_nqn = text_of(wire.subnqn);
-  if (identity.subsystem_nqn.empty()) identity.subsystem_nqn = made_up_nqn(identity, wire);
-  identity.version = wire.ver;
+  identity.cntlid = le16toh(wire.cntlid);
+  identity.vendor = le16toh(wire.vid);
+  identity.subsystem_vendor = le16toh(wire.ssvid);
+  identity.raw_serial = raw(wire.sn);
+  identity.raw_model = raw(wire.mn);
+  identity.serial = cleaned(identity.raw_serial);
+  identity.model = cleaned(identity.raw_model);
+  identity.firmware = cleaned(raw(wire.fr));
+  identity.subsystem_nqn = nqn_of(raw(wire.subnqn));
+  identity.version = le32toh(wire.ver);
   identity.max_transfer = max_transfer_of(wire.mdts);
-  identity.virtualization_management = (wire.oacs & wire::oacs_virtualization) != 0;
-  identity.live_migration = (wire.oacs & wire::oacs_live_migration) != 0;
+  identity.virtualization_management = (oacs & NVME_CTRL_OACS_VIRT_MGMT) != 0;
+  identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
   return identity;
 }
 
 PrimaryResources decode_primary_resources(std::span<const std::byte> data) {
-  const auto wire = overlay<wire::PrimaryCapabilities>(data, "Primary Controller Capabilities");
-  return {.queues = {(wire.crt & 1U) != 0, wire.vqfrt, wire.vqrfa, wire.vqrfap, wire.vqprt,
-                     wire.vqfrsm, wire.vqgran},
-          .interrupts = {(wire.crt & 2U) != 0, wire.vifrt, wire.virfa, wire.virfap, wire.viprt,
-                         wire.vifrsm, wire.vigran}};
+  const auto wire = overlay<nvme_primary_ctrl_cap>(data, capabilities_name);
+  return {.queues = {.supported = (wire.crt & 1U) != 0,
+                     .total = le32toh(wire.vqfrt),
+                     .assigned = le32toh(wire.vqrfa),
+                     .primary = le16toh(wire.vqrfap),
+                     .private_ = le16toh(wire.vqprt),
+                     .per_secondary = le16toh(wire.vqfrsm),
+                     .granularity = le16toh(wire.vqgran)},
+          .interrupts = {.supported = (wire.crt & 2U) != 0,
+                         .total = le32toh(wire.vifrt),
+                         .assigned = le32toh(wire.virfa),
+                         .primary = le16toh(wire.virfap),
+                         .private_ = le16toh(wire.viprt),
+                         .per_secondary = le16toh(wire.vifrsm),
+                         .granularity = le16toh(wire.vigran)}};
 }
 
 std::vector<SecondaryController> decode_secondaries(std::span<const std::byte> data) {
-  constexpr auto what = "Secondary Controller List";
-  const auto wire = overlay<wire::SecondaryList>(data, what);
-  check_count(wire.count, wire::SecondaryList::max_entries, what);
+  const auto wire = overlay<nvme_secondary_ctrl_list>(data, secondaries_name);
+  check_count(wire.num, NVME_ID_SECONDARY_CTRL_MAX, secondaries_name);
   std::vector<SecondaryController> secondaries;
-  for (const auto& entry : std::span{wire.entries}.first(wire.count)) {
-    secondaries.push_back(
-        {entry.scid, entry.pcid, (entry.scs & 1U) != 0, entry.vfn, entry.nvq, entry.nvi});
+  for (const auto& entry : std::span{wire.sc_entry}.first(wire.num)) {
+    secondaries.push_back({.cntlid = le16toh(entry.scid),
+                           .primary = le16toh(entry.pcid),
+                           .online = (entry.scs & 1U) != 0,
+                           .vfn = le16toh(entry.vfn),
+                           .queues = le16toh(entry.nvq),
+                           .interrupts = le16toh(entry.nvi)});
   }
   return secondaries;
 }
 
 std::vector<std::uint16_t> decode_controllers(std::span<const std::byte> data) {
-  constexpr auto what = "Controller List";
-  const auto wire = overlay<wire::ControllerList>(data, what);
-  check_count(wire.count, wire::ControllerList::max_entries, what);
-  return {wire.ids.begin(), wire.ids.begin() + wire.count};
+  const auto wire = overlay<nvme_ctrl_list>(data, controllers_name);
+  const std::uint16_t count = le16toh(wire.num);
+  check_count(count, NVME_ID_CTRL_LIST_MAX, controllers_name);
+  std::vector<std::uint16_t> ids;
+  for (const auto id : std::span{wire.identifier}.first(count))
+    ids.push_back(le16toh(id));
+  return ids;
 }
 
 FormatTable decode_formats(std::span<const std::byte> data) {
-  constexpr auto what = "Supported Controller State Formats";
-  check_size(data, what);
+  check_size(data, formats_name);
   const auto versions = std::to_integer<std::size_t>(data[0]);
   const auto vendors = std::to_integer<std::size_t>(data[1]);
   const std::size_t vendors_at = (versions + 1) * sizeof(Le16);
   if (vendors_at + vendors * sizeof(Uuid) > wire::identify_size) {
-    malformed(std::string{"decode "} + what + ": " + std::to_string(versions) + " versions and " +
-              std::to_string(vendors) + " vendor formats do not fit into 4096 bytes");
+    malformed(formats_name, fmt::format("it counts {} versions and {} vendor formats, which do not "
+                                        "fit into {} bytes",
+                                        versions, vendors, wire::identify_size));
   }
   FormatTable table;
   for (std::size_t i = 1; i <= versions; ++i) {
@@ -190,31 +230,29 @@ FormatTable decode_formats(std::span<const std::byte> data) {
 }
 
 ControllerIdentity read_identity(AdminPort& port) {
-  return decode_identity(identify(port, command::Cns::controller, 0, "the controlling function"));
+  return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
 
 std::optional<PrimaryResources> read_primary_resources(AdminPort& port) {
   return unless_unknown([&] {
     return decode_primary_resources(
-        identify(port, command::Cns::primary_capabilities, 0, "primary controller capabilities"));
+        identify(port, command::Cns::primary_capabilities, 0, capabilities_name));
   });
 }
 
 std::vector<SecondaryController> read_secondaries(AdminPort& port) {
   const auto read = [&] {
     return read_list<SecondaryController>(
-        port, command::Cns::secondary_controllers, wire::SecondaryList::max_entries,
-        "secondary controllers", decode_secondaries,
-        [](const SecondaryController& entry) { return entry.cntlid; });
+        port, command::Cns::secondary_controllers, NVME_ID_SECONDARY_CTRL_MAX, secondaries_name,
+        decode_secondaries, [](const SecondaryController& entry) { return entry.cntlid; });
   };
   return unless_unknown(read).value_or(std::vector<SecondaryController>{});
 }
 
 std::vector<std::uint16_t> read_controllers(AdminPort& port) {
   const auto read = [&] {
-    return read_list<std::uint16_t>(port, command::Cns::controllers,
-                                    wire::ControllerList::max_entries,
-                                    "the controllers of the subsystem", decode_controllers,
+    return read_list<std::uint16_t>(port, command::Cns::controllers, NVME_ID_CTRL_LIST_MAX,
+                                    controllers_name, decode_controllers,
                                     [](std::uint16_t id) { return id; });
   };
   return unless_unknown(read).value_or(std::vector<std::uint16_t>{});
@@ -222,13 +260,12 @@ std::vector<std::uint16_t> read_controllers(AdminPort& port) {
 
 FormatTable read_formats(AdminPort& port) {
   try {
-    return decode_formats(
-        identify(port, command::Cns::state_formats, 0, "controller state formats (CNS 20h)"));
+    return decode_formats(identify(port, command::Cns::state_formats, 0, formats_name));
   } catch (const NvmeError& error) {
     const auto code = error.nvme_status().code();
     if (code != sc::invalid_field && code != sc::invalid_opcode) throw;
-    throw unsupported("Identify CNS 20h (supported controller state formats) answers " +
-                      to_string(error.nvme_status()));
+    throw unsupported(fmt::format("Identify CNS 20h ({}) completes with {}", formats_name,
+                                  to_string(error.nvme_status())));
   }
 }
 

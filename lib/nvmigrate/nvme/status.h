@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nvmigrate/base/error.h"
 
@@ -14,15 +15,19 @@ namespace nvmigrate {
 struct NvmeStatus {
   std::uint16_t raw = 0;
 
+  /// Successful Completion.
   [[nodiscard]] constexpr bool ok() const noexcept { return code() == 0; }
-  /// SCT and SC alone; what is to be compared.
+  /// SCT and SC alone, for comparisons.
   [[nodiscard]] constexpr std::uint16_t code() const noexcept { return raw & 0x7FFU; }
+  /// Status Code Type.
   [[nodiscard]] constexpr unsigned sct() const noexcept { return (raw >> 8U) & 7U; }
+  /// Status Code.
   [[nodiscard]] constexpr unsigned sc() const noexcept { return raw & 0xFFU; }
+  /// Do Not Retry.
   [[nodiscard]] constexpr bool dnr() const noexcept { return (raw & 0x4000U) != 0; }
 };
 
-/// SCT<<8 | SC of the statuses the tool knows by meaning (Base 2.1 figures 102 and 103).
+/// SCT<<8 | SC of the statuses that the library acts on (Base 2.1 figures 102 and 103).
 namespace sc {
 inline constexpr std::uint16_t invalid_opcode = 0x001;
 inline constexpr std::uint16_t invalid_field = 0x002;
@@ -36,19 +41,23 @@ inline constexpr std::uint16_t invalid_controller_data_queue = 0x137;
 inline constexpr std::uint16_t not_enough_resources = 0x138;
 inline constexpr std::uint16_t controller_suspended = 0x139;
 inline constexpr std::uint16_t controller_not_suspended = 0x13A;
+inline constexpr std::uint16_t controller_data_queue_full = 0x13B;
 }  // namespace sc
 
-/// The name of the specification; `Unknown Status` when it is not in the table.
-std::string_view name_of(NvmeStatus status) noexcept;
+/// The name that the specification gives the status, `Unknown Status` when libnvme does not know
+/// it.
+NVMIGRATE_API std::string_view name_of(NvmeStatus status) noexcept;
 /// `Name (SCT.SC, dnr)`, in hex: `Invalid Field in Command (0x0.0x02, dnr)`.
-std::string to_string(NvmeStatus status);
+NVMIGRATE_API std::string to_string(NvmeStatus status);
 
 /// The device answered a command with an error status. Ends with `device`.
-class NvmeError : public Error {
+class NVMIGRATE_API NvmeError : public Error {
  public:
-  /// \param operation what was being done, to what: "suspend controller 3"
-  NvmeError(NvmeStatus status, const std::string& operation, std::string hint = {});
+  /// \param operation an imperative with its object: "suspend controller 3"
+  NvmeError(NvmeStatus status, const std::string& operation, std::string advice = {},
+            std::vector<Remedy> remedies = {});
 
+  /// As the device gave it.
   [[nodiscard]] NvmeStatus nvme_status() const noexcept { return nvme_status_; }
 
  private:

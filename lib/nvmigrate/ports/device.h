@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 #include "nvmigrate/ports/pci_bus.h"
 
 namespace nvmigrate {
 
-/// An opened controlling function: its two seams and its names. What is behind them, Linux or a
-/// simulated subsystem, the commands do not know.
+/// An opened controlling function: its two seams and its names. Behind them is Linux or a simulated
+/// subsystem; the commands do not know which.
 class Device {
  public:
   virtual ~Device() = default;
@@ -18,9 +18,9 @@ class Device {
   virtual PciBus& pci() = 0;
   /// As a user names it: /dev/nvme0, sim:demo.
   [[nodiscard]] virtual const std::string& name() const = 0;
-  /// The PCI address of the controlling function; empty when it is no PCI function.
+  /// The PCI address of the controlling function; empty when it is not a PCI function.
   [[nodiscard]] virtual const std::string& address() const = 0;
-  /// Whether it only is a simulation; every listing says so.
+  /// Whether it is a simulation; every listing says so.
   [[nodiscard]] virtual bool simulated() const = 0;
 };
 

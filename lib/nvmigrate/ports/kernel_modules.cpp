@@ -19,7 +19,7 @@ constexpr std::string_view vfio_alias = "vfio_pci:";
 constexpr std::string_view pci_alias = "pci:";
 constexpr std::size_t most_aliases = std::size_t{64} << 20U;
 
-/// Standard streams of a child that is to say nothing.
+/// The standard streams of a child that must not write to ours.
 class SilentStreams {
  public:
   SilentStreams() {

@@ -9,15 +9,16 @@
 
 namespace nvmigrate {
 
-/// Whether a word can name a module or a driver: letters, digits, '-' and '_', no '-' in front.
+/// Whether a word can be the name of a module or a driver: letters, digits, '-' and '_', not
+/// beginning with '-'.
 bool is_module_name(std::string_view name);
 
-/// Loads a module with the kernel's own modprobe (no shell) and waits for it. Failing is silent:
-/// what counts is what /sys shows then.
+/// Loads a module with the kernel's own modprobe (no shell) and waits for it. A failure is silent:
+/// the caller sees in /sys whether it worked.
 void modprobe(const std::string& module);
 
 /// The vfio variant module whose alias in modules.alias of the running kernel fits a function most
-/// specifically; vfio_pci itself, whose alias fits everything, is none.
+/// specifically. vfio_pci itself, whose alias fits everything, does not count.
 /// \param modalias of the function, `pci:v…d…sv…sd…bc…sc…i…`
 std::optional<std::string> variant_module(const Sysfs& sysfs, const std::string& modalias);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/ports/linux_admin_port.h"
 
+#include <fmt/core.h>
 #include <libnvme.h>
 
 #include <cerrno>
@@ -18,7 +19,8 @@ Direction direction_of(std::uint8_t opcode) { return static_cast<Direction>(opco
 
 std::uint32_t length_of(std::size_t bytes) {
   if (bytes > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ExitStatus::internal, "an admin command cannot carry " + format_size(bytes));
+    throw Error(ExitStatus::internal,
+                fmt::format("an admin command cannot carry {}", format_size(bytes)));
   }
   return static_cast<std::uint32_t>(bytes);
 }
@@ -45,24 +47,37 @@ nvme_passthru_cmd64 raw_command(const AdminCommand& command) {
   return raw;
 }
 
+/// A failure after which the controlling function may have been reset.
+OsError reset_happened(OsError error, const std::string& name) {
+  error.add_advice(
+      "a reset of the controlling function takes all its controlled functions offline: check their "
+      "states");
+  error.add_remedy({.action = Remedy::Action::list, .device = name});
+  error.set_device(name);
+  return error;
+}
+
 OsError failure(int code, const nvme_passthru_cmd64& raw, const std::string& name) {
-  const auto operation = "send admin command " + to_hex(raw.opcode, 2) + " to";
+  const auto operation = fmt::format("send admin command 0x{:02x} to", raw.opcode);
   switch (code) {
     case EACCES:
     case EPERM:
-      return {code, operation, name, "admin passthrough needs root (CAP_SYS_ADMIN)"};
-    // The kernel waits uninterruptibly, so this is no signal.
+      return {code, operation, name, "run as root: admin passthrough needs CAP_SYS_ADMIN"};
+    // The kernel waits uninterruptibly, so this is not a signal.
     case EINTR:
-      return {code, operation, name + " (a controller reset cancelled it after it was sent)",
-              "a reset takes every secondary controller offline: look at the functions with "
-              "'nvmigrate list', and at the kernel log for the reason"};
+      return reset_happened({code, operation, name + " (a controller reset cancelled it)",
+                             "the kernel log has the reason"},
+                            name);
+    // The kernel's answer to a command that is late is a reset.
     case ETIME:
-      return {ETIMEDOUT, operation, name};
+    case ETIMEDOUT:
+      return reset_happened({ETIMEDOUT, operation, name, "the kernel log may have the reason"},
+                            name);
     case EINVAL:
       if (raw.data_len == 0) return {code, operation, name};
       return {code, operation, name,
-              "the controller or the kernel may take less than " + format_size(raw.data_len) +
-                  " in one command"};
+              fmt::format("the controller or the kernel may not take {} in one command",
+                          format_size(raw.data_len))};
     default:
       return {code, operation, name};
   }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "nvmigrate/base/io.h"
-#include "nvmigrate/ports/admin_port.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 struct nvme_passthru_cmd64;
 
@@ -23,11 +23,11 @@ int submit_with_libnvme(int fd, nvme_passthru_cmd64& command, std::uint64_t& res
 class LinuxAdminPort final : public AdminPort {
  public:
   /// \param file the open character device, known to be an NVMe controller
-  /// \param name how errors call it
+  /// \param name its name in errors
   LinuxAdminPort(OpenFile file, std::string name, AdminPassthru passthru = submit_with_libnvme);
 
-  /// \throws OsError: permission names the right that is missing; EINTR says that a reset cancelled
-  /// the command after it was sent; a time-out ends with `timed_out`
+  /// \throws OsError: a missing permission names the capability; EINTR says that a reset cancelled
+  /// the command after it was sent; a time-out has the status `timed_out`
   AdminCompletion submit(const AdminCommand& command) override;
 
  private:

@@ -2,6 +2,7 @@
 #include "nvmigrate/ports/linux_device.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -17,14 +18,14 @@
 namespace nvmigrate {
 namespace {
 
-// What is wrong with a device's name fits one line, so the next step is part of the sentence.
+// An error about a device's name fits one line, so the next step is part of the sentence.
 constexpr auto accepted_forms =
     "; name it as /dev/nvme0, nvme0 or a PCI address such as 0000:01:00.0";
 
 constexpr auto live = "live";
 
 Error not_permitted(const std::string& path) {
-  return {ExitStatus::permission, "no permission to open " + path + ": it takes root"};
+  return {ExitStatus::permission, fmt::format("no permission to open {}: run as root", path)};
 }
 
 class LinuxDevice final : public Device {
@@ -58,8 +59,9 @@ struct stat looked_at(const Sysfs& sysfs, const std::string& path) {
 std::string kind_of(const struct stat& about, const std::string& name) {
   if (S_ISDIR(about.st_mode)) return "a directory";
   if (S_ISBLK(about.st_mode)) return "a block device";
-  if (!S_ISCHR(about.st_mode)) return "no device";
-  return name.rfind("ng", 0) == 0 ? "a namespace's character device" : "another character device";
+  if (!S_ISCHR(about.st_mode)) return "a file";
+  return name.starts_with("ng") ? "the character device of a namespace"
+                                : "another character device";
 }
 
 /// The controller's name behind a character device, by its number, without opening it.
@@ -67,11 +69,12 @@ std::string controller_behind(const Sysfs& sysfs, const std::string& path,
                               const struct stat& about) {
   std::optional<std::string> name;
   if (S_ISCHR(about.st_mode)) {
-    name = sysfs.link_name("/sys/dev/char/" + std::to_string(major(about.st_rdev)) + ":" +
-                           std::to_string(minor(about.st_rdev)));
+    name = sysfs.link_name(
+        fmt::format("/sys/dev/char/{}:{}", major(about.st_rdev), minor(about.st_rdev)));
   }
   if (name && controller_number(*name) && sysfs.exists("/sys/class/nvme/" + *name)) return *name;
-  throw not_found(path + " is no NVMe controller but " + kind_of(about, name.value_or("")));
+  throw not_found(
+      fmt::format("{} is not an NVMe controller but {}", path, kind_of(about, name.value_or(""))));
 }
 
 OpenFile opened(const Sysfs& sysfs, const std::string& path, const struct stat& expected) {
@@ -85,7 +88,7 @@ OpenFile opened(const Sysfs& sysfs, const std::string& path, const struct stat& 
   struct stat about {};
   if (sysfs.io().fstat(fd, about) != 0) throw OsError(errno, "look at", path);
   if (about.st_rdev != expected.st_rdev || !S_ISCHR(about.st_mode)) {
-    throw Error(ExitStatus::io, path + " became another device while it was opened");
+    throw Error(ExitStatus::io, path + " became another device while it was being opened");
   }
   return file;
 }
@@ -94,10 +97,11 @@ std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
   const auto about = looked_at(sysfs, path);
   const auto name = controller_behind(sysfs, path, about);
   const auto controller = read_controller(sysfs, name);
-  if (!controller) throw not_found(path + " went away while it was opened");
+  if (!controller) throw not_found(path + " went away while it was being opened");
   if (controller->state != live) {
-    throw Error(ExitStatus::io, "open " + path + ": its controller is " + controller->state,
-                "it can be opened when /sys/class/nvme/" + name + "/state says " + live);
+    throw Error(ExitStatus::io,
+                fmt::format("cannot open {}: its controller is {}", path, controller->state),
+                fmt::format("try again when /sys/class/nvme/{}/state says {}", name, live));
   }
   return std::make_unique<LinuxDevice>(LinuxAdminPort(opened(sysfs, path, about), path),
                                        SysfsPciBus(sysfs.io(), sysfs.root()), path,
@@ -105,12 +109,13 @@ std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
 }
 
 std::string explained(const PciFunction& function) {
-  if (!function.driver) return "is bound to no driver";
+  if (!function.driver) return "has no driver";
   if (*function.driver != "nvme") return "is bound to " + *function.driver + ", not to nvme";
   return "has no controller yet";
 }
 
-/// A PCI address as the kernel writes it, also of one without its domain; nothing of other words.
+/// A PCI address as the kernel writes it; the domain may be missing. \return nothing for other
+/// words
 std::optional<std::string> kernel_address(std::string_view word) {
   std::string address{word};
   if (!is_pci_address(address)) address.insert(0, "0000:");
@@ -126,8 +131,8 @@ std::unique_ptr<Device> open_address(const Sysfs& sysfs, const std::string& addr
   }
   const auto function = SysfsPciBus(sysfs.io(), sysfs.root()).find(address);
   if (!function) throw not_found("there is no PCI function " + address);
-  throw not_found("PCI function " + address + " " + explained(*function) +
-                  ", so that it cannot be a controlling function");
+  throw not_found(fmt::format("PCI function {} cannot be a controlling function: it {}", address,
+                              explained(*function)));
 }
 
 }  // namespace
@@ -144,9 +149,10 @@ std::unique_ptr<Device> open_linux_device(Io& io, const Sysroot& root, const std
   if (device.find('/') != std::string::npos) return open_path(sysfs, device);
   if (controller_number(device)) return open_path(sysfs, "/dev/" + device);
   if (namespace_head(device)) {
-    throw not_found(device + " is a namespace, no NVMe controller" + accepted_forms);
+    throw not_found(
+        fmt::format("{} is a namespace, not an NVMe controller{}", device, accepted_forms));
   }
-  throw not_found("there is no device '" + device + "'" + accepted_forms);
+  throw not_found(fmt::format("there is no device '{}'{}", device, accepted_forms));
 }
 
 std::vector<std::string> all_linux_devices(Io& io, const Sysroot& root) {

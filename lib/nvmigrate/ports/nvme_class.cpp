@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view prefix = "nvme";
 
-/// Takes a number off the front. Zeros in front are no number's.
+/// Takes a number off the front; one with leading zeros is not a number.
 std::optional<unsigned> take_number(std::string_view& text) {
   const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto number = parse_number(text.substr(0, end));
@@ -32,8 +32,8 @@ std::optional<std::uint16_t> controller_id(const Sysfs& sysfs, const std::string
   return static_cast<std::uint16_t>(*value);
 }
 
-/// The kernel's queues are as deep as the controller and its own parameter allow (sqsize is 0's
-/// based): where they are not as deep as the parameter, the controller allows no more.
+/// The kernel makes its queues as deep as the controller and its own parameter allow (sqsize is 0's
+/// based). Where they are less deep than the parameter, the controller allows no more.
 std::optional<std::uint32_t> queue_entries(const Sysfs& sysfs, const std::string& folder) {
   const auto size = sysfs.number(folder + "/sqsize");
   const auto limit = sysfs.number("/sys/module/nvme/parameters/io_queue_depth");

@@ -11,14 +11,14 @@
 
 namespace nvmigrate {
 
-/// The number in nvme7. \return nothing when the name is no controller's
+/// The number in nvme7. \return nothing when it is not the name of a controller
 std::optional<unsigned> controller_number(std::string_view name);
 
 /// The block device of a namespace as /sys/block names it: nvme0n1 stays, the multipath path
-/// nvme0c1n1 becomes its head nvme0n1. \return nothing when the name is no namespace's
+/// nvme0c1n1 becomes its head nvme0n1. \return nothing when it is not the name of a namespace
 std::optional<std::string> namespace_head(const std::string& name);
 
-/// A controller of the kernel's nvme driver, by name. \return nothing when there is none
+/// A controller of the kernel's nvme driver, by name. \return nothing when it does not exist
 std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name);
 
 /// All of them (/sys/class/nvme), sorted by number.

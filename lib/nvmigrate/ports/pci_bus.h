@@ -1,46 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "nvmigrate/ports/pci_function.h"
+
 namespace nvmigrate {
-
-/// A PCI function as the kernel shows it (/sys/bus/pci/devices/ADDRESS).
-struct PciFunction {
-  std::string address;  ///< domain:bus:device.function, 0000:01:00.0
-  std::uint16_t vendor = 0;
-  std::uint16_t device = 0;
-  std::uint32_t class_code = 0;            ///< 0x010802 for NVM Express
-  std::optional<std::string> driver;       ///< bound driver
-  std::optional<std::string> override_to;  ///< driver_override
-  std::optional<unsigned> iommu_group;
-  std::optional<std::string> physical;  ///< address of the physical function of a VF
-};
-
-/// SR-IOV of a physical function; total is 0 where there is none.
-struct SriovState {
-  unsigned total = 0;     ///< sriov_totalvfs
-  unsigned enabled = 0;   ///< sriov_numvfs
-  bool autoprobe = true;  ///< sriov_drivers_autoprobe
-};
-
-/// The nodes a VM opens a function through.
-struct VfioNodes {
-  std::optional<std::string> group;   ///< /dev/vfio/GROUP
-  std::optional<std::string> device;  ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
-};
-
-/// Whom a vfio node belongs to.
-struct Owner {
-  uid_t user = 0;
-  gid_t group = 0;
-  bool operator==(const Owner&) const = default;
-};
 
 /// A controller as the kernel's nvme driver knows it (/sys/class/nvme).
 struct KernelController {
@@ -50,18 +18,18 @@ struct KernelController {
   std::string state;      ///< live, resetting, …
   std::string subsystem_nqn;
   std::optional<std::uint16_t> cntlid;
-  /// CAP.MQES + 1; nothing where the kernel uses no queues so deep that it would tell.
+  /// CAP.MQES + 1; nothing where the kernel's own queues are less deep than that.
   std::optional<std::uint32_t> max_queue_entries{};
 };
 
 /// Something on this host that uses a function's namespaces, or holds its vfio node.
 struct Use {
   std::string object;  ///< /dev/nvme1n1, or a process: "pid 4711 (qemu-system-x86)"
-  std::string how;     ///< "mounted on /srv", "held by dm-0", "partition nvme1n1p1 is open", …
+  std::string how;     ///< continues the object: "is mounted on /srv", "is held by dm-0", …
 };
 
-/// The seam to PCI functions: what the kernel shows of them, and the writes that change them. Every
-/// method throws OsError naming the attribute when the kernel refuses, and not_found when the
+/// The seam to PCI functions: reads of what the kernel shows, and the writes that change them.
+/// Every method throws OsError naming the attribute when the kernel refuses, and not_found when the
 /// function is gone.
 class PciBus {
  public:
@@ -83,16 +51,16 @@ class PciBus {
   virtual void set_autoprobe(const std::string& physical, bool probe) = 0;
   virtual void set_enabled_vfs(const std::string& physical, unsigned count) = 0;
 
-  /// Writes driver_override; nothing clears it.
+  /// Writes driver_override; std::nullopt clears it.
   virtual void set_override(const std::string& address, std::optional<std::string> driver) = 0;
   virtual void unbind(const std::string& address) = 0;  ///< from its driver; no-op when it has none
   virtual void probe(const std::string& address) = 0;   ///< drivers_probe
   virtual void reset(const std::string& address) = 0;   ///< function level reset
 
-  /// The drivers the kernel has, loading a module of that name first when it has not.
+  /// Whether the kernel has a driver, loading a module of that name first where it is missing.
   virtual bool has_driver(const std::string& driver) = 0;
-  /// A vfio variant driver that claims this function (modules.alias `vfio_pci:`), when installed;
-  /// the name of its module while that is not loaded. Loads nothing.
+  /// An installed vfio variant driver that claims this function (modules.alias `vfio_pci:`), or the
+  /// name of its module while that is not loaded. Loads nothing.
   virtual std::optional<std::string> variant_driver(const std::string& address) = 0;
   /// The same, loading its module first. \return nothing also when that does not load
   virtual std::optional<std::string> load_variant_driver(const std::string& address) = 0;
@@ -100,8 +68,7 @@ class PciBus {
   virtual Owner owner(const std::string& node) = 0;
   virtual void set_owner(const std::string& node, uid_t owner, gid_t group) = 0;
 
-  /// Who on this host uses block devices of this function's controller (mounts, holders, swap, open
-  /// partitions).
+  /// What on this host uses this function's controller, its namespaces and their partitions.
   virtual std::vector<Use> host_uses(const std::string& address) = 0;
   /// Which processes hold the vfio nodes of this function open.
   virtual std::vector<Use> vfio_holders(const std::string& address) = 0;

@@ -2,6 +2,7 @@
 #include "nvmigrate/ports/sysfs.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cerrno>
@@ -13,7 +14,7 @@
 namespace nvmigrate {
 namespace {
 
-/// What a read answers when the object behind the attribute went away, or never was.
+/// What a read answers when the object behind the attribute does not exist, or went away.
 bool means_absent(int code) {
   return code == ENOENT || code == ENODEV || code == ENXIO || code == ENOTDIR || code == ESRCH;
 }
@@ -56,7 +57,10 @@ std::optional<std::string> Sysfs::text(const std::string& path, std::size_t limi
     if (count < 0) throw OsError(errno, "read", path);
     if (count == 0) return text;
     text.append(reinterpret_cast<const char*>(piece.data()), static_cast<std::size_t>(count));
-    if (text.size() > limit) throw Error(ExitStatus::io, "read " + path + ": longer than expected");
+    if (text.size() > limit) {
+      throw Error(ExitStatus::io,
+                  fmt::format("cannot read {}: it is longer than {}", path, format_size(limit)));
+    }
   }
 }
 
@@ -78,7 +82,7 @@ std::optional<std::string> Sysfs::link_name(const std::string& path) const {
     return last_part(target);
   }
   if (means_absent(errno) || errno == EINVAL) return std::nullopt;
-  throw OsError(errno, "read link", path);
+  throw OsError(errno, "read the link", path);
 }
 
 std::vector<std::string> Sysfs::names(const std::string& path) const {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <limits>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
-#include "nvmigrate/ports/block_uses.h"
 #include "nvmigrate/ports/kernel_modules.h"
 #include "nvmigrate/ports/nvme_class.h"
-#include "nvmigrate/ports/process_files.h"
+#include "nvmigrate/ports/processes.h"
+#include "nvmigrate/ports/uses.h"
 
 namespace nvmigrate {
 namespace {
@@ -22,8 +24,8 @@ constexpr auto groups = "/sys/kernel/iommu_groups";
 std::string folder_of(const std::string& address) { return functions + address; }
 
 Error gone(const std::string& address) {
-  return not_found("PCI function " + address + " is not there",
-                   "'nvmigrate list' shows the functions there are");
+  return not_found(fmt::format("there is no PCI function {}", address), {},
+                   {{.action = Remedy::Action::list}});
 }
 
 template <typename Number>
@@ -121,7 +123,7 @@ void SysfsPciBus::unbind(const std::string& address) {
   try {
     sysfs_.write(drivers + *driver + "/unbind", address);
   } catch (const OsError&) {
-    // Somebody else may have unbound it since the link was read.
+    // Another process may have unbound it since the link was read.
     if (sysfs_.link_name(folder + "/driver")) throw;
   }
 }
@@ -210,7 +212,7 @@ void SysfsPciBus::write(const std::string& address, const std::string& attribute
   if (!sysfs_.exists(folder)) throw gone(address);
   const auto path = folder + "/" + attribute;
   if (!sysfs_.exists(path)) {
-    throw unsupported("PCI function " + address + " has no " + attribute + " in sysfs");
+    throw unsupported(fmt::format("PCI function {} has no {} in sysfs", address, attribute));
   }
   try {
     sysfs_.write(path, text);

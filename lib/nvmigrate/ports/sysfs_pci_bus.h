@@ -9,7 +9,7 @@
 
 namespace nvmigrate {
 
-/// Loads a kernel module by name; whether it worked, the caller sees in /sys.
+/// Loads a kernel module by name. The caller sees in /sys whether it worked.
 using ModuleLoader = std::function<void(const std::string&)>;
 
 /// The PCI functions of this host as sysfs shows them (Documentation/ABI/testing/sysfs-bus-pci).
@@ -46,7 +46,7 @@ class SysfsPciBus final : public PciBus {
 
  private:
   [[nodiscard]] std::optional<std::string> variant_module_of(const std::string& address) const;
-  /// Writes an attribute of a function. \throws unsupported when the function has no such one
+  /// Writes an attribute of a function. \throws unsupported when the function does not have it
   void write(const std::string& address, const std::string& attribute, const std::string& text);
 
   Sysfs sysfs_;

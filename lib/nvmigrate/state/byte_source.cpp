@@ -2,6 +2,7 @@
 #include "nvmigrate/state/byte_source.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,40 +10,20 @@
 #include <utility>
 
 #include "nvmigrate/base/error.h"
-#include "nvmigrate/base/interrupt.h"
 
 namespace nvmigrate {
 namespace {
 
 constexpr int most_names = 1000;
 
-/// Calls `read_some` until `into` is full or it answers 0.
-template <typename ReadSome>
-std::size_t fill(std::span<std::byte> into, const std::string& object, ReadSome read_some) {
-  std::size_t total = 0;
-  while (total < into.size()) {
-    const ssize_t count = read_some(into.subspan(total));
-    if (count < 0 && errno == EINTR) {
-      stop_if_interrupted(("reading " + object + " was stopped").c_str());
-      continue;
-    }
-    if (count < 0) throw OsError(errno, "read", object);
-    if (count == 0) break;
-    total += static_cast<std::size_t>(count);
-  }
-  return total;
-}
-
 class FileSource final : public ByteSource {
  public:
   FileSource(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {}
 
   std::size_t read(std::span<std::byte> into) override {
-    return fill(into, object_, [this](std::span<std::byte> rest) {
-      const ssize_t count = io_->pread(fd_, rest, offset_);
-      if (count > 0) offset_ += count;
-      return count;
-    });
+    const auto count = pread_up_to(*io_, fd_, into, offset_, object_);
+    offset_ += static_cast<off_t>(count);
+    return count;
   }
 
  private:
@@ -59,7 +40,7 @@ class StreamSource final : public ByteSource {
   }
 
   std::size_t read(std::span<std::byte> into) override {
-    return fill(into, object_, [this](std::span<std::byte> rest) { return io_->read(fd_, rest); });
+    return read_up_to(*io_, fd_, into, object_);
   }
 
  private:
@@ -135,15 +116,14 @@ std::unique_ptr<ByteSource> Spool::source() const {
 OpenFile Spool::make_file() {
   const int fd = io_->open(folder_, O_TMPFILE | O_RDWR, 0600);
   if (fd >= 0) return {*io_, fd};
-  // Not every file system makes files without a name.
-  const std::string begin = folder_ + "/.nvmigrate-spool-" + std::to_string(::getpid()) + "-";
+  // Some file systems have no files without a name.
   for (int number = 0; number < most_names; ++number) {
-    const auto path = begin + std::to_string(number);
+    const auto path = fmt::format("{}/.nvmigrate-spool-{}-{}", folder_, ::getpid(), number);
     const int named = io_->open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (named < 0 && errno == EEXIST) continue;
     if (named < 0) break;
     OpenFile file(*io_, named);
-    if (io_->unlink(path) < 0) throw OsError(errno, "unlink", path);
+    if (io_->unlink(path) < 0) throw OsError(errno, "remove", path);
     return file;
   }
   throw OsError(errno, "make a file in", folder_);

@@ -20,12 +20,12 @@ class ByteSource {
   virtual std::size_t read(std::span<std::byte> into) = 0;
 };
 
-/// A file from its beginning, wherever its own offset is. The descriptor outlives it.
+/// A file from its beginning, whatever its own offset is. The descriptor outlives it.
 std::unique_ptr<ByteSource> make_file_source(Io& io, int fd, std::string object);
-/// A descriptor from where it is.
+/// A descriptor from its current position.
 std::unique_ptr<ByteSource> make_stream_source(Io& io, int fd, std::string object);
 
-/// Keeps bytes for a second reading: in memory while few, then in an unlinked private file.
+/// Keeps bytes for a second reading: a few in memory, more in an unlinked private file.
 class Spool {
  public:
   static constexpr std::size_t in_memory = std::size_t{4} << 20;
@@ -46,7 +46,7 @@ class Spool {
   std::optional<OpenFile> file_;
 };
 
-/// What `from` gives, kept in the spool on its way.
+/// The bytes of `from`, which it also appends to the spool.
 std::unique_ptr<ByteSource> make_spooling_source(std::unique_ptr<ByteSource> from, Spool& spool);
 
 }  // namespace nvmigrate

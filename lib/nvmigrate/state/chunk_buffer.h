@@ -31,8 +31,8 @@ class PageBuffer {
   std::size_t size_;
 };
 
-/// Memory for one chunk: the payload page aligned, with room for the header of a record right
-/// before and right behind, so that a chunk is written and read in one call.
+/// Memory for one chunk: the payload is page aligned, with room for the header of a record before
+/// and behind it, so that a chunk is written and read in one call.
 class ChunkBuffer {
  public:
   static constexpr std::size_t header = sizeof(state_file::RecordHeader);

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/state/chunk_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
+
+#include "nvmigrate/base/numbers.h"
+#include "nvmigrate/state/digest.h"
 
 namespace nvmigrate {
 namespace {
 
 constexpr std::size_t header_size = sizeof(state_file::RecordHeader);
+constexpr auto newer_may_read_it = "a newer version of this program may read it";
 
 template <typename T>
 std::span<std::byte> bytes_of(T& value) {
@@ -31,7 +38,7 @@ bool is_alnum(char letter) {
          (letter >= 'a' && letter <= 'z');
 }
 
-/// Whether the bytes are the magic after something took them for text.
+/// Whether the bytes are the magic as a transfer in text mode leaves it.
 bool damaged_as_text(const std::array<std::uint8_t, 8>& found) {
   constexpr std::array<std::uint8_t, 3> name{'N', 'V', 'M'};
   return std::equal(name.begin(), name.end(), found.begin() + 1);
@@ -45,12 +52,18 @@ FileChunkReader::FileChunkReader(std::unique_ptr<ByteSource> source, std::string
   read_identity();
 }
 
-void FileChunkReader::fail(std::uint64_t offset, const std::string& why, std::string hint) const {
-  throw StateFileError(offset, object_ + ": " + why, std::move(hint));
+void FileChunkReader::fail(std::uint64_t offset, const char* code, const std::string& why,
+                           std::string advice) const {
+  throw StateFileError(offset, code, fmt::format("{}: {}", object_, why), std::move(advice));
+}
+
+void FileChunkReader::damaged(std::uint64_t offset, const std::string& why) const {
+  fail(offset, "damaged", why);
 }
 
 void FileChunkReader::truncated() const {
-  fail(offset_, "ends at byte " + std::to_string(offset_) + " without its end: it is incomplete");
+  fail(offset_, "incomplete",
+       fmt::format("the file is incomplete: it ends at byte {}, before its last record", offset_));
 }
 
 std::string FileChunkReader::record() const {
@@ -58,8 +71,7 @@ std::string FileChunkReader::record() const {
   for (const char letter : header_.tag) {
     tag += is_alnum(letter) ? letter : '?';
   }
-  return "record " + std::to_string(number_) + " (" + tag + ") at byte " +
-         std::to_string(body_offset_ - header_size);
+  return fmt::format("record {} ({}) at byte {}", number_, tag, body_offset_ - header_size);
 }
 
 void FileChunkReader::read_preamble() {
@@ -67,20 +79,22 @@ void FileChunkReader::read_preamble() {
   const auto count = source_->read(bytes_of(preamble));
   if (count < sizeof(preamble.magic) || preamble.magic != state_file::magic) {
     if (damaged_as_text(preamble.magic)) {
-      fail(0, "was a state file and was damaged by a transfer in text mode",
-           "transfer it again, in binary mode");
+      fail(0, "text_mode", "the state file was damaged by a transfer in text mode",
+           "transfer it again in binary mode");
     }
-    fail(0, "is no state file", "for a plain controller state, say --raw");
+    fail(0, "not_a_state_file", "this is not a state file",
+         "if it is a raw controller state, read it as one");
   }
   offset_ = count;
   if (count < sizeof(preamble)) truncated();
   if (std::uint16_t{preamble.version} != state_file::version) {
-    fail(8,
-         "is a state file of version " + std::to_string(preamble.version) + "; known is version 1",
-         "a later nvmigrate may read it");
+    fail(8, "unknown_version",
+         fmt::format("this is a state file of version {}, and only version {} is known",
+                     std::uint16_t{preamble.version}, state_file::version),
+         newer_may_read_it);
   }
   for (std::size_t i = 0; i < preamble.zero.size(); ++i) {
-    if (preamble.zero.at(i) != 0) fail(10 + i, "byte " + std::to_string(10 + i) + " is not 0");
+    if (preamble.zero.at(i) != 0) damaged(10 + i, fmt::format("byte {} is not 0", 10 + i));
   }
 }
 
@@ -91,7 +105,7 @@ void FileChunkReader::read_identity() {
   if (count < header.size()) truncated();
   accept_header(header);
   if (!is(state_file::tag_identity)) {
-    fail(body_offset_ - header_size, record() + " comes where the identity has to be");
+    damaged(body_offset_ - header_size, record() + " stands in the place of the identity");
   }
   ChunkBuffer buffer;
   const auto length = static_cast<std::size_t>(header_.length);
@@ -107,12 +121,14 @@ void FileChunkReader::accept_header(std::span<const std::byte> bytes) {
   body_offset_ = offset_;
   if (std::uint64_t{header_.header_sum} !=
       xxh3(bytes.first(header_size - sizeof(header_.header_sum)))) {
-    fail(start, "the header of record " + std::to_string(number_) + " at byte " +
-                    std::to_string(start) + " is damaged: its checksum does not match");
+    damaged(start, fmt::format("the header of record {} at byte {} is damaged: its checksum does "
+                               "not match",
+                               number_, start));
   }
   if (std::uint64_t{header_.number} != number_) {
-    fail(start, record() + " says that it is record " + std::to_string(header_.number) +
-                    ": records are missing, there twice, or not in order");
+    damaged(start, fmt::format("{} has the number {}: records are missing, duplicated or out of "
+                               "order",
+                               record(), std::uint64_t{header_.number}));
   }
   sum_ = chain(sum_, bytes.first(header_size));
   check_kind();
@@ -122,24 +138,28 @@ void FileChunkReader::check_kind() {
   const auto start = body_offset_ - header_size;
   const std::uint32_t flags = header_.flags;
   const std::uint64_t length = header_.length;
-  if ((flags & ~state_file::flag_critical) != 0) fail(start, record() + " has unknown flags");
+  if ((flags & ~state_file::flag_critical) != 0) damaged(start, record() + " has unknown flags");
   if (!std::all_of(header_.tag.begin(), header_.tag.end(), is_alnum)) {
-    fail(start, record() + " has a tag that is none");
+    damaged(start, record() + " has an invalid tag");
   }
   const bool json = is(state_file::tag_identity) || is(state_file::tag_end);
   const bool known = json || is(state_file::tag_chunk);
   const bool critical = (flags & state_file::flag_critical) != 0;
   if (critical && !known) {
-    fail(start, record() + " is unknown and must not be ignored", "a later nvmigrate may read it");
+    fail(start, "unknown_version", record() + " is unknown and must not be skipped",
+         newer_may_read_it);
   }
-  if (known && !critical) fail(start, record() + " is not marked critical");
+  if (known && !critical) damaged(start, record() + " is not marked critical");
   if (is(state_file::tag_identity) && number_ != 0) {
-    fail(start, record() + " is a second identity");
+    damaged(start, record() + " is a second identity");
   }
   if (length > (json ? state_file::max_json : state_file::max_chunk) || (known && length == 0)) {
-    fail(start, record() + " has a body of " + std::to_string(length) + " bytes");
+    damaged(start,
+            fmt::format("{} has a body of {} bytes, which is out of range", record(), length));
   }
-  if (!known && ++skipped_ > state_file::max_extras) fail(start, "has too many optional records");
+  if (!known && ++skipped_ > state_file::max_extras) {
+    damaged(start, "the file has too many optional records");
+  }
 }
 
 std::span<std::byte> FileChunkReader::read_body(ChunkBuffer& buffer, std::size_t more) {
@@ -149,7 +169,7 @@ std::span<std::byte> FileChunkReader::read_body(ChunkBuffer& buffer, std::size_t
   offset_ += count;
   if (count < length) truncated();
   if (std::uint64_t{header_.body_sum} != xxh3(into.first(length))) {
-    fail(body_offset_, record() + " is damaged: the checksum of its body does not match");
+    damaged(body_offset_, record() + " is damaged: the checksum of its body does not match");
   }
   ++number_;
   return into.subspan(length, count - length);
@@ -170,8 +190,9 @@ std::span<std::byte> FileChunkReader::next(ChunkBuffer& buffer) {
     const bool chunk = is(state_file::tag_chunk);
     if (chunk) {
       if (length > identity_.size - bytes_) {
-        fail(body_offset_ - header_size,
-             record() + " goes beyond the size of the state, " + std::to_string(identity_.size));
+        damaged(
+            body_offset_ - header_size,
+            fmt::format("{} exceeds the size of the state, {} bytes", record(), identity_.size));
       }
       ++chunks_;
       bytes_ += length;
@@ -188,14 +209,14 @@ void FileChunkReader::take_end(ChunkBuffer& buffer) {
   const auto surplus = read_body(buffer, 1);
   end_ = decode_state_end(text_of(buffer.payload().first(length)), start);
   if (bytes_ != identity_.size || end_.size != bytes_ || end_.chunks != chunks_) {
-    fail(start, "the end says " + std::to_string(end_.size) + " bytes in " +
-                    std::to_string(end_.chunks) + " chunks, the identity " +
-                    std::to_string(identity_.size) + " bytes; there are " + std::to_string(bytes_) +
-                    " in " + std::to_string(chunks_));
+    damaged(start,
+            fmt::format("the file has {} bytes of the state in {} chunks, but its end record "
+                        "counts {} in {}, and its identity {}",
+                        bytes_, chunks_, end_.size, end_.chunks, identity_.size));
   }
   if (!surplus.empty()) {
     const auto end = start + length;
-    fail(end, "goes on behind its end, at byte " + std::to_string(end));
+    damaged(end, fmt::format("the file continues after its end, at byte {}", end));
   }
   ended_ = true;
 }
@@ -225,7 +246,8 @@ void RawChunkReader::read_header(std::span<const std::byte> bytes) {
   try {
     total_ = decode_state_header(bytes).total();
   } catch (const Error& error) {
-    throw StateFileError(0, object_ + ": " + error.what(), error.hint());
+    throw StateFileError(0, "invalid_state", fmt::format("{}: {}", object_, error.what()),
+                         error.advice());
   }
 }
 
@@ -233,10 +255,11 @@ void RawChunkReader::drain(ChunkBuffer& buffer) {
   while (const auto count = source_->read(buffer.payload())) {
     offset_ += count;
     if (offset_ - total_ > max_surplus) {
-      throw StateFileError(total_,
-                           object_ + ": the controller state ends at byte " +
-                               std::to_string(total_) + ", and much more follows",
-                           "this is no controller state");
+      throw StateFileError(
+          total_, "invalid_state",
+          fmt::format("{}: the controller state ends at byte {}, and more than {} follow", object_,
+                      total_, format_size(max_surplus)),
+          "this is probably not a controller state");
     }
   }
 }

@@ -11,18 +11,19 @@
 
 namespace nvmigrate {
 
-/// Reads a state chunk by chunk, whatever it lies in. All methods throw StateFileError and OsError.
+/// Reads a state chunk by chunk, from a state file or raw. All methods throw StateFileError and
+/// OsError.
 class ChunkReader {
  public:
   virtual ~ChunkReader() = default;
-  /// The next chunk, verified, in the payload of `buffer`; empty when there is no more, and then
-  /// the end has been checked too (but for the digest).
+  /// The next chunk, verified, in the payload of `buffer`. Empty after the last one, when the end
+  /// has been checked too (except for the digest).
   virtual std::span<std::byte> next(ChunkBuffer& buffer) = 0;
-  /// Bytes of the file read.
+  /// Bytes of the file that were read.
   [[nodiscard]] virtual std::uint64_t offset() const noexcept = 0;
-  /// A sum over all that was read; two readings of the same file have the same.
+  /// A checksum of all that was read; two readings of the same file have the same.
   [[nodiscard]] virtual std::uint64_t sum() const noexcept = 0;
-  /// Of the state, as far as it is known before its end; 0: not known.
+  /// The size of the state in bytes, where it is known before its end; else 0.
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 };
 
@@ -49,14 +50,16 @@ class FileChunkReader final : public ChunkReader {
   void read_identity();
   void accept_header(std::span<const std::byte> bytes);
   void check_kind();
-  /// \return what came of the `more` bytes behind the body
+  /// \return those of the `more` bytes behind the body that the file has
   std::span<std::byte> read_body(ChunkBuffer& buffer, std::size_t more);
   void take_next(std::span<const std::byte> header);
   void take_end(ChunkBuffer& buffer);
   [[nodiscard]] bool is(std::array<char, 4> tag) const noexcept { return header_.tag == tag; }
   [[nodiscard]] std::string record() const;
   [[noreturn]] void truncated() const;
-  [[noreturn]] void fail(std::uint64_t offset, const std::string& why, std::string hint = {}) const;
+  [[noreturn]] void damaged(std::uint64_t offset, const std::string& why) const;
+  [[noreturn]] void fail(std::uint64_t offset, const char* code, const std::string& why,
+                         std::string advice = {}) const;
 
   std::unique_ptr<ByteSource> source_;
   std::string object_;
@@ -68,10 +71,10 @@ class FileChunkReader final : public ChunkReader {
   bool ended_ = false;
 };
 
-/// Of a raw state. What lies behind the size of its header is read and left out.
+/// Of a raw state. Bytes behind the size of its header are read and skipped.
 class RawChunkReader final : public ChunkReader {
  public:
-  /// Bytes behind the end of the state that are put up with.
+  /// The most bytes behind the end of the state that are accepted.
   static constexpr std::uint64_t max_surplus = std::uint64_t{16} << 20;
 
   RawChunkReader(std::unique_ptr<ByteSource> source, std::string object)

@@ -6,8 +6,12 @@
 
 namespace nvmigrate {
 
-ChunkSource::ChunkSource(MakeReader make, VerifiedFacts facts, std::string object)
-    : make_(std::move(make)), facts_(facts), object_(std::move(object)) {
+ChunkSource::ChunkSource(MakeReader make, VerifiedFacts facts, std::string object,
+                         StartThread thread)
+    : make_(std::move(make)),
+      start_thread_(std::move(thread)),
+      facts_(facts),
+      object_(std::move(object)) {
   start();
 }
 
@@ -15,7 +19,7 @@ void ChunkSource::start() {
   reader_ = make_();
   requested_ = fetched_ = read_ = taken_ = 0;
   front_ = chunk_ = {};
-  if (facts_.size > state_file::max_chunk) worker_.emplace();
+  if (facts_.size > state_file::max_chunk) worker_.emplace(start_thread_);
   while (worker_ && requested_ + 1 < chunk_slots)
     request();
 }
@@ -27,8 +31,8 @@ bool ChunkSource::rewind() {
 }
 
 void ChunkSource::changed() const {
-  throw StateFileError(0, object_ + " changed after it was verified",
-                       "nothing of it was committed; see what writes to it");
+  throw StateFileError(0, "changed", object_ + " changed after it was verified",
+                       "check which process writes to it");
 }
 
 void ChunkSource::request() {
@@ -108,7 +112,8 @@ std::span<const std::byte> ChunkSource::join(std::size_t count) {
 
 void ChunkSource::take(std::size_t count) {
   auto& from = front_.empty() ? chunk_ : front_;
-  if (count > from.size()) throw Error(ExitStatus::internal, "more was taken than there was");
+  if (count > from.size())
+    throw Error(ExitStatus::internal, "more was taken than the last view had");
   from = from.subspan(count);
   taken_ += count;
 }

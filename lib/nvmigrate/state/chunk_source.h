@@ -14,7 +14,7 @@
 
 namespace nvmigrate {
 
-/// What the first reading of a file found, to which a second one is held.
+/// What the first reading of a file found, and a second one must find again.
 struct VerifiedFacts {
   std::uint64_t size = 0;    ///< bytes of the state
   std::uint64_t sum = 0;     ///< ChunkReader::sum()
@@ -23,13 +23,14 @@ struct VerifiedFacts {
 };
 
 /// Hands out the bytes of a state that is read a second time, chunk by chunk, ahead of the caller.
-/// The chunk that holds the last byte is only handed out when the end has been read too and all has
-/// proved to be what was verified.
+/// It hands out the chunk with the last byte only after it has read the end too, and has found all
+/// as it was verified.
 class ChunkSource final : public StateSource {
  public:
   using MakeReader = std::function<std::unique_ptr<ChunkReader>()>;
 
-  ChunkSource(MakeReader make, VerifiedFacts facts, std::string object);
+  /// \throws Error(io) when the system has no more threads
+  ChunkSource(MakeReader make, VerifiedFacts facts, std::string object, StartThread thread);
 
   [[nodiscard]] std::uint64_t size() const override { return facts_.size; }
   std::span<const std::byte> view(std::size_t wanted) override;
@@ -51,6 +52,7 @@ class ChunkSource final : public StateSource {
   [[noreturn]] void changed() const;
 
   MakeReader make_;
+  StartThread start_thread_;
   VerifiedFacts facts_;
   std::string object_;
   std::unique_ptr<ChunkReader> reader_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/compare.h"
+#include "nvmigrate/state/state.h"
 
 #include <concepts>
 #include <map>
@@ -84,7 +84,7 @@ void compare_queue(Comparison& to, const Queue& left, const Queue& right) {
   compare_rest(to, left, right);
 }
 
-/// By id; a queue that is there once only differs as a whole.
+/// By id; a queue that only one of them has differs as a whole.
 template <typename Queue>
 void compare_queues(Comparison& to, const std::string& kind, const std::vector<Queue>& left,
                     const std::vector<Queue>& right) {

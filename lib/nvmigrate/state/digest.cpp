@@ -12,7 +12,7 @@ namespace nvmigrate {
 namespace {
 
 void must(int answer) {
-  if (answer != 1) throw Error(ExitStatus::internal, "compute SHA-256: OpenSSL refused");
+  if (answer != 1) throw Error(ExitStatus::internal, "cannot compute SHA-256: OpenSSL failed");
 }
 
 int nibble(char digit) noexcept {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/state/json_members.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 #include <vector>
 
 #include "nvmigrate/state/state_file.h"
@@ -12,18 +16,18 @@ namespace {
 
 constexpr std::size_t max_levels = 8;
 
-/// Refuses, while the parser runs, what it would accept: deep nesting and members given twice.
+/// Refuses what the parser alone would accept: deep nesting, and a member that occurs twice.
 class StrictParse {
  public:
   bool operator()(nlohmann::json::parse_event_t event, nlohmann::json& value) {
     using Event = nlohmann::json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
-      if (names_.size() == max_levels) return refuse("nested too deeply");
+      if (names_.size() == max_levels) return refuse("it is nested too deeply");
       names_.emplace_back();
     } else if (event == Event::object_end || event == Event::array_end) {
       names_.pop_back();
     } else if (event == Event::key && !names_.back().insert(value.get<std::string>()).second) {
-      return refuse("a member is there twice");
+      return refuse("a member occurs twice");
     }
     return true;
   }
@@ -33,6 +37,11 @@ class StrictParse {
 
   std::vector<std::set<std::string>> names_;
 };
+
+StateFileError invalid(std::uint64_t offset, const std::string& why) {
+  return {offset, "invalid_record",
+          fmt::format("the record at byte {} is invalid: {}", offset, why)};
+}
 
 bool is_control(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
@@ -57,17 +66,15 @@ nlohmann::json parse_record_object(std::string_view json, std::uint64_t offset) 
         json, [&strict](int, auto event, nlohmann::json& value) { return strict(event, value); });
     if (parsed.is_object()) return parsed;
   } catch (const nlohmann::json::exception&) {
-    throw StateFileError(offset, "the record at byte " + std::to_string(offset) + " is not JSON");
+    throw invalid(offset, "it is not JSON");
   } catch (const std::invalid_argument& why) {
-    throw StateFileError(
-        offset, "the record at byte " + std::to_string(offset) + " is refused: " + why.what());
+    throw invalid(offset, why.what());
   }
-  throw StateFileError(offset,
-                       "the record at byte " + std::to_string(offset) + " is no JSON object");
+  throw invalid(offset, "it is not a JSON object");
 }
 
 std::string printable(std::string text) {
-  // Bytes that are no UTF-8 become three each when it is written.
+  // Each invalid byte of UTF-8 becomes three bytes when it is written.
   text.resize(std::min(text.size(), max_state_text / 3));
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (is_control(text, i)) text[i] = '?';
@@ -81,29 +88,31 @@ const nlohmann::json& JsonMembers::member(const char* name) const {
   return *found;
 }
 
+bool JsonMembers::is_null(const char* name) const { return member(name).is_null(); }
+
 std::string JsonMembers::text(const char* name) const {
   const auto& value = member(name);
-  if (!value.is_string()) fail(name, "is no text");
+  if (!value.is_string()) fail(name, "is not a string");
   auto text = value.get<std::string>();
   if (text.size() > max_state_text) fail(name, "is too long");
-  if (has_control(text)) fail(name, "holds control characters");
+  if (has_control(text)) fail(name, "has control characters");
   return text;
 }
 
 std::optional<std::string> JsonMembers::maybe_text(const char* name) const {
-  if (member(name).is_null()) return std::nullopt;
+  if (is_null(name)) return std::nullopt;
   return text(name);
 }
 
 bool JsonMembers::boolean(const char* name) const {
   const auto& value = member(name);
-  if (!value.is_boolean()) fail(name, "is neither true nor false");
+  if (!value.is_boolean()) fail(name, "is not a boolean");
   return value.get<bool>();
 }
 
 std::uint64_t JsonMembers::number(const char* name, std::uint64_t most) const {
   const auto& value = member(name);
-  if (!value.is_number_unsigned()) fail(name, "is no unsigned number");
+  if (!value.is_number_unsigned()) fail(name, "is not an unsigned number");
   const auto number = value.get<std::uint64_t>();
   if (number > most) fail(name, "is out of range");
   return number;
@@ -111,13 +120,12 @@ std::uint64_t JsonMembers::number(const char* name, std::uint64_t most) const {
 
 JsonMembers JsonMembers::object(const char* name) const {
   const auto& value = member(name);
-  if (!value.is_object()) fail(name, "is no object");
+  if (!value.is_object()) fail(name, "is not an object");
   return {value, offset_};
 }
 
 void JsonMembers::fail(const char* name, const std::string& why) const {
-  throw StateFileError(offset_, "the record at byte " + std::to_string(offset_) +
-                                    " is refused: its member \"" + name + "\" " + why);
+  throw invalid(offset_, fmt::format("its member \"{}\" {}", name, why));
 }
 
 }  // namespace nvmigrate

@@ -3,25 +3,25 @@
 
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace nvmigrate {
 
-/// The most bytes a text of a state file has.
+/// The longest text of a state file, in bytes.
 inline constexpr std::size_t max_state_text = 1024;
 
 /// Parses the one object that a JSON record is: no member twice, few levels.
 /// \throws StateFileError, giving `offset`
 nlohmann::json parse_record_object(std::string_view json, std::uint64_t offset);
 
-/// A text as a state file takes it: what no terminal should get becomes '?', and it is not too
-/// long.
+/// A text as a state file takes it: control characters become '?', and a long text is cut.
 std::string printable(std::string text);
 
-/// Typed access to the members of an object; what is missing or wrong is a StateFileError.
+/// Typed access to the members of an object. A member that is missing or has the wrong type is a
+/// StateFileError.
 class JsonMembers {
  public:
   /// \param object outlives this
@@ -41,13 +41,14 @@ class JsonMembers {
   }
   template <typename T>
   [[nodiscard]] std::optional<T> maybe_number(const char* name) const {
-    if (member(name).is_null()) return std::nullopt;
+    if (is_null(name)) return std::nullopt;
     return number<T>(name);
   }
   [[noreturn]] void fail(const char* name, const std::string& why) const;
 
  private:
   [[nodiscard]] const nlohmann::json& member(const char* name) const;
+  [[nodiscard]] bool is_null(const char* name) const;
 
   const nlohmann::json* object_;
   std::uint64_t offset_;

@@ -9,20 +9,19 @@
 
 namespace nvmigrate {
 
-/// Turns queue records into queues and notes what is wrong with them.
+/// Turns queue records into queues and notes the faults of a state.
 class QueueChecks {
  public:
-  /// Adds to `findings`, at most `limit`; a first blocker always finds its place.
-  QueueChecks(std::vector<StateFinding>& findings, std::size_t limit)
-      : findings_(&findings), limit_(limit) {}
+  /// Adds at most `limit` findings. When they are full, a first blocker replaces the last one.
+  QueueChecks(Findings& findings, std::size_t limit) : findings_(&findings), limit_(limit) {}
 
-  void add(std::string name, std::string message, bool blocker, std::uint64_t offset);
+  void add(std::string code, std::string message, Severity severity, std::uint64_t offset);
   /// A reserved field that is not 0; noted once.
   void add_reserved(std::uint64_t offset);
 
   SubmissionQueue take(const wire::SubmissionQueueState& record, std::uint64_t offset);
   CompletionQueue take(const wire::CompletionQueueState& record, std::uint64_t offset);
-  /// What only shows when all queues are known.
+  /// The checks that need all queues.
   void finish(const DecodedState& state);
 
  private:
@@ -30,7 +29,7 @@ class QueueChecks {
   void check(const Queue& queue, const std::string& what, std::uint16_t& last,
              std::uint64_t offset);
 
-  std::vector<StateFinding>* findings_;
+  Findings* findings_;
   std::size_t limit_;
   std::uint16_t last_submission_ = 0, last_completion_ = 0;
   bool reserved_ = false;

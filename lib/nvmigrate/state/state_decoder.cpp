@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/state/digest.h"
 #include "nvmigrate/state/queue_checks.h"
 #include "nvmigrate/state/raw_state.h"
 
@@ -128,24 +131,27 @@ void StateDecoder::Impl::take_header() {
   state.header = *header;
   const auto raw = read_as<wire::StateHeader>(record);
   if (header->version != 0) {
-    checks.add("header_version",
-               "the header has version " + std::to_string(header->version) + "; known is 0", true,
-               0);
+    checks.add(
+        "header_version",
+        fmt::format("the header has version {}, and only version 0 is known", header->version),
+        Severity::blocker, 0);
   }
   if (!header->suspended) {
     checks.add("not_suspended",
-               "the device did not say that the controller was suspended while "
-               "its state was read",
-               false, 2);
+               "the device does not confirm that the controller was suspended during the whole "
+               "reading",
+               Severity::warning, 2);
   }
   if ((raw.csattr & 0xFEU) != 0 || !all_zero(raw.reserved3)) checks.add_reserved(2);
   if (header->nvme_bytes + header->vendor_bytes == 0) {
-    checks.add("empty", "the state is a header alone: no queue, no vendor part", false, 16);
+    checks.add("empty", "the state has only a header: no queues and no vendor part",
+               Severity::warning, 16);
   }
   stage = Stage::nvme_header;
   if (header->nvme_bytes < sizeof(wire::NvmeStateHeader)) {
     if (header->nvme_bytes != 0) {
-      checks.add("nvme_size", "the NVMe part has 4 bytes; its header alone has 8", true, 16);
+      checks.add("nvme_size", "the NVMe part has 4 bytes, less than its header of 8 bytes",
+                 Severity::blocker, 16);
     }
     stage = header->nvme_bytes != 0 ? Stage::slack : Stage::vendor;
   }
@@ -161,8 +167,8 @@ void StateDecoder::Impl::take_nvme_header() {
   } else {
     checks.add(
         "nvme_version",
-        "the NVMe part has version " + std::to_string(head.ver) + "; its queues are not decoded",
-        false, count - 8);
+        fmt::format("the NVMe part has version {}; its queues are not decoded", state.nvme_version),
+        Severity::warning, count - 8);
   }
   enter_queues();
 }
@@ -171,19 +177,19 @@ void StateDecoder::Impl::limit_queues(std::uint32_t submission, std::uint32_t co
   const auto room = (header->nvme_bytes - sizeof(wire::NvmeStateHeader)) / 24;
   if (submission + std::uint64_t{completion} > room) {
     checks.add("queue_count",
-               "the NVMe part counts " + std::to_string(submission + completion) +
-                   " queues and has room for " + std::to_string(room),
-               true, count - 6);
+               fmt::format("the NVMe part counts {} queues and has room for {}",
+                           submission + completion, room),
+               Severity::blocker, count - 6);
   }
   submission_left = static_cast<std::uint32_t>(std::min<std::uint64_t>(submission, room));
   completion_left =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(completion, room - submission_left));
   const auto used = sizeof(wire::NvmeStateHeader) + 24 * (submission + std::uint64_t{completion});
   if (used < header->nvme_bytes) {
-    checks.add(
-        "slack",
-        "the NVMe part is longer than its queues by " + format_size(header->nvme_bytes - used),
-        false, 16);
+    checks.add("slack",
+               fmt::format("the NVMe part is {} longer than its queues",
+                           format_size(header->nvme_bytes - used)),
+               Severity::warning, 16);
   }
 }
 
@@ -201,26 +207,26 @@ void StateDecoder::Impl::enter_queues() {
 
 void StateDecoder::Impl::check_length() {
   const auto total = header->total();
-  const auto sizes = std::to_string(count) + " of " + std::to_string(total) + " bytes";
   if (count > total) {
-    checks.add("too_long",
-               "there are " + std::to_string(count - total) + " bytes behind the end of the state",
-               false, total);
+    checks.add("too_long", fmt::format("{} bytes follow the end of the state", count - total),
+               Severity::warning, total);
   } else if (count + 4 == total) {
-    // What is missing then is the reserved end of the last completion queue.
+    // Then the reserved end of the last completion queue is missing.
     const bool harmless = stage == Stage::completion && completion_left == 1 && filled == 20 &&
                           total == nvme_end() && count + 4 == nvme_end();
     checks.add("one_dword_short",
-               std::string("the last dword is missing, as in dumps made by nvme-cli") +
-                   (harmless ? "; it is reserved and is taken as 0" : ""),
-               !harmless, count);
+               fmt::format("the last dword{} is missing, as in dumps made by nvme-cli",
+                           harmless ? ", which is reserved," : ""),
+               harmless ? Severity::warning : Severity::blocker, count);
     if (harmless) {
       constexpr std::array<std::byte, 4> zero{};
       fill(zero);
       count -= zero.size();
     }
   } else if (count < total) {
-    checks.add("too_short", "the state is incomplete: " + sizes, true, count);
+    checks.add("too_short",
+               fmt::format("the state is incomplete: it has {} of {} bytes", count, total),
+               Severity::blocker, count);
   }
 }
 
@@ -236,17 +242,10 @@ void StateDecoder::feed(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(impl_->step(bytes));
 }
 
-const std::optional<StateHeaderFacts>& StateDecoder::header() const noexcept {
-  return impl_->header;
-}
-
-std::uint64_t StateDecoder::count() const noexcept { return impl_->count; }
+void StateDecoder::skip(std::uint64_t count) noexcept { impl_->count += count; }
 
 DecodedState StateDecoder::finish() {
-  if (!impl_->header) {
-    throw bad_state("a controller state has a header of 48 bytes; here are " +
-                    std::to_string(impl_->count));
-  }
+  if (!impl_->header) decode_state_header(std::span{impl_->record}.first(impl_->filled));
   impl_->check_length();
   impl_->checks.finish(impl_->state);
   if (impl_->vendor && impl_->header->vendor_bytes > 0) {

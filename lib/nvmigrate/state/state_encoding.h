@@ -3,47 +3,43 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/state/chunk_buffer.h"
 
 namespace nvmigrate {
 
-/// A descriptor that is written from the first byte to the last.
-class StateOutput {
+/// Writes a state to a descriptor, from the first byte to the last: as a state file, or raw,
+/// without anything around it. All methods that write throw OsError and, between two writes,
+/// Interrupted.
+class StateEncoding {
  public:
-  StateOutput(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {
-    io.widen_pipe(fd);
-  }
+  /// \param object names the file in errors \param identity nothing: raw
+  StateEncoding(Io& io, int fd, std::string object, std::optional<StateIdentity> identity);
 
-  /// Writes all of it. Between tries it ends when a stop signal has come. \throws OsError,
-  /// Interrupted
-  void put(std::span<const std::byte> bytes);
+  void suspended_for(std::chrono::nanoseconds so_far);
+  void begin(std::uint64_t size);
+  void chunk(ChunkBuffer& buffer, std::size_t length);
+  void end(const StateEnd& end);
+
   /// Whether a write cannot wait for another process.
   [[nodiscard]] bool is_file();
+  /// Bytes of the file.
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
 
  private:
+  void append_record(std::vector<std::byte>& bytes, std::array<char, 4> tag,
+                     const std::string& body);
+  void put(std::span<const std::byte> bytes);
+
   Io* io_;
   int fd_;
   std::string object_;
-  std::uint64_t written_ = 0;
+  std::optional<StateIdentity> identity_;
+  std::uint64_t number_ = 0, written_ = 0;
 };
-
-/// What a state looks like in a file.
-class StateEncoding {
- public:
-  virtual ~StateEncoding() = default;
-  virtual void suspended_for(std::chrono::nanoseconds so_far) = 0;
-  virtual void begin(std::uint64_t size) = 0;
-  virtual void chunk(ChunkBuffer& buffer, std::size_t length) = 0;
-  virtual void end(const StateEnd& end) = 0;
-};
-
-std::unique_ptr<StateEncoding> make_file_encoding(StateOutput& output, StateIdentity identity);
-std::unique_ptr<StateEncoding> make_raw_encoding(StateOutput& output);
 
 }  // namespace nvmigrate

@@ -2,17 +2,14 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/endian.h"
-#include "nvmigrate/state/digest.h"
-#include "nvmigrate/state/stream.h"
+#include "nvmigrate/state/state.h"
 
 /// The state file, version 1. The format is a promise: every later version of the library reads it.
 ///
@@ -76,68 +73,15 @@ inline constexpr std::uint64_t max_payload = std::uint64_t{16} << 40;  ///< byte
 inline constexpr std::uint64_t max_extras = 1024;  ///< optional records of a file
 }  // namespace state_file
 
-/// What the bytes of a state are.
-enum class StateLayout {
-  nvme,    ///< a Controller State structure, Base 2.1 figure 358
-  opaque,  ///< known to the backend alone
-};
-
-/// Where a state comes from: the JSON of the first record. Members are named as here; numbers are
-/// numbers, formats by value: `"formats": {"version": 0, "vendor": "<uuid>"}`, null when not there.
-struct StateIdentity {
-  std::string tool;  ///< `nvmigrate 0.1.0`
-  std::string host;  ///< name of the host that wrote it
-  std::string time;  ///< RFC 3339, UTC, when the reading began
-  std::string backend;
-  StateLayout layout = StateLayout::nvme;
-  FormatChoice formats;
-  bool simulated = false;  ///< the source was a simulated subsystem
-
-  std::string subsystem_nqn, serial, model, firmware;  ///< of the controlling function
-  std::uint16_t vendor_id = 0;                         ///< PCI
-  std::uint16_t controlling_function = 0;              ///< its controller id
-  std::uint16_t controller = 0;  ///< controller id of the controlled function the state is of
-  std::uint16_t vfn = 0;         ///< its 1-based VF number; 0: no VF
-  std::string address;           ///< its PCI address; empty when not known
-  std::optional<std::uint16_t> queues, interrupts;  ///< flexible resources it had (VQ, VI)
-
-  std::uint64_t size = 0;         ///< bytes of the state; the writer fills it in
-  std::uint64_t blackout_ns = 0;  ///< since the first suspend, when the reading began
-  bool operator==(const StateIdentity&) const = default;
-};
-
-/// What is known when all is written: the JSON of the last record.
-struct StateEnd {
-  Sha256Digest sha256{};  ///< of the state
-  std::uint64_t size = 0, chunks = 0;
-  std::uint64_t blackout_ns = 0;  ///< since the first suspend, when the last byte had been read
-  std::string time;               ///< RFC 3339, UTC
-  bool operator==(const StateEnd&) const = default;
-};
-
-/// A file that is damaged or no state file; exit status bad_state.
-class StateFileError : public Error {
- public:
-  /// \param offset of the first byte of the file that cannot be accepted
-  StateFileError(std::uint64_t offset, const std::string& message, std::string hint = {});
-  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
-
- private:
-  std::uint64_t offset_;
-};
-
-/// `2024-08-05T12:00:00Z`.
-std::string rfc3339(std::chrono::system_clock::time_point time);
-
 std::string encode(const StateIdentity& identity);
 std::string encode(const StateEnd& end);
 /// \param offset of `json` in the file, for the error
 /// \throws StateFileError naming the member that is missing, of a wrong type, out of range, too
-/// long or, being text, not printable
+/// long or not printable
 StateIdentity decode_state_identity(std::string_view json, std::uint64_t offset);
 StateEnd decode_state_end(std::string_view json, std::uint64_t offset);
 
-/// The header of a record, both sums made.
+/// The header of a record with both checksums.
 state_file::RecordHeader make_record_header(std::array<char, 4> tag, bool critical,
                                             std::uint64_t number,
                                             std::span<const std::byte> body) noexcept;

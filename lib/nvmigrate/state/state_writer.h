@@ -1,43 +1,78 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "nvmigrate/base/io.h"
+#include "nvmigrate/state/digest.h"
 #include "nvmigrate/state/raw_state.h"
-#include "nvmigrate/state/state_file.h"
+#include "nvmigrate/state/state_encoding.h"
 #include "nvmigrate/state/stream.h"
+#include "nvmigrate/state/worker.h"
 
 namespace nvmigrate {
 
-/// A sink that writes what comes to a descriptor (a file or a pipe), hashing and writing beside the
-/// caller, who meanwhile lets the device fill the next buffer. Memory: a few chunks. For a state
-/// of one chunk no thread is made, and begin() writes nothing yet: all is written by finish().
-/// begin(), room(), commit() and finish() throw OsError of a write that failed meanwhile.
-class StateWriter : public StateSink {
+/// A sink that writes what comes to a descriptor (a file or a pipe). It hashes and writes beside
+/// the caller, who meanwhile lets the device fill the next buffer. Memory: a few chunks. A state of
+/// one chunk needs no thread, and begin() writes nothing yet: finish() writes all of it. begin(),
+/// room(), commit() and finish() throw OsError of a write that failed meanwhile, and begin() throws
+/// Error(io) when the system has no more threads.
+class StateWriter final : public StateSink {
  public:
-  /// How long the function has been suspended now that the reading begins; to be called before
-  /// begin(), of no matter for a raw state.
-  virtual void suspended_for(std::chrono::nanoseconds so_far) = 0;
-  /// All bytes that begin() announced are committed: writes what is left. The descriptor is neither
-  /// synced nor closed.
+  /// \param identity nothing: the state is written raw
+  StateWriter(Io& io, int fd, std::string object, StateLayout layout,
+              std::optional<StateIdentity> identity, StartThread start);
+
+  /// How long the function has been suspended when the reading begins. Call it before begin();
+  /// without effect on a raw state.
+  void suspended_for(std::chrono::nanoseconds so_far) { encoding_.suspended_for(so_far); }
+  void begin(std::uint64_t size) override;
+  std::span<std::byte> room(std::size_t wanted) override;
+  void commit(std::size_t count) override;
+  /// All bytes that begin() announced are committed: writes the rest. Neither syncs nor closes the
+  /// descriptor.
   /// \param blackout since the first suspend until now
   /// \throws Error(internal) when bytes are missing
-  virtual StateEnd finish(std::chrono::nanoseconds blackout) = 0;
-  /// The state that was written; to be called after finish(), nothing for an opaque layout.
-  [[nodiscard]] virtual const std::optional<DecodedState>& decoded() const = 0;
-  /// Bytes of the file; to be called after finish().
-  [[nodiscard]] virtual std::uint64_t written() const noexcept = 0;
+  StateEnd finish(std::chrono::nanoseconds blackout);
+  /// The state that was written, after finish(); nothing for an opaque layout.
+  [[nodiscard]] const std::optional<DecodedState>& decoded() const { return decoded_; }
+  /// Bytes of the file, after finish().
+  [[nodiscard]] std::uint64_t written() const noexcept { return encoding_.written(); }
+
+ private:
+  struct Slot {
+    std::optional<ChunkBuffer> buffer;
+    std::size_t used = 0;
+  };
+
+  Slot& slot() { return slots_.at(chunks_ % chunk_slots); }
+  Slot& acquire();
+  void flush();
+  void hash_and_write_last();
+
+  StateEncoding encoding_;
+  StartThread start_;
+  std::optional<StateDecoder> decoder_;
+  std::optional<DecodedState> decoded_;
+  Sha256 digest_;
+  std::array<Slot, chunk_slots> slots_;
+  std::uint64_t size_ = 0, chunks_ = 0, committed_ = 0;
+  std::size_t room_ = 0;
+  // Last, so that they end before what they use.
+  std::optional<Worker> hasher_, writer_;
 };
 
 /// Writes a state file. `identity.size` is what begin() gets.
 /// \param object names the file in errors
 std::unique_ptr<StateWriter> make_state_file_writer(Io& io, int fd, std::string object,
-                                                    StateIdentity identity);
+                                                    StateIdentity identity,
+                                                    StartThread start = start_thread);
 /// Writes the state alone, as the specification lays it out.
 std::unique_ptr<StateWriter> make_raw_state_writer(Io& io, int fd, std::string object,
-                                                   StateLayout layout = StateLayout::nvme);
+                                                   StateLayout layout = StateLayout::nvme,
+                                                   StartThread start = start_thread);
 
 }  // namespace nvmigrate

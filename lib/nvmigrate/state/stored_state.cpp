@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/stored_state.h"
+#include "nvmigrate/state/state.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/state/chunk_source.h"
+#include "nvmigrate/state/digest.h"
 
 namespace nvmigrate {
 
-struct StoredState::Impl {
+struct [[gnu::visibility("hidden")]] StoredState::Impl {
   Io* io = nullptr;
   std::string object;
   bool raw = false;
@@ -22,12 +24,13 @@ struct StoredState::Impl {
   std::optional<DecodedState> decoded;
   std::uint64_t skipped = 0;
   VerifiedFacts facts;
+  StartThread start_thread;
 
   [[nodiscard]] std::unique_ptr<ByteSource> bytes() const;
   [[nodiscard]] std::unique_ptr<ChunkReader> reader(std::unique_ptr<ByteSource> source) const;
   void verify(std::unique_ptr<ByteSource> source, const ReadStateOptions& options);
   void take_file_facts(const FileChunkReader& reader, const Sha256Digest& digest);
-  void take_findings();
+  void judge_length();
 };
 
 namespace {
@@ -54,6 +57,13 @@ class VerifyPass {
     if (worker_) worker_->wait();
   }
 
+  /// The reader of a raw state skips the bytes behind it, so that the decoder has not seen them.
+  DecodedState finish() {
+    const bool raw = options_->kind == StateKind::raw;
+    if (raw && reader_->offset() > size_) decoder_->skip(reader_->offset() - size_);
+    return decoder_->finish();
+  }
+
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   Sha256& digest() noexcept { return digest_; }
   std::optional<StateDecoder>& decoder() noexcept { return decoder_; }
@@ -71,7 +81,7 @@ class VerifyPass {
       digest_.update(chunk);
       return;
     }
-    if (!worker_) worker_.emplace();
+    if (!worker_) worker_.emplace(options_->start_thread);
     ++posted_;
     worker_->post([this, chunk] { digest_.update(chunk); });
   }
@@ -85,9 +95,9 @@ class VerifyPass {
   std::optional<Worker> worker_;
 };
 
-StateFinding* find(DecodedState& state, std::string_view name) {
+Finding* find(DecodedState& state, std::string_view code) {
   const auto found = std::find_if(state.findings.begin(), state.findings.end(),
-                                  [name](const auto& finding) { return finding.name == name; });
+                                  [code](const auto& finding) { return finding.code == code; });
   return found == state.findings.end() ? nullptr : &*found;
 }
 
@@ -96,7 +106,7 @@ StateFinding* find(DecodedState& state, std::string_view name) {
 std::unique_ptr<ByteSource> StoredState::Impl::bytes() const {
   if (spool) return spool->source();
   if (!file) {
-    throw Error(ExitStatus::internal, object + " was not kept and cannot be read a second time");
+    throw Error(ExitStatus::internal, object + " was not kept: it cannot be read a second time");
   }
   return make_file_source(*io, file->fd(), object);
 }
@@ -109,6 +119,7 @@ std::unique_ptr<ChunkReader> StoredState::Impl::reader(std::unique_ptr<ByteSourc
 void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
                                const ReadStateOptions& options) {
   raw = options.kind == StateKind::raw;
+  start_thread = options.start_thread;
   const auto chunks = reader(std::move(source));
   const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
   const bool decode = raw || file_reader->identity().layout == StateLayout::nvme;
@@ -116,17 +127,18 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   VerifyPass pass{*chunks, decode, options};
   try {
     pass.run();
-    if (pass.decoder()) decoded = pass.decoder()->finish();
+    if (pass.decoder()) decoded = pass.finish();
   } catch (const StateFileError&) {
     throw;
   } catch (const Error& error) {
     if (error.status() != ExitStatus::bad_state) throw;
-    throw StateFileError(begin, object + ": " + error.what(), error.hint());
+    throw StateFileError(begin, "invalid_state", fmt::format("{}: {}", object, error.what()),
+                         error.advice());
   }
   facts = {.size = pass.size(), .sum = chunks->sum(), .offset = chunks->offset()};
   if (raw) {
     const auto* missing = find(*decoded, "one_dword_short");
-    facts.add_dword = missing != nullptr && !missing->blocker;
+    facts.add_dword = missing != nullptr && !missing->stands();
     if (facts.add_dword) pass.digest().update(std::array<std::byte, 4>{});
     facts.size += facts.add_dword ? 4 : 0;
     end.size = facts.size;
@@ -134,7 +146,7 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   } else {
     take_file_facts(*file_reader, pass.digest().finish());
   }
-  take_findings();
+  judge_length();
 }
 
 void StoredState::Impl::take_file_facts(const FileChunkReader& reader, const Sha256Digest& digest) {
@@ -142,25 +154,16 @@ void StoredState::Impl::take_file_facts(const FileChunkReader& reader, const Sha
   end = reader.end();
   skipped = reader.skipped();
   if (digest == end.sha256) return;
-  throw StateFileError(reader.end_offset(), object + ": the SHA-256 of the state is " +
-                                                to_string(digest) + ", the end says " +
-                                                to_string(end.sha256));
+  throw StateFileError(reader.end_offset(), "damaged",
+                       fmt::format("{}: the SHA-256 of the state is {}, but its end record has {}",
+                                   object, to_string(digest), to_string(end.sha256)));
 }
 
-/// What only the file knows: bytes behind the end of a raw state, and that a state file, whose
-/// chunks are whole, holds more or less than a state.
-void StoredState::Impl::take_findings() {
-  if (!decoded) return;
-  const auto total = decoded->header.total();
-  if (raw && facts.offset > total && decoded->findings.size() < StateDecoder::max_findings) {
-    decoded->findings.push_back({"too_long",
-                                 "there are " + std::to_string(facts.offset - total) +
-                                     " bytes behind the end of the state; they are left out",
-                                 false, total});
-  }
-  if (raw) return;
-  for (const auto* name : {"too_long", "one_dword_short"}) {
-    if (auto* finding = find(*decoded, name)) finding->blocker = true;
+/// The chunks of a state file are whole, so that a wrong length is the fault of its writer.
+void StoredState::Impl::judge_length() {
+  if (!decoded || raw) return;
+  for (const auto* code : {"too_long", "one_dword_short"}) {
+    if (auto* finding = find(*decoded, code)) finding->severity = Severity::blocker;
   }
 }
 
@@ -210,10 +213,10 @@ std::uint64_t StoredState::skipped_records() const noexcept { return impl_->skip
 std::unique_ptr<StateSource> StoredState::source() const {
   const auto* impl = impl_.get();
   if (impl->decoded && impl->facts.size != impl->decoded->header.total()) {
-    throw bad_state(impl->object + ": the controller state is not whole");
+    throw bad_state(impl->object + ": the controller state is incomplete");
   }
   return std::make_unique<ChunkSource>([impl] { return impl->reader(impl->bytes()); }, impl->facts,
-                                       impl->object);
+                                       impl->object, impl->start_thread);
 }
 
 }  // namespace nvmigrate

@@ -7,7 +7,7 @@
 namespace nvmigrate {
 namespace {
 
-/// A thread starts with the signal mask of the one that makes it.
+/// A thread inherits the signal mask of its creator.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -25,9 +25,9 @@ class BlockedSignals {
 
 }  // namespace
 
-Worker::Worker() {
+Worker::Worker(const StartThread& start) {
   const BlockedSignals blocked;
-  thread_ = std::thread([this] { work(); });
+  thread_ = require_thread(start, [this] { work(); });
 }
 
 Worker::~Worker() {

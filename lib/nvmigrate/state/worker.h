@@ -9,21 +9,24 @@
 #include <mutex>
 #include <thread>
 
+#include "nvmigrate/base/parallel.h"
+
 namespace nvmigrate {
 
-/// One thread that runs jobs in the order they come, beside its owner. After a job has thrown, the
-/// others are dropped and count as done. Signals are blocked in it: they belong to the owner.
-/// Its owner bounds the number of waiting jobs with wait_for().
+/// One thread that runs jobs in the order of their posting, beside its owner. After a job has
+/// thrown, the others are dropped and count as done. Signals are blocked in it: they belong to the
+/// owner, who bounds the number of waiting jobs with wait_for().
 class Worker {
  public:
-  Worker();
+  /// \throws Error(io) when `start` fails
+  explicit Worker(const StartThread& start = start_thread);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   /// Waits for the job that runs; drops the others.
   ~Worker();
 
   void post(std::function<void()> job);
-  /// Until `count` jobs, of all ever posted, are done. Rethrows what a job threw.
+  /// Until `count` jobs, of all that were ever posted, are done. Rethrows what a job threw.
   void wait_for(std::uint64_t count);
   /// Until all are done. Rethrows what a job threw.
   void wait();

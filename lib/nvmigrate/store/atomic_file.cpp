@@ -2,6 +2,7 @@
 #include "nvmigrate/store/atomic_file.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,33 +22,35 @@ std::string folder_of(const std::string& path) {
 }
 
 bool replaces_regular(Io& io, const std::string& path) {
-  if (path.empty()) throw usage_error("write a file: its name is empty");
+  if (path.empty()) throw usage_error("the name of the file to write is empty");
   struct stat about {};
   if (io.lstat(path, about) != 0) {
-    if (errno == ENOTDIR)
-      throw not_found("write " + path + ": " + folder_of(path) + " is no folder");
+    if (errno == ENOTDIR) {
+      throw not_found(fmt::format("cannot write {}: {} is not a folder", path, folder_of(path)));
+    }
     if (errno != ENOENT) throw OsError(errno, "look at", path);
     return false;
   }
   if (S_ISREG(about.st_mode)) return true;
-  throw refused("write " + path + ": it is there and no regular file",
+  throw refused(fmt::format("cannot write {}: it exists and is not a regular file", path),
                 "name a regular file, or - for standard output");
 }
 
 /// Tries one temporary name after the other. \return what `make` made of the first that was free
 template <typename Make>
 int with_free_name(const std::string& path, std::string& name, Make make) {
-  const std::string begin = folder_of(path) + "/.nvmigrate-" + std::to_string(::getpid()) + "-";
+  const auto folder = folder_of(path);
   for (int number = 0; number < most_names; ++number) {
-    name = begin + std::to_string(number);
+    name = fmt::format("{}/.nvmigrate-{}-{}", folder, ::getpid(), number);
     const int made = make(name);
     if (made >= 0) return made;
     if (errno != EEXIST && errno != EINTR) break;
   }
   name.clear();
   if (errno == ENOENT) {
-    throw not_found("write " + path + ": there is no folder " + folder_of(path),
-                    "mkdir " + folder_of(path));
+    throw not_found(fmt::format("cannot write {}: there is no folder {}", path, folder),
+                    "make the folder first",
+                    {{.action = Remedy::Action::make_folder, .object = folder}});
   }
   throw OsError(errno, "make a file for", path);
 }

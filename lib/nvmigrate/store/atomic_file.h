@@ -8,14 +8,15 @@
 
 namespace nvmigrate {
 
-/// A file that appears whole or not at all: written without a name, synced, given its name, its
-/// folder synced. Until then it leaves nothing, whatever becomes of the process. Where it replaces
-/// another file, or the file system knows no files without a name, it has a temporary one
-/// (.nvmigrate-PID-N): for a moment, or all the time.
+/// A file that appears whole or not at all. It is written without a name and synced; then it gets
+/// its name, and its folder is synced. Until then it leaves nothing behind, even if the process is
+/// killed. Where it replaces another file it has a temporary name (.nvmigrate-PID-N) for a moment,
+/// and on a file system without O_TMPFILE until it is published.
 class AtomicFile {
  public:
-  /// \param mode of the new file. \throws OsError naming the file; the target is untouched; refused
-  /// when the target is there and no regular file
+  /// \param mode of the new file
+  /// \throws OsError naming the file; not_found when its folder does not exist; refused when
+  /// something else than a regular file has that name
   AtomicFile(Io& io, std::string path, mode_t mode = 0600);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -25,12 +26,11 @@ class AtomicFile {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   /// Syncs what was written; publish() then only renames and syncs the folder.
   void sync();
-  /// Makes the file visible under its name. \throws OsError, and then nothing is visible, or, where
-  /// a file is replaced and the folder cannot be synced, either the whole old or the whole new file
+  /// Makes the file visible under its name. \throws OsError; then nothing is visible, or, when a
+  /// file is replaced and the folder cannot be synced, either the whole old or the whole new file
   void publish();
 
-  /// Whether a file could be made at `path`, found by making the temporary one and removing it.
-  /// \throws OsError or refused as the constructor would
+  /// Tries whether a file can be made at `path`, and leaves nothing. \throws as the constructor
   static void check(Io& io, const std::string& path);
 
  private:

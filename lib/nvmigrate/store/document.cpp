@@ -65,7 +65,7 @@ void Document::restore() noexcept {
     } else {
       write_file(*io_, path_, text_);
     }
-  } catch (...) {  // NOLINT(bugprone-empty-catch): what made it necessary is being thrown
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the first failure is being thrown
   }
 }
 

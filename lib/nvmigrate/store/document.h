@@ -10,14 +10,14 @@
 
 namespace nvmigrate {
 
-/// A small private file that is read once and replaced whole at every change. Where a replacement
-/// fails, what was there is put back.
+/// A small private file that is read once and replaced whole at every change. When a replacement
+/// fails, the file gets its former contents back.
 class Document {
  public:
   Document(Io& io, std::string folder, const std::string& name);
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// \return nothing when there is none. \throws refused when folder or file are not ours; OsError
+  /// \return nothing when it does not exist. \throws refused as check_private(); OsError
   std::optional<std::string> read();
   /// Makes the folder where it is missing, and replaces the file; an empty text removes it.
   /// \throws OsError, refused; the file is as it was

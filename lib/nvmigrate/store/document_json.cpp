@@ -3,19 +3,13 @@
 
 #include <stdexcept>
 
+#include "nvmigrate/store/folders.h"
+
 namespace nvmigrate::store {
 namespace {
 
 /// As the text comes back from the file.
 std::string as_written(const std::string& text) { return Json::parse(dump(Json(text))); }
-
-Json parsed(const Document& document, const DocumentKind& kind, const std::string& text) {
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw damaged(document, kind, "it is no JSON (byte " + std::to_string(error.byte) + ")");
-  }
-}
 
 /// What nlohmann says begins with the name of its exception, in brackets.
 std::string without_brackets(const std::string& what) {
@@ -23,32 +17,87 @@ std::string without_brackets(const std::string& what) {
   return what.starts_with('[') && end != std::string::npos ? what.substr(end + 2) : what;
 }
 
-}  // namespace
-
-Error damaged(const Document& document, const DocumentKind& kind, const std::string& what) {
-  return {ExitStatus::io,
-          "read " + document.path() + ": the " + std::string{kind.name} +
-              " is damaged: " + without_brackets(what),
-          std::string{kind.remedy} + ", then remove " + document.path()};
+std::string file_of(const std::string& subsystem, const DocumentKind& kind) {
+  return file_name_of(subsystem) + std::string{kind.ending};
 }
 
-std::optional<Json> read_json(Document& document, const DocumentKind& kind,
-                              const std::string& subsystem) {
-  const auto text = document.read();
-  if (!text) return std::nullopt;
-  auto json = parsed(document, kind, *text);
-  if (!json.is_object()) throw damaged(document, kind, "it is no JSON object");
-  if (json.value("schema", Json()) != Json(kind.schema)) {
-    throw damaged(document, kind, "its schema is not " + std::string{kind.schema});
+}  // namespace
+
+SubsystemDocument::SubsystemDocument(Io& io, const std::string& folder, SubsystemKey key,
+                                     DocumentKind kind)
+    : key_(std::move(key)),
+      kind_(kind),
+      current_(io, folder, file_of(key_.text(), kind)),
+      path_(current_.path()) {
+  if (!key_.serial.empty()) old_.emplace(io, folder, file_of(key_.nqn, kind));
+}
+
+std::optional<std::string> SubsystemDocument::read_text() {
+  auto text = current_.read();
+  if (text || !old_) {
+    old_.reset();
+    return text;
   }
-  if (json.value("subsystem", Json()) != Json(as_written(subsystem))) {
-    throw damaged(document, kind, "it is of another subsystem than " + subsystem);
+  text = old_->read();
+  if (!text) {
+    old_.reset();
+  } else {
+    path_ = old_->path();
+  }
+  return text;
+}
+
+std::optional<Json> SubsystemDocument::read() {
+  const auto text = read_text();
+  if (!text) return std::nullopt;
+  Json json;
+  try {
+    json = Json::parse(*text);
+  } catch (const Json::parse_error& error) {
+    throw damaged("it is not JSON (byte " + std::to_string(error.byte) + ")");
+  }
+  if (!json.is_object()) throw damaged("it is not a JSON object");
+  if (json.value("schema", Json()) != Json(kind_.schema)) {
+    throw damaged("its schema is not " + std::string{kind_.schema});
+  }
+  const auto serial = json.value("serial", Json(as_written(key_.serial)));
+  if (json.value("subsystem", Json()) != Json(as_written(key_.nqn)) ||
+      serial != Json(as_written(key_.serial))) {
+    throw damaged("it is of another subsystem than " + key_.text());
   }
   return json;
 }
 
-Json new_json(const DocumentKind& kind, const std::string& subsystem) {
-  return {{"schema", kind.schema}, {"subsystem", subsystem}};
+Json SubsystemDocument::begin() const {
+  return {{"schema", kind_.schema}, {"subsystem", key_.nqn}, {"serial", key_.serial}};
+}
+
+Error SubsystemDocument::damaged(const std::string& what) const {
+  return {ExitStatus::io,
+          "cannot read " + path_ + ": the " + std::string{kind_.name} +
+              " is damaged: " + without_brackets(what),
+          std::string{kind_.advice} + ", then remove " + path_};
+}
+
+void SubsystemDocument::replace(const std::string& text) {
+  current_.replace(text);
+  drop_old();
+}
+
+std::unique_ptr<AtomicFile> SubsystemDocument::prepare(const std::string& text) {
+  return current_.prepare(text);
+}
+
+void SubsystemDocument::publish(AtomicFile& prepared, const std::string& text) {
+  current_.publish(prepared, text);
+  drop_old();
+}
+
+void SubsystemDocument::drop_old() {
+  if (!old_) return;
+  old_->replace({});
+  old_.reset();
+  path_ = current_.path();
 }
 
 std::string dump(const Json& json) {

@@ -9,6 +9,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/store/document.h"
+#include "nvmigrate/store/records.h"
 
 /// What the registry and the journal share in reading and writing their files; not for others.
 namespace nvmigrate::store {
@@ -19,20 +20,44 @@ using Json = nlohmann::ordered_json;
 struct DocumentKind {
   std::string_view schema;
   std::string_view name;    ///< `registry`
-  std::string_view remedy;  ///< continues "check …, then remove FILE"
+  std::string_view ending;  ///< of the file's name: `.json`
+  std::string_view advice;  ///< for a damaged document; continues with ", then remove FILE"
 };
 
-/// Error(io) naming the file, what is wrong in it, and how to move on.
-Error damaged(const Document& document, const DocumentKind& kind, const std::string& what);
-/// The document, checked to be of this kind and subsystem. \return nothing when there is none
-std::optional<Json> read_json(Document& document, const DocumentKind& kind,
-                              const std::string& subsystem);
-/// Begins a document of this kind.
-Json new_json(const DocumentKind& kind, const std::string& subsystem);
+/// The file of one subsystem: found by its key, and before there were keys by its NQN alone. What
+/// is found under the old name is read, and moves to the new one when it is next written.
+class SubsystemDocument {
+ public:
+  SubsystemDocument(Io& io, const std::string& folder, SubsystemKey key, DocumentKind kind);
+
+  /// The document, checked to be of this kind and subsystem. \return nothing when there is none
+  /// \throws refused, OsError, damaged()
+  std::optional<Json> read();
+  /// Begins a document of this kind and subsystem.
+  [[nodiscard]] Json begin() const;
+  /// Error(io) that names the file, what is wrong in it, and how to move on.
+  [[nodiscard]] Error damaged(const std::string& what) const;
+
+  /// As Document::replace, prepare and publish.
+  void replace(const std::string& text);
+  [[nodiscard]] std::unique_ptr<AtomicFile> prepare(const std::string& text);
+  void publish(AtomicFile& prepared, const std::string& text);
+
+ private:
+  [[nodiscard]] std::optional<std::string> read_text();
+  void drop_old();
+
+  SubsystemKey key_;
+  DocumentKind kind_;
+  Document current_;
+  std::optional<Document> old_;  ///< while the file under the old name is the one that counts
+  std::string path_;             ///< of the file that was read
+};
+
 /// As it is written: indented, invalid UTF-8 replaced.
 std::string dump(const Json& json);
 
-/// A controller id. \throws a std::exception when it is none
+/// A controller id. \throws std::exception when it is not one
 std::uint16_t controller_of(const Json& json);
 /// A string or null.
 std::optional<std::string> text_or_null(const Json& json);

@@ -2,15 +2,16 @@
 #include "nvmigrate/store/folders.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "nvmigrate/base/error.h"
-#include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate {
 namespace {
@@ -29,7 +30,7 @@ std::optional<std::string> value_of(const Environment& environment, const char* 
 std::optional<std::string> own_variable(const Environment& environment, const char* name) {
   auto value = value_of(environment, name);
   if (value && value->front() != '/') {
-    throw usage_error(std::string{name} + ": " + *value + " is no absolute path");
+    throw usage_error(fmt::format("{}: '{}' is not an absolute path", name, *value));
   }
   return value;
 }
@@ -47,8 +48,8 @@ std::string default_state(const Environment& environment, bool root) {
   if (const auto home = xdg_variable(environment, "HOME")) {
     return *home + "/.local/state/nvmigrate";
   }
-  throw usage_error("find the folder for marks and bindings: no home folder is known",
-                    "set HOME, or NVMIGRATE_STATE_DIR to an absolute path");
+  throw usage_error("cannot find the folder for marks and bindings: HOME is not set",
+                    "set HOME, or set NVMIGRATE_STATE_DIR to an absolute path");
 }
 
 std::string default_run(const Environment& environment, bool root, const std::string& state) {
@@ -65,28 +66,36 @@ std::optional<struct stat> look_at(Io& io, const std::string& path) {
   throw OsError(errno, "look at", path);
 }
 
+Error unusable(const std::string& path, const std::string& why, std::string advice = {},
+               std::vector<Remedy> remedies = {}) {
+  return refused(fmt::format("cannot use {}: it {}", path, why), std::move(advice),
+                 std::move(remedies));
+}
+
 void check_ours(const std::string& path, const struct stat& about) {
   constexpr mode_t writable_by_others = 022;
   if (S_ISLNK(about.st_mode)) {
-    throw refused("use " + path + ": it is a symbolic link", "put what it points to in its place");
+    throw unusable(path, "is a symbolic link", "replace the link by what it points to");
   }
   if (about.st_uid != ::geteuid()) {
-    throw refused("use " + path + ": it belongs to user " + std::to_string(about.st_uid) +
-                      " and not to the caller, user " + std::to_string(::geteuid()),
-                  "run as that user, or name another folder in NVMIGRATE_STATE_DIR, "
-                  "NVMIGRATE_RUN_DIR or NVMIGRATE_SIM_DIR");
+    throw unusable(
+        path, fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
+        "run as its owner, or name another folder in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
+        "NVMIGRATE_SIM_DIR");
   }
   if ((about.st_mode & writable_by_others) != 0) {
-    throw refused("use " + path + ": others may write to it", "chmod go-w " + path);
+    throw unusable(path, "is writable by other users",
+                   "take the write permission from its group and from others",
+                   {{.action = Remedy::Action::restrict_folder, .object = path}});
   }
 }
 
 void check_kind(const std::string& path, bool right, const char* kind) {
-  if (!right) throw refused("use " + path + ": it is no " + kind);
+  if (!right) throw unusable(path, fmt::format("is not a {}", kind));
 }
 
 void make_folder(Io& io, const std::string& path) {
-  if (io.mkdir(path, 0700) != 0 && errno != EEXIST) throw OsError(errno, "make folder", path);
+  if (io.mkdir(path, 0700) != 0 && errno != EEXIST) throw OsError(errno, "make the folder", path);
 }
 
 void make_parents(Io& io, const std::string& path) {
@@ -106,24 +115,11 @@ std::string nearest_folder(Io& io, std::string path) {
   return path;
 }
 
-/// The kernel's word is not enough: root may write to a folder of /proc, and yet makes nothing
-/// there.
+/// Permissions are not enough: root may write to a folder of /proc, and yet can make nothing there.
 void try_to_write(Io& io, const std::string& folder) {
   const auto probe = folder + "/.nvmigrate-" + std::to_string(::getpid());
   if (io.mkdir(probe, 0700) != 0) throw OsError(errno, "write to", folder);
   if (io.rmdir(probe) != 0) throw OsError(errno, "remove", probe);
-}
-
-std::string read_rest(Io& io, int fd, const std::string& path) {
-  std::string text;
-  std::array<std::byte, 4096> piece{};
-  while (const auto count = read_up_to(io, fd, piece, path)) {
-    text.append(reinterpret_cast<const char*>(piece.data()), count);
-    if (text.size() > longest_file) {
-      throw Error(ExitStatus::io, "read " + path + ": longer than 16 MiB");
-    }
-  }
-  return text;
 }
 
 std::uint64_t digest_of(const std::string& text) {
@@ -139,7 +135,7 @@ bool stays(char c, bool first) {
   return plain || (c == '.' && !first);
 }
 
-std::string escaped(char c) { return "%" + to_hex(static_cast<unsigned char>(c), 2).substr(2); }
+std::string escaped(char c) { return fmt::format("%{:02x}", static_cast<unsigned char>(c)); }
 
 }  // namespace
 
@@ -166,7 +162,7 @@ void make_private_folder(Io& io, const std::string& path) {
     make_parents(io, path);
     make_folder(io, path);
     about = look_at(io, path);
-    if (!about) throw OsError(ENOENT, "make folder", path);
+    if (!about) throw OsError(ENOENT, "make the folder", path);
   }
   check_ours(path, *about);
   check_kind(path, S_ISDIR(about->st_mode), "folder");
@@ -188,10 +184,9 @@ std::optional<std::string> read_private(Io& io, const std::string& path) {
   check_ours(path, *about);
   check_kind(path, S_ISREG(about->st_mode), "regular file");
   try {
-    const auto file = OpenFile::open(io, path, O_RDONLY | O_NOFOLLOW);
-    return read_rest(io, file.fd(), path);
+    return read_text(io, path, longest_file, O_NOFOLLOW);
   } catch (const OsError& error) {
-    if (error.code() != ENOENT) throw;
+    if (error.error_number() != ENOENT) throw;
     return std::nullopt;
   }
 }
@@ -202,7 +197,7 @@ std::string file_name_of(const std::string& subsystem_nqn) {
     name += stays(c, name.empty()) ? std::string{c} : escaped(c);
   if (name.empty()) return "%";
   if (name.size() <= longest_name) return name;
-  return name.substr(0, longest_name) + "-" + to_hex(digest_of(subsystem_nqn), 16).substr(2);
+  return fmt::format("{:.{}}-{:016x}", name, longest_name, digest_of(subsystem_nqn));
 }
 
 }  // namespace nvmigrate

@@ -6,41 +6,35 @@
 #include <string>
 
 #include "nvmigrate/base/io.h"
+#include "nvmigrate/store/records.h"
 
 namespace nvmigrate {
-
-/// Where the tool keeps what it must remember.
-struct Folders {
-  std::string state;  ///< marks and bindings; survives a reboot
-  std::string run;    ///< journal and locks
-  std::string sim;    ///< simulated subsystems
-};
 
 /// The folders of this user: NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR and NVMIGRATE_SIM_DIR; else for
 /// root /var/lib/nvmigrate, /run/nvmigrate and /var/lib/nvmigrate/sim; else those of XDG
 /// (XDG_STATE_HOME or ~/.local/state, XDG_RUNTIME_DIR or the state folder).
 /// \param environment the value of a variable, or nullptr
-/// \throws Error(usage) when a variable is no absolute path, or no home is known
+/// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
 
 /// Makes a folder and its parents, mode 0700, when it is missing.
-/// \throws refused when it is a link, no folder, owned by another user, or writable by others
+/// \throws refused when it is a link, not a folder, owned by another user, or writable by others
 void make_private_folder(Io& io, const std::string& path);
 /// Refuses a folder or file of ours that is a link, owned by another user or writable by others.
 /// \return false when it does not exist. \throws refused, OsError
 bool check_private(Io& io, const std::string& path);
 
-/// As check_private, of a folder, which must also take what is put there: makes a folder in it, or
-/// in the nearest parent there is, and takes it away again.
+/// As check_private, of a folder, which must also be writable: makes a folder in it, or in its
+/// nearest parent that exists, and removes it again.
 /// \return false when it does not exist. \throws refused, OsError
 bool check_private_folder(Io& io, const std::string& path);
 
 /// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
-/// \throws refused as check_private, or when it is no regular file; OsError
+/// \throws refused as check_private, or when it is not a regular file; OsError
 std::optional<std::string> read_private(Io& io, const std::string& path);
 
-/// A subsystem NQN as a file name: letters, digits, '.', '-' and '_' stay, others become %XX; long
-/// names end in a digest.
+/// A subsystem NQN as a file name: letters, digits, '-', '_' and all but a first '.' stay, others
+/// become %xx. A long name is cut and ends in a digest.
 std::string file_name_of(const std::string& subsystem_nqn);
 
 }  // namespace nvmigrate

@@ -18,8 +18,8 @@ namespace {
 using store::Json;
 
 constexpr store::DocumentKind kind_of_document{
-    "nvmigrate.journal/1", "journal",
-    "check with nvmigrate list which functions are suspended, and which have no driver"};
+    "nvmigrate.journal/1", "journal", ".journal.json",
+    "find out which functions are suspended and which have no driver"};
 
 constexpr std::array<std::pair<IntentKind, std::string_view>, 5> kind_names{{
     {IntentKind::suspended, "suspended"},
@@ -32,7 +32,7 @@ constexpr std::array<std::pair<IntentKind, std::string_view>, 5> kind_names{{
 IntentKind kind_of(const Json& json) {
   const auto name = json.get<std::string>();
   if (const auto kind = intent_kind_of(name)) return *kind;
-  throw std::invalid_argument("no intent is called " + name);
+  throw std::invalid_argument("'" + name + "' is not a kind of intent");
 }
 
 Intent intent_of(const Json& json) {
@@ -70,13 +70,13 @@ std::vector<Intent> with(std::vector<Intent> intents, Intent intent) {
   return intents;
 }
 
-void find_those_at_work(Io& io, const Folders& folders, const std::string& nqn,
-                        std::vector<Intent>& intents) {
+void mark_those_in_progress(Io& io, const Folders& folders, const std::string& key,
+                            std::vector<Intent>& intents) {
   std::map<pid_t, bool> known;
   for (auto& intent : intents) {
     const auto [entry, fresh] = known.try_emplace(intent.pid, false);
-    if (fresh) entry->second = holds_lock(io, folders, nqn, intent.pid);
-    intent.at_work = entry->second;
+    if (fresh) entry->second = holds_lock(io, folders, key, intent.pid);
+    intent.in_progress = entry->second;
   }
 }
 
@@ -96,26 +96,33 @@ std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-Journal::Journal(Io& io, const Folders& folders, std::string subsystem_nqn, std::string command)
-    : document_(io, folders.run, file_name_of(subsystem_nqn) + ".journal.json"),
-      nqn_(std::move(subsystem_nqn)),
+Journal::Journal(Io& io, const Folders& folders, const SubsystemKey& key, std::string command)
+    : document_(std::make_unique<store::SubsystemDocument>(io, folders.run, key, kind_of_document)),
       command_(std::move(command)) {
-  const auto json = store::read_json(document_, kind_of_document, nqn_);
+  const auto json = document_->read();
   if (!json) return;
   try {
     for (const auto& intent : json->at("intents"))
       intents_.push_back(intent_of(intent));
   } catch (const std::exception& error) {
-    throw store::damaged(document_, kind_of_document, error.what());
+    throw document_->damaged(error.what());
   }
-  find_those_at_work(io, folders, nqn_, intents_);
+  mark_those_in_progress(io, folders, key.text(), intents_);
 }
 
-const Intent* Journal::find(IntentKind kind, std::uint16_t cntlid) const noexcept {
+Journal::~Journal() = default;
+
+std::vector<Intent> Journal::intents() const {
+  const std::lock_guard only(mutex_);
+  return intents_;
+}
+
+std::optional<Intent> Journal::find(IntentKind kind, std::uint16_t cntlid) const {
+  const std::lock_guard only(mutex_);
   const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const Intent& intent) {
     return intent.kind == kind && intent.cntlid == cntlid;
   });
-  return found == intents_.end() ? nullptr : &*found;
+  return found == intents_.end() ? std::nullopt : std::optional(*found);
 }
 
 Intent Journal::make(IntentKind kind, std::uint16_t cntlid,
@@ -125,32 +132,53 @@ Intent Journal::make(IntentKind kind, std::uint16_t cntlid,
 
 std::string Journal::text_of(const std::vector<Intent>& intents) const {
   if (intents.empty()) return {};
-  auto json = store::new_json(kind_of_document, nqn_);
+  auto json = document_->begin();
   json["intents"] = Json::array();
   for (const auto& intent : intents)
     json["intents"].push_back(to_json(intent));
   return store::dump(json);
 }
 
-void Journal::rewrite() { document_.replace(text_of(intents_)); }
-
 void Journal::replace(std::vector<Intent> intents) {
-  document_.replace(text_of(intents));
+  document_->replace(text_of(intents));
   intents_ = std::move(intents);
   ++revision_;
 }
 
 void Journal::record(IntentKind kind, std::uint16_t cntlid,
                      std::map<std::string, std::string> details) {
+  const std::lock_guard only(mutex_);
   replace(with(intents_, make(kind, cntlid, std::move(details))));
 }
 
 void Journal::strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
+  const std::lock_guard only(mutex_);
   auto left = without(intents_, kinds, cntlid);
   if (left.size() != intents_.size()) replace(std::move(left));
 }
 
+std::string Journal::try_to_strike(const std::vector<IntentKind>& kinds,
+                                   std::uint16_t cntlid) noexcept {
+  try {
+    strike(kinds, cntlid);
+    return {};
+  } catch (const std::exception& failure) {
+    return std::string{"the journal is not up to date: "} + failure.what();
+  }
+}
+
+bool Journal::try_to_rewrite() noexcept {
+  try {
+    const std::lock_guard only(mutex_);
+    document_->replace(text_of(intents_));
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
+  const std::lock_guard only(mutex_);
   auto left = intents_;
   std::erase_if(left, [&](const Intent& intent) {
     return std::find(cntlids.begin(), cntlids.end(), intent.cntlid) != cntlids.end();
@@ -160,6 +188,7 @@ void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
 
 Journal::Prepared Journal::prepare(std::uint16_t cntlid, const std::vector<IntentKind>& strike,
                                    IntentKind record, std::map<std::string, std::string> details) {
+  const std::lock_guard only(mutex_);
   auto after = without(intents_, strike, cntlid);
   return {*this, with(std::move(after), make(record, cntlid, std::move(details)))};
 }
@@ -168,15 +197,16 @@ Journal::Prepared::Prepared(Journal& journal, std::vector<Intent> intents)
     : journal_(&journal),
       intents_(std::move(intents)),
       text_(journal.text_of(intents_)),
-      file_(journal.document_.prepare(text_)),
+      file_(journal.document_->prepare(text_)),
       revision_(journal.revision_) {}
 
 void Journal::Prepared::commit() {
+  const std::lock_guard only(journal_->mutex_);
   if (!file_ || revision_ != journal_->revision_) {
     throw Error(ExitStatus::internal, "the journal was changed since this change was prepared");
   }
   const auto file = std::exchange(file_, nullptr);
-  journal_->document_.publish(*file, text_);
+  journal_->document_->publish(*file, text_);
   journal_->intents_ = std::move(intents_);
   ++journal_->revision_;
 }

@@ -1,76 +1,58 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/store/atomic_file.h"
-#include "nvmigrate/store/document.h"
-#include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/records.h"
 
 namespace nvmigrate {
 
-/// What was about to be done when an intent was recorded.
-enum class IntentKind {
-  suspended,     ///< the function is suspended by us, or about to be
-  loading,       ///< a state is being loaded into it; do not resume before a whole load
-  moved,         ///< its state runs elsewhere since a transfer's commit; never resume it
-  unbound,       ///< taken from its driver, the new one not yet verified
-  provisioning,  ///< numvfs and flexible resources of a controlling function are being changed
-};
-std::string_view to_string(IntentKind kind) noexcept;
-/// \return nothing when no kind has this name
-std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
-
-/// One line of the journal: an effect that is begun and not yet ended.
-struct Intent {
-  IntentKind kind{};
-  std::uint16_t cntlid = 0;  ///< whose it is; of `provisioning` the controlling function's own
-  std::string command{};     ///< `export`, …
-  pid_t pid = 0;
-  std::string time{};                          ///< RFC 3339, UTC
-  std::map<std::string, std::string> details;  ///< address, original_driver, was_vfs, destination …
-  bool at_work = false;  ///< its process still holds the subsystem's lock; set on reading
-  /// `loading` of a transfer that has reached its point of no return: the state is whole. Found out
-  /// from the journal of the source, as the next is from the device, by complete_account().
-  bool committed = false;
-  bool stale = false;  ///< what it speaks of is over: the device says that the function runs
-};
+namespace store {
+class SubsystemDocument;
+}
 
 /// Key of an intent `suspended` whose command had more to do when it was recorded: the function is
 /// to be resumed when that command died. Without it, the function was left suspended on purpose.
 inline constexpr const char* unfinished_detail = "unfinished";
 
-/// The intents of one subsystem, recorded before their effect and struck after it, so that whatever
-/// dies at whatever point, the next command knows. One file in the run folder, replaced whole and
-/// synced at every change. Change it under the subsystem's lock only.
+/// The intents of one subsystem, recorded before their effect and struck after it, so that the next
+/// command knows what an earlier one began, wherever that ended. One file in the run folder,
+/// replaced whole and synced at every change. Change it under the subsystem's lock only. Safe to
+/// use from several threads.
 class Journal {
  public:
   /// \throws refused, Error(io) naming the file when it is damaged
-  Journal(Io& io, const Folders& folders, std::string subsystem_nqn, std::string command);
+  Journal(Io& io, const Folders& folders, const SubsystemKey& key, std::string command);
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+  ~Journal();
 
-  [[nodiscard]] const std::vector<Intent>& intents() const noexcept { return intents_; }
-  [[nodiscard]] const Intent* find(IntentKind kind, std::uint16_t cntlid) const noexcept;
+  [[nodiscard]] std::vector<Intent> intents() const;
+  [[nodiscard]] std::optional<Intent> find(IntentKind kind, std::uint16_t cntlid) const;
 
   /// Records and syncs, replacing one of the same kind and function. \throws OsError
   void record(IntentKind kind, std::uint16_t cntlid,
               std::map<std::string, std::string> details = {});
-  /// Strikes these kinds of a function, in one write; those that are not there are no matter.
+  /// Strikes these kinds of a function in one write; those that are not there are passed over.
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
-  /// Writes what this object holds, whatever the file holds; after a commit() that failed.
-  void rewrite();
+  /// As strike(), on the way out of a failure. \return empty, or why the journal still has them
+  [[nodiscard]] std::string try_to_strike(const std::vector<IntentKind>& kinds,
+                                          std::uint16_t cntlid) noexcept;
+  /// Writes what this object holds, whatever the file holds: after a commit() that failed and whose
+  /// effect may have been seen. \return false when that failed too
+  [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
 
-  /// A change that is on disk already, so that it takes but a name to hold.
+  /// A change that is on disk already and needs only its name.
   class Prepared;
   /// Writes and syncs what the journal would be after striking `strike` and recording `record` of
   /// one function; commit() makes it so. For the blackout of a transfer.
@@ -83,10 +65,11 @@ class Journal {
   [[nodiscard]] std::string text_of(const std::vector<Intent>& intents) const;
   void replace(std::vector<Intent> intents);
 
-  Document document_;
-  std::string nqn_, command_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<store::SubsystemDocument> document_;
+  std::string command_;
   std::vector<Intent> intents_;
-  std::size_t revision_ = 0;  ///< counts the changes, so that a stale Prepared is known
+  std::size_t revision_ = 0;  ///< counts the changes, so that an outdated Prepared is known
 };
 
 /// Dropped without commit() it changes nothing and leaves no file. Its journal must outlive it and

@@ -2,6 +2,7 @@
 #include "nvmigrate/store/lock.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ bool take(Io& io, int fd, const std::string& path) {
   return true;
 }
 
-/// Whether the locked file still is the one of that name; it may have been removed meanwhile.
+/// Whether the locked file still has that name; it may have been removed meanwhile.
 bool is_current(Io& io, int fd, const std::string& path) {
   struct stat ours {};
   struct stat named {};
@@ -48,23 +49,23 @@ bool is_current(Io& io, int fd, const std::string& path) {
   return false;
 }
 
-/// `pid 4711 (export)`, as far as the holder has written it.
+/// `pid 4711 (export)`, if the holder has written it already.
 std::string holder_of(Io& io, const std::string& path) {
   std::istringstream text(read_private(io, path).value_or("").substr(0, longest_holder));
   std::string pid;
   std::string command;
   if (!(text >> pid >> std::ws) || !std::getline(text, command)) return "another process";
-  return "pid " + pid + " (" + command + ")";
+  return fmt::format("pid {} ({})", pid, command);
 }
 
 Error busy(const std::string& holder, const std::string& nqn) {
-  return {ExitStatus::busy, "lock subsystem " + nqn + ": " + holder + " is changing it",
-          "--wait 60 waits for it"};
+  return {ExitStatus::busy, fmt::format("subsystem {} is locked by {}", nqn, holder),
+          "wait until that command has finished, and try again"};
 }
 
 void write_holder(Io& io, int fd, const std::string& path, const std::string& command) {
   if (io.ftruncate(fd, 0) != 0) throw OsError(errno, "write", path);
-  const auto text = std::to_string(::getpid()) + " " + command + "\n";
+  const auto text = fmt::format("{} {}\n", ::getpid(), command);
   write_all(io, fd, std::as_bytes(std::span{text}), path);
 }
 

@@ -9,13 +9,12 @@
 
 namespace nvmigrate {
 
-/// The one lock of a subsystem for commands that change it (flock on a file in the run folder,
-/// which holds the pid and the command of the holder). Readers never lock. Ends with its process.
+/// The lock of a subsystem for commands that change it: flock(2) on a file in the run folder, which
+/// holds the pid and the command of the holder. Readers never lock. The lock ends with its process.
 class SubsystemLock {
  public:
   /// \param wait how long to wait for another holder; 0 does not wait
-  /// \throws Error(busy) naming the holder's pid and command and `--wait`; Interrupted while
-  /// waiting
+  /// \throws Error(busy) naming the holder's pid and command; Interrupted while waiting
   SubsystemLock(Io& io, const Folders& folders, const std::string& subsystem_nqn,
                 const std::string& command, std::chrono::milliseconds wait);
 
@@ -23,8 +22,8 @@ class SubsystemLock {
   OpenFile file_;
 };
 
-/// Whether process `pid` holds the lock of the subsystem now (what it has journalled is at work,
-/// and no wreck). Reads the lock file and /proc/locks; never blocks.
+/// Whether process `pid` holds the lock of the subsystem now, so that its journalled operation is
+/// in progress and not unfinished. Reads the lock file and /proc/locks; never blocks.
 bool holds_lock(Io& io, const Folders& folders, const std::string& subsystem_nqn, pid_t pid);
 
 }  // namespace nvmigrate

@@ -14,7 +14,7 @@ namespace {
 using store::Json;
 
 constexpr store::DocumentKind kind{
-    "nvmigrate.registry/1", "registry",
+    "nvmigrate.registry/1", "registry", ".json",
     "note the marks and the original drivers that it still shows, to set them again"};
 
 Mark mark_of(const Json& json) {
@@ -74,10 +74,9 @@ std::vector<Entry> with(std::vector<Entry> entries, Entry entry) {
 
 }  // namespace
 
-Registry::Registry(Io& io, const Folders& folders, std::string subsystem_nqn)
-    : document_(io, folders.state, file_name_of(subsystem_nqn) + ".json"),
-      nqn_(std::move(subsystem_nqn)) {
-  const auto json = store::read_json(document_, kind, nqn_);
+Registry::Registry(Io& io, const Folders& folders, const SubsystemKey& key)
+    : document_(std::make_unique<store::SubsystemDocument>(io, folders.state, key, kind)) {
+  const auto json = document_->read();
   if (!json) return;
   try {
     for (const auto& mark : json->at("marks"))
@@ -85,9 +84,13 @@ Registry::Registry(Io& io, const Folders& folders, std::string subsystem_nqn)
     for (const auto& binding : json->at("bindings"))
       bindings_.push_back(binding_of_json(binding));
   } catch (const std::exception& error) {
-    throw store::damaged(document_, kind, error.what());
+    throw document_->damaged(error.what());
   }
 }
+
+Registry::Registry(Registry&&) noexcept = default;
+Registry& Registry::operator=(Registry&&) noexcept = default;
+Registry::~Registry() = default;
 
 bool Registry::is_marked(std::uint16_t cntlid) const noexcept {
   return find_in(marks_, cntlid) != marks_.end();
@@ -101,12 +104,12 @@ const Binding* Registry::binding_of(std::uint16_t cntlid) const noexcept {
 void Registry::replace(std::vector<Mark> marks, std::vector<Binding> bindings) {
   std::string text;
   if (!marks.empty() || !bindings.empty()) {
-    auto json = store::new_json(kind, nqn_);
+    auto json = document_->begin();
     json["marks"] = to_array(marks);
     json["bindings"] = to_array(bindings);
     text = store::dump(json);
   }
-  document_.replace(text);
+  document_->replace(text);
   marks_ = std::move(marks);
   bindings_ = std::move(bindings);
 }

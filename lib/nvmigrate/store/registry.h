@@ -2,40 +2,38 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "nvmigrate/base/io.h"
-#include "nvmigrate/store/document.h"
-#include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/records.h"
 
 namespace nvmigrate {
 
-/// Leave to migrate a controlled function.
+namespace store {
+class SubsystemDocument;
+}
+
+/// Permission to migrate a controlled function.
 struct Mark {
   std::uint16_t cntlid = 0;
   std::string time;  ///< RFC 3339, UTC
 };
 
-/// A function that this tool took from its driver.
-struct Binding {
-  std::uint16_t cntlid = 0;
-  std::string address;                         ///< PCI
-  std::string driver;                          ///< what it was bound to, vfio-pci
-  std::optional<std::string> original_driver;  ///< nothing: it had none
-  std::optional<std::string> original_override;
-  std::string time;
-};
-
-/// Marks and bindings of one subsystem, keyed by its NQN and the controller id; kept in one file in
-/// the state folder and written whole at every change. Read it once a command; change it under the
-/// subsystem's lock.
+/// Marks and bindings of one subsystem, in one file of the state folder that is written whole at
+/// every change. Change it under the subsystem's lock.
 class Registry {
  public:
   /// Reads what is there. \throws refused (folder or file not ours), Error(io) naming the file when
   /// it is damaged, and how to move on
-  Registry(Io& io, const Folders& folders, std::string subsystem_nqn);
+  Registry(Io& io, const Folders& folders, const SubsystemKey& key);
+  Registry(Registry&&) noexcept;
+  Registry& operator=(Registry&&) noexcept;
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+  ~Registry();
 
   [[nodiscard]] const std::vector<Mark>& marks() const noexcept { return marks_; }
   [[nodiscard]] const std::vector<Binding>& bindings() const noexcept { return bindings_; }
@@ -53,8 +51,7 @@ class Registry {
  private:
   void replace(std::vector<Mark> marks, std::vector<Binding> bindings);
 
-  Document document_;
-  std::string nqn_;
+  std::unique_ptr<store::SubsystemDocument> document_;
   std::vector<Mark> marks_;
   std::vector<Binding> bindings_;
 };

@@ -16,9 +16,9 @@ using testing::HasSubstr;
 
 TEST(OsError, NamesOperationObjectAndCause) {
   const OsError error(ENOSPC, "write", "/srv/x.state", "free some space");
-  EXPECT_STREQ(error.what(), "write /srv/x.state: No space left on device");
-  EXPECT_EQ(error.hint(), "free some space");
-  EXPECT_EQ(error.code(), ENOSPC);
+  EXPECT_STREQ(error.what(), "cannot write /srv/x.state: No space left on device");
+  EXPECT_EQ(error.advice(), "free some space");
+  EXPECT_EQ(error.error_number(), ENOSPC);
 }
 
 TEST(OsError, EndsWithTheStatusOfItsCause) {
@@ -33,7 +33,7 @@ TEST(Error, FactoriesGiveTheirStatus) {
   EXPECT_EQ(usage_error("x").status(), ExitStatus::usage);
   EXPECT_EQ(not_found("x").status(), ExitStatus::not_found);
   EXPECT_EQ(refused("x", "do y").status(), ExitStatus::refused);
-  EXPECT_EQ(refused("x", "do y").hint(), "do y");
+  EXPECT_EQ(refused("x", "do y").advice(), "do y");
   EXPECT_EQ(unsupported("x").status(), ExitStatus::unsupported);
   EXPECT_EQ(bad_state("x").status(), ExitStatus::bad_state);
 }

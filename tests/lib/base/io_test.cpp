@@ -31,7 +31,7 @@ class IoTest : public testing::Test {
     try {
       write(text);
     } catch (const OsError& error) {
-      return error.code();
+      return error.error_number();
     }
     return 0;
   }
@@ -81,19 +81,22 @@ TEST_F(IoTest, ReadTextNamesWhatFails) {
     read_text(io, path);
     FAIL();
   } catch (const OsError& error) {
-    EXPECT_EQ(error.code(), EIO);
+    EXPECT_EQ(error.error_number(), EIO);
     EXPECT_THAT(error.what(), testing::HasSubstr(path));
   }
   EXPECT_THROW(read_text(io, folder / "missing"), OsError);
 }
 
-TEST_F(IoTest, AnAttributeIsWrittenInOneWrite) {
-  put(path, "");
-  io.fail_kind("write", EINTR, 1, 1);
-  write_attribute(io, path, "vfio-pci\n");
-  EXPECT_EQ(contents(path), "vfio-pci\n");
-  io.fail_kind("write", EBUSY);
-  EXPECT_THROW(write_attribute(io, path, "4"), OsError);
+TEST_F(IoTest, ReadingFromAnOffsetGoesOnAfterInterruptions) {
+  put(path, "0123456789");
+  const auto file = OpenFile::open(io, path, O_RDONLY);
+  std::array<char, 8> bytes{};
+  io.fail_kind("pread", EINTR, 1, 1);
+  EXPECT_EQ(pread_up_to(io, file.fd(), std::as_writable_bytes(std::span{bytes}), 4, path), 6U);
+  EXPECT_EQ(std::string(bytes.data(), 6), "456789");
+  io.fail_kind("pread", EIO);
+  EXPECT_THROW(pread_up_to(io, file.fd(), std::as_writable_bytes(std::span{bytes}), 0, path),
+               OsError);
 }
 
 TEST_F(IoTest, OpenFilesAreClosedOnce) {

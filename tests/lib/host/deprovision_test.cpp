@@ -1,66 +1,96 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <gmock/gmock.h>
-
 #include "tests/lib/host/provision_fixture.h"
 
 namespace nvmigrate::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
-class DeprovisionTest : public ProvisionFailureTest {};
+class DeprovisionTest : public ProvisionFailureTest {
+ protected:
+  Codes refused() {
+    auto codes = refusal_of([&] { take_down(); });
+    EXPECT_THAT(effects(), IsEmpty());
+    EXPECT_THAT(device.bus.changes, IsEmpty());
+    return codes;
+  }
+};
 
 TEST_F(DeprovisionTest, TakesEverythingAwayAndForgets) {
   bring_up(2);
-  registry.mark(2);
-  const auto result = deprovision(access, false, limits);
+  registry().mark(2);
+  const auto result = take_down();
   EXPECT_TRUE(result.changed());
   EXPECT_EQ(result.was_vfs, 2U);
-  EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 0U);
+  EXPECT_EQ(sriov().enabled, 0U);
   EXPECT_THAT(device.bus.changes,
               ElementsAre("unbind " + vf(1), "unbind " + vf(2), "set_vfs 0000:01:00.0 0"));
   EXPECT_THAT(effects(), ElementsAre("offline 1", "offline 2"));
   EXPECT_THAT(registry_again().marks(), IsEmpty());
-  EXPECT_FALSE(deprovision(access, false, limits).changed()) << "the second time";
 }
 
-TEST_F(DeprovisionTest, RefusesWhileAFunctionIsInUse) {
+TEST_F(DeprovisionTest, TheSecondTimeNothingChanges) {
   bring_up(2);
-  const auto refused_by = [&] { return error_of([&] { deprovision(access, false, limits); }); };
-  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "has it open"}};
-  EXPECT_THAT(refused_by(), fails(ExitStatus::refused, "pid 7 (qemu) has it open"));
-  device.bus.holders.clear();
+  take_down();
+  EXPECT_FALSE(take_down().changed());
+}
+
+TEST_F(DeprovisionTest, RefusesFunctionsInUse) {
+  bring_up(2);
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
   device.bus.uses[vf(2)] = {{"/dev/nvme2n1", "held by dm-0"}};
-  EXPECT_THAT(refused_by(), fails(ExitStatus::refused, "held by dm-0"));
+  EXPECT_THAT(refused(), ElementsAre("open_in_vm", "used_by_host"));
+}
+
+TEST_F(DeprovisionTest, RefusesAFunctionInUseWhoseControllerIdIsNotKnown) {
+  device.virtualization = false;
+  device.secondary.clear();
+  device.bus.enable(2);
+  device.bus.uses[vf(2)] = {{"/dev/nvme2n1", "held by dm-0"}};
+  const auto refusal = thrown_by<Refusal>([&] { take_down(); });
+  EXPECT_EQ(refusal.code(), "used_by_host");
+  EXPECT_THAT(refusal.what(), HasSubstr(vf(2)));
   device.bus.uses.clear();
-  journal.record(IntentKind::loading, 2);
-  EXPECT_THAT(refused_by(), hints("nvmigrate import sim:fake 2"));
-  journal.strike({IntentKind::loading}, 2);
-  journal.record(IntentKind::suspended, 2);
-  EXPECT_THAT(refused_by(), hints("nvmigrate resume sim:fake 2"));
-  journal.record(IntentKind::moved, 2);
-  EXPECT_THAT(refused_by(), hints("--allow moved"));
-  EXPECT_THAT(device.bus.changes, IsEmpty());
-  EXPECT_TRUE(deprovision(access, true, limits).changed());
+  EXPECT_TRUE(take_down().changed());
+  EXPECT_EQ(sriov().enabled, 0U);
+}
+
+TEST_F(DeprovisionTest, RefusesAFunctionWithAStateThatIsNotWhole) {
+  bring_up(2);
+  record(IntentKind::loading, 2, {{"file", "/srv/guest.nvmstate"}});
+  const auto refusal = thrown_by<Refusal>([&] { take_down(); });
+  EXPECT_EQ(refusal.code(), "loading");
+  EXPECT_THAT(refusal.remedies(),
+              ElementsAre(of(Remedy::Action::import_state, 2, "/srv/guest.nvmstate"),
+                          of(Remedy::Action::reset, 2, vf(2))));
+}
+
+TEST_F(DeprovisionTest, TakesAwayWhatMovedOnlyWhenThatIsAllowed) {
+  bring_up(2);
+  suspend(2);
+  record(IntentKind::moved, 2);
+  EXPECT_THAT(refused(), ElementsAre("moved"));
+  EXPECT_TRUE(take_down({"moved"}).changed());
 }
 
 TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
   unsigned tried = 0;
-  for (unsigned nth = 1;; ++nth) {
+  for (unsigned nth = 1;; ++nth, ++tried) {
     bring_up(2);
-    registry.mark(1);
+    registry().mark(1);
     fail(nth);
     try {
-      deprovision(access, false, limits);
+      take_down();
       break;
     } catch (const Error&) {
-      ++tried;
     }
     heal();
-    EXPECT_NE(journal_again().find(IntentKind::provisioning, 0), nullptr) << "effect " << nth;
-    ASSERT_TRUE(finish_provisioning(access, limits));
-    EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 0U);
+    SCOPED_TRACE("effect " + std::to_string(nth));
+    EXPECT_TRUE(is_unfinished());
+    ASSERT_TRUE(finish());
+    EXPECT_EQ(sriov().enabled, 0U);
     EXPECT_FALSE(device.at(1).online);
     EXPECT_THAT(registry_again().marks(), IsEmpty());
     EXPECT_THAT(journal_again().intents(), IsEmpty());
@@ -68,19 +98,15 @@ TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
   EXPECT_EQ(tried, 5U) << "2 × unbind, 2 × offline, set_vfs";
 }
 
-TEST_F(DeprovisionTest, ForgetsWhatARunThatDiedHadDestroyed) {
-  registry.mark(1);
-  journal.record(IntentKind::provisioning, 0,
-                 {{"was_vfs", "2"}, {"wanted_vfs", "0"}, {"autoprobe", "1"}, {"rebuild", "1"}});
-  device.bus.sriov_of[FakePciBus::physical].autoprobe = false;
-  deprovision(access, false, limits);
+TEST_F(DeprovisionTest, ForgetsWhatARunThatEndedEarlyHadDestroyed) {
+  registry().mark(1);
+  record(IntentKind::provisioning, 0,
+         {{"was_vfs", "2"}, {"wanted_vfs", "0"}, {"autoprobe", "1"}, {"rebuild", "1"}});
+  sriov().autoprobe = false;
+  take_down();
   EXPECT_THAT(registry_again().marks(), IsEmpty());
-  EXPECT_TRUE(device.bus.sriov_of[FakePciBus::physical].autoprobe);
+  EXPECT_TRUE(sriov().autoprobe);
   EXPECT_THAT(journal_again().intents(), IsEmpty());
-}
-
-TEST_F(DeprovisionTest, NothingToFinishIsNoMatter) {
-  EXPECT_FALSE(finish_provisioning(access, limits).has_value());
 }
 
 }  // namespace

@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/handle.h"
+#include "nvmigrate/host/functions.h"
 
-#include <gmock/gmock.h>
-
-#include "tests/lib/host/host_fixture.h"
+#include "tests/support/fake_session.h"
 
 namespace nvmigrate::test {
 namespace {
 
+using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-class HandleTest : public HostTest {
+class HandleTest : public FakeSessionTest {
  protected:
   HandleTest() {
     bring_up(2);
     device.bus.give(vf(1), "vfio-pci");
   }
-  Handle handle(const std::string& word = "1") {
-    const auto now = topology();
-    return make_handle(now, select_one(now, word));
+  Handle handle(std::uint16_t cntlid = 1) {
+    session().refresh();
+    return make_handle(session(), cntlid);
   }
 };
 
 TEST_F(HandleTest, HoldsTheFunctionAndItsControllingFunction) {
-  registry.mark(1);
-  journal.record(IntentKind::suspended, 1);
+  registry().mark(1);
   const auto one = handle();
   EXPECT_EQ(one.cntlid, 1);
   EXPECT_EQ(one.vfn, 1U);
@@ -35,20 +34,44 @@ TEST_F(HandleTest, HoldsTheFunctionAndItsControllingFunction) {
   EXPECT_EQ(one.iommu_group, 11U);
   EXPECT_EQ(one.nodes.group, "/dev/vfio/11");
   EXPECT_TRUE(one.marked);
-  EXPECT_TRUE(one.suspended);
   EXPECT_TRUE(one.simulated);
-  EXPECT_EQ(one.controlling.device, "sim:fake");
+  EXPECT_EQ(one.controlling.device, name);
   EXPECT_EQ(one.controlling.address, FakePciBus::physical);
   EXPECT_EQ(one.controlling.cntlid, 0);
   EXPECT_EQ(one.controlling.subsystem_nqn, FakeSubsystem::nqn);
 }
 
+TEST_F(HandleTest, AsksTheDeviceWhetherItIsSuspended) {
+  EXPECT_FALSE(handle().suspended);
+  backend[1].suspended = true;
+  EXPECT_TRUE(handle().suspended) << "without a record";
+  backend[1].suspended = false;
+  journal().record(IntentKind::suspended, 1);
+  EXPECT_FALSE(handle().suspended) << "whatever the record says";
+}
+
+TEST_F(HandleTest, BelievesTheRecordWhereTheDeviceDoesNotAnswer) {
+  answer_nothing();
+  EXPECT_FALSE(handle().suspended);
+  journal().record(IntentKind::suspended, 1);
+  EXPECT_TRUE(handle().suspended);
+}
+
 TEST_F(HandleTest, IsRefusedForAFunctionThatIsNotOnVfio) {
-  for (const auto* word : {"2", "3"}) {
-    const auto error = error_of([&] { handle(word); });
-    EXPECT_THAT(error, fails(ExitStatus::refused, "not bound to vfio"));
-    EXPECT_THAT(error, hints(std::string{"nvmigrate bind sim:fake "} + word));
-  }
+  const auto refusal = thrown_by<Refusal>([&] { handle(2); });
+  EXPECT_THAT(codes_of(refusal.findings()), ElementsAre("not_on_vfio"));
+  EXPECT_THAT(refusal.remedies(), ElementsAre(of(Remedy::Action::bind, 2)));
+}
+
+TEST_F(HandleTest, IsRefusedForAFunctionThatIsNotOnTheBus) {
+  const auto refusal = thrown_by<Refusal>([&] { handle(3); });
+  EXPECT_THAT(codes_of(refusal.findings()), ElementsAre("not_on_bus"));
+}
+
+TEST_F(HandleTest, IsRefusedForAnotherControllingFunction) {
+  add_other(40).driver = "vfio-pci";
+  device.bus.sriov_of[other_address].total = 4;
+  EXPECT_THAT(refusal_of([&] { handle(40); }), Contains("controlling_function"));
 }
 
 TEST_F(HandleTest, ForAShellEveryValueIsQuoted) {
@@ -74,15 +97,23 @@ TEST_F(HandleTest, ForQemuTheIdNamesBothFunctions) {
 }
 
 TEST_F(HandleTest, ForLibvirtAnElementWithAComment) {
-  auto one = handle();
-  one.controlling.subsystem_nqn = "nqn.a--b";
-  const auto text = as_libvirt(one);
+  const auto text = as_libvirt(handle());
   EXPECT_THAT(text, HasSubstr("<hostdev mode='subsystem' type='pci' managed='no'>"));
   EXPECT_THAT(text, HasSubstr("<address domain='0x0000' bus='0x01' slot='0x00' function='0x1'/>"));
   EXPECT_THAT(text, HasSubstr("<driver name='vfio'/>"));
   EXPECT_THAT(text, HasSubstr("controlled by sim:fake (0000:01:00.0"));
   EXPECT_THAT(text, HasSubstr("/dev/vfio/11"));
-  EXPECT_THAT(text, HasSubstr("nqn.a- -b")) << "two hyphens would end the comment";
+}
+
+TEST_F(HandleTest, ForLibvirtHyphensDoNotEndTheComment) {
+  auto one = handle();
+  for (const auto* nqn : {"a--b", "a---b", "a----"}) {
+    one.controlling.subsystem_nqn = nqn;
+    const auto text = as_libvirt(one);
+    const auto begin = text.find("<!--") + 4;
+    EXPECT_THAT(text.substr(begin, text.find("-->") - begin), Not(HasSubstr("--"))) << nqn;
+    EXPECT_THAT(text.substr(text.find("-->")), HasSubstr("<driver")) << nqn;
+  }
 }
 
 TEST_F(HandleTest, ForLibvirtAVariantDriverIsNamed) {

@@ -1,128 +1,129 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/host/marking.h"
+#include "nvmigrate/host/functions.h"
 
-#include <gmock/gmock.h>
-
-#include "tests/lib/host/host_fixture.h"
+#include "tests/support/fake_session.h"
 
 namespace nvmigrate::test {
 namespace {
 
+using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
 using testing::Field;
+using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
-class MarkingTest : public HostTest {
+class MarkingTest : public FakeSessionTest {
  protected:
   MarkingTest() {
     bring_up(3);
     device.bus.give(vf(1), "vfio-pci");
+    backend.formats.vendors.emplace_back();
   }
-  MarkResult allow(const std::string& words) { return mark(access, topology(), words, able); }
-  static std::vector<FindingCode> codes(const MarkResult& result) {
-    std::vector<FindingCode> found;
-    for (const auto& finding : result.findings)
-      found.push_back(finding.code);
-    return found;
-  }
-  MigrationAbility able{true, {}, true};
+  MarkResult allow(const std::string& words) { return mark(session(), words); }
+  MarkResult withdraw(const std::string& words) { return unmark(session(), words); }
 };
 
-TEST_F(MarkingTest, MarksPersistAndMarkingAgainChangesNothing) {
+TEST_F(MarkingTest, AMarkPersists) {
   const auto result = allow("1");
   EXPECT_TRUE(result.changed());
   EXPECT_THAT(result.findings, IsEmpty());
   EXPECT_TRUE(registry_again().is_marked(1));
+  EXPECT_TRUE(session().function(1).marked);
+}
+
+TEST_F(MarkingTest, MarkingAgainChangesNothing) {
+  allow("1");
   EXPECT_FALSE(allow("1").changed());
   EXPECT_TRUE(allow("1-2").changed());
-  EXPECT_TRUE(unmark(access, topology(), "1").changed());
+}
+
+TEST_F(MarkingTest, UnmarkingWithdrawsOneMark) {
+  allow("1-2");
+  EXPECT_TRUE(withdraw("1").changed());
   EXPECT_FALSE(registry_again().is_marked(1));
   EXPECT_TRUE(registry_again().is_marked(2));
-  EXPECT_FALSE(unmark(access, topology(), "1").changed());
+  EXPECT_FALSE(withdraw("1").changed());
 }
 
 TEST_F(MarkingTest, WarnsOfWhatAMigrationWillMeet) {
-  able.vendor_state = false;
+  backend.formats.vendors.clear();
   device.at(2).online = false;
   const auto result = allow("1-2");
-  EXPECT_THAT(codes(result), ElementsAre(FindingCode::queues_only, FindingCode::offline,
-                                         FindingCode::not_on_vfio));
-  EXPECT_THAT(result.findings, Each(Field(&MarkFinding::severity, Severity::warning)));
-  EXPECT_TRUE(registry_again().is_marked(2)) << "a warning is no refusal";
+  EXPECT_THAT(codes_of(result.findings), ElementsAre("queues_only", "offline", "not_on_vfio"));
+  EXPECT_THAT(result.findings, Each(Field(&Finding::severity, Severity::warning)));
+  EXPECT_TRUE(registry_again().is_marked(2)) << "a warning does not refuse";
 }
 
 TEST_F(MarkingTest, WarnsOfWhatThisHostDoesWithIt) {
   device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "mounted on /srv"}};
   const auto result = allow("1");
-  ASSERT_THAT(codes(result), ElementsAre(FindingCode::used_by_host));
+  ASSERT_THAT(codes_of(result.findings), ElementsAre("used_by_host"));
   EXPECT_EQ(result.findings[0].severity, Severity::warning);
-  EXPECT_THAT(result.findings[0].message, testing::HasSubstr("/dev/nvme1n1 mounted on /srv"));
+  EXPECT_THAT(result.findings[0].message, HasSubstr("/dev/nvme1n1 mounted on /srv"));
 }
 
-TEST_F(MarkingTest, AnotherControllingFunctionIsABlocker) {
-  device.others = {40};
-  device.bus.functions["0000:02:00.0"] = FakePciBus::function_at("0000:02:00.0");
-  device.bus.kernel.push_back({"nvme7", "0000:02:00.0", "pcie", "live", FakeSubsystem::nqn, 40});
-  device.bus.sriov_of["0000:02:00.0"].total = 4;
-  EXPECT_THAT(error_of([&] { allow("40"); }),
-              fails(ExitStatus::refused, "controlled function 40 is a controlling function"));
-  EXPECT_TRUE(allow("all").changed()) << "all means those that are controlled only";
+TEST_F(MarkingTest, RefusesAnotherControllingFunction) {
+  add_other(40);
+  device.bus.sriov_of[other_address].total = 4;
+  EXPECT_THAT(refusal_of([&] { allow("40"); }), ElementsAre("controlling_function"));
+  device.bus.sriov_of[other_address].enabled = 2;
+  EXPECT_THAT(refusal_of([&] { allow("40"); }), ElementsAre("has_virtual_functions"));
+}
+
+TEST_F(MarkingTest, AllMeansThoseThatAreOnlyControlled) {
+  add_other(40);
+  device.bus.sriov_of[other_address].total = 4;
+  EXPECT_TRUE(allow("all").changed());
+  EXPECT_TRUE(registry_again().is_marked(1));
   EXPECT_FALSE(registry_again().is_marked(40));
-  device.bus.sriov_of["0000:02:00.0"].enabled = 2;
-  EXPECT_THAT(error_of([&] { allow("40"); }), fails(ExitStatus::refused, "has 2 VFs of its own"));
 }
 
-TEST_F(MarkingTest, ReportsEveryBlockerAtOnceAndMarksNothing) {
+TEST_F(MarkingTest, RefusesWithEverythingAtOnceAndMarksNothing) {
   device.bus.sriov_of[vf(3)] = {.total = 4, .enabled = 2, .autoprobe = true};
-  const auto plan = plan_mark(topology(), device.bus, "0,1,3,9", able);
-  std::vector<FindingCode> blockers;
-  for (const auto& finding : plan.findings) {
-    if (finding.severity == Severity::blocker) blockers.push_back(finding.code);
+  const auto refusal = thrown_by<Refusal>([&] { allow("0,1,3,9"); });
+  EXPECT_EQ(refusal.status(), ExitStatus::refused);
+  for (const auto* code : {"controlling_function", "unknown_function", "has_virtual_functions"}) {
+    EXPECT_THAT(codes_of(refusal.findings()), Contains(code));
   }
-  EXPECT_THAT(blockers,
-              ElementsAre(FindingCode::controlling_function, FindingCode::unknown_function,
-                          FindingCode::has_virtual_functions));
-  const auto error = error_of([&] { allow("0,1,3,9"); });
-  EXPECT_THAT(error, fails(ExitStatus::refused, "controlling function"));
-  EXPECT_THAT(error, fails(ExitStatus::refused, "no function 9"));
-  EXPECT_THAT(error, fails(ExitStatus::refused, "has 2 VFs of its own"));
+  EXPECT_THAT(registry_again().marks(), IsEmpty());
+}
+
+TEST_F(MarkingTest, APlanRefusesNothing) {
+  const auto plan = plan_mark(session(), "0,1");
+  EXPECT_TRUE(any_stands(plan.findings));
+  EXPECT_TRUE(plan.changed());
   EXPECT_THAT(registry_again().marks(), IsEmpty());
 }
 
 TEST_F(MarkingTest, ADeviceWithoutLiveMigrationIsUnsupported) {
-  able = {false, "OACS bit 11 is clear", false};
-  EXPECT_THAT(error_of([&] { allow("1,0,9"); }),
-              fails(ExitStatus::unsupported, "OACS bit 11 is clear"));
+  unable = "OACS bit 11 is clear";
+  const auto refusal = thrown_by<Refusal>([&] { allow("1,0,9"); });
+  EXPECT_EQ(refusal.status(), ExitStatus::unsupported);
+  EXPECT_EQ(refusal.code(), "no_live_migration");
+  EXPECT_THAT(refusal.what(), HasSubstr("fake: OACS bit 11 is clear"));
 }
 
-TEST_F(MarkingTest, AnUnknownFunctionAloneIsNotFound) {
-  EXPECT_THAT(error_of([&] { allow("9"); }), fails(ExitStatus::not_found, "no function 9"));
-  EXPECT_THAT(error_of([&] { allow("0"); }), fails(ExitStatus::refused, "itself"));
+TEST_F(MarkingTest, AnUnknownFunctionIsNotFound) {
+  EXPECT_EQ(thrown_by([&] { allow("9"); }).status(), ExitStatus::not_found);
 }
 
 TEST_F(MarkingTest, UnmarkForgetsAFunctionThatIsGone) {
-  registry.mark(99);
-  EXPECT_TRUE(unmark(access, topology(), "99").changed());
+  registry().mark(99);
+  EXPECT_TRUE(withdraw("99").changed());
   EXPECT_THAT(registry_again().marks(), IsEmpty());
-  EXPECT_THAT(error_of([&] { unmark(access, topology(), "99"); }),
-              fails(ExitStatus::not_found, "99"));
-  EXPECT_THAT(error_of([&] { unmark(access, topology(), "0"); }),
-              fails(ExitStatus::refused, "itself"));
 }
 
-TEST_F(MarkingTest, AMarkThatCannotBeWrittenIsNone) {
+TEST_F(MarkingTest, UnmarkRefusesWhatIsNeitherMarkedNorControlled) {
+  EXPECT_THAT(refusal_of([&] { withdraw("99,0"); }),
+              ElementsAre("unknown_function", "controlling_function"));
+}
+
+TEST_F(MarkingTest, AMarkThatCannotBeWrittenIsNotSet) {
+  session();
   put(folder.folders().state, "a file where a folder should be");
   EXPECT_THROW(allow("1"), Error);
-  EXPECT_FALSE(registry.is_marked(1));
-}
-
-TEST(MarkingWords, AreDistinct) {
-  EXPECT_EQ(to_string(Severity::blocker), "blocker");
-  EXPECT_EQ(to_string(Severity::warning), "warning");
-  EXPECT_EQ(to_string(FindingCode::no_live_migration), "no_live_migration");
-  EXPECT_EQ(to_string(FindingCode::has_virtual_functions), "has_virtual_functions");
+  EXPECT_FALSE(registry().is_marked(1));
 }
 
 }  // namespace

@@ -1,28 +1,51 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "nvmigrate/host/provision.h"
-#include "tests/lib/host/host_fixture.h"
+#include "tests/support/fake_session.h"
 
 namespace nvmigrate::test {
 
 inline constexpr std::uint16_t do_not_retry = 0x4000;
 
 /// Provisions the fake subsystem, and sees what was done to it.
-class ProvisionTest : public HostTest {
+class ProvisionTest : public FakeSessionTest {
  protected:
-  ProvisionResult make(const ProvisionWish& wish) { return provision(access, wish, limits); }
+  ProvisionResult make(const ProvisionRequest& request) {
+    session().refresh();
+    return provision(session(), request, limits);
+  }
+  ProvisionResult take_down(const Codes& allowed = {}) {
+    session().refresh();
+    return deprovision(session(), allowed, limits);
+  }
+  std::optional<ProvisionResult> finish() {
+    session().refresh();
+    return finish_provisioning(session(), limits);
+  }
+  /// Commands that change the device.
   std::vector<std::string> effects() {
     auto all = device.commands;
     std::erase_if(all, [](const auto& words) { return words.starts_with("identify"); });
     return all;
   }
-  Error refusal(const ProvisionWish& wish) {
-    const auto error = error_of([&] { make(wish); });
+  Refusal refusal(const ProvisionRequest& request) {
+    auto error = thrown_by<Refusal>([&] { make(request); });
     EXPECT_THAT(effects(), testing::IsEmpty()) << "refused before any effect";
     EXPECT_THAT(device.bus.changes, testing::IsEmpty());
     return error;
   }
+  /// The codes that stand against it.
+  Codes refused(const ProvisionRequest& request) {
+    return refusal_of([&] { throw refusal(request); });
+  }
+  SriovState& sriov() { return device.bus.sriov_of[FakePciBus::physical]; }
+  /// Whether a provisioning that did not end is on record.
+  bool is_unfinished() { return journal_again().find(IntentKind::provisioning, 0).has_value(); }
+
   ProvisionLimits limits{std::chrono::milliseconds{20}, 16};
 };
 
@@ -30,10 +53,10 @@ class ProvisionTest : public HostTest {
 class ProvisionFailureTest : public ProvisionTest {
  protected:
   void fail(unsigned nth, bool for_good = false) {
-    count = 0;
+    count_ = 0;
     const auto strikes = [this, nth, for_good] {
-      ++count;
-      return count == nth || (for_good && count > nth);
+      ++count_;
+      return count_ == nth || (for_good && count_ > nth);
     };
     device.bus.before_change = [strikes](const std::string& change) {
       if (strikes()) throw OsError(EIO, "write", change);
@@ -47,7 +70,9 @@ class ProvisionFailureTest : public ProvisionTest {
     device.bus.before_change = nullptr;
     device.before = nullptr;
   }
-  unsigned count = 0;
+
+ private:
+  unsigned count_ = 0;
 };
 
 }  // namespace nvmigrate::test

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/export.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -13,29 +11,31 @@
 #include <mutex>
 #include <thread>
 
+#include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
-#include "nvmigrate/state/stored_state.h"
+#include "nvmigrate/state/state.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
 namespace nvmigrate {
 namespace {
 
+using test::refusal_of;
+using test::remedy_is;
+using testing::Contains;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 class ExportTest : public test::MigrateTest {
  protected:
   ExportTest() { a->backend[1].state = test::make_state(20'000); }
 
   ExportResult run(const ExportOptions& options = {}) {
-    auto side = a->side();
-    return export_to_file(io, side, 1, file, options);
+    return export_to_file(*a->session, 1, file, options);
   }
   ExitStatus status_of_run(const ExportOptions& options = {}) {
     try {
       run(options);
     } catch (const Error& error) {
-      hint = error.hint();
+      remedies = error.remedies();
       return error.status();
     }
     return ExitStatus::ok;
@@ -52,8 +52,8 @@ class ExportTest : public test::MigrateTest {
   }
 
   std::unique_ptr<test::Host> a = host("a");
-  std::string file = folder / "state";
-  std::string hint;
+  std::string file = folder / "guest";
+  std::vector<Remedy> remedies;
 };
 
 TEST_F(ExportTest, WritesTheStateAndStaysSuspended) {
@@ -63,8 +63,8 @@ TEST_F(ExportTest, WritesTheStateAndStaysSuspended) {
   EXPECT_EQ(result.figures.bytes, a->backend[1].state.size());
   EXPECT_GT(result.figures.commands, 0U);
   EXPECT_FALSE(result.figures.blackout_ended);
-  EXPECT_TRUE(a->backend[1].frozen);
-  const auto intent = a->shared.find(IntentKind::suspended, 1);
+  EXPECT_TRUE(a->backend[1].suspended);
+  const auto intent = a->journal().find(IntentKind::suspended, 1);
   ASSERT_TRUE(intent);
   EXPECT_FALSE(intent->details.contains(unfinished_detail));
 
@@ -85,23 +85,23 @@ TEST_F(ExportTest, ResumesAsSoonAsAllWasRead) {
   EXPECT_TRUE(result.resumed);
   EXPECT_TRUE(result.figures.blackout_ended);
   EXPECT_GT(result.figures.blackout.count(), 0);
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(a->backend[1].suspended);
   EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
 }
 
 TEST_F(ExportTest, AFunctionThatWasSuspendedStaysSo) {
-  a->backend[1].frozen = true;
+  a->backend[1].suspended = true;
   const auto result = run();
   EXPECT_TRUE(result.suspended_before);
-  EXPECT_EQ(a->backend.count("freeze"), 0U);
-  EXPECT_TRUE(a->backend[1].frozen);
+  EXPECT_EQ(a->backend.count("suspend"), 0U);
+  EXPECT_TRUE(a->backend[1].suspended);
 }
 
 TEST_F(ExportTest, GivesNoticeWhenAskedTo) {
   run({.notice = true});
   EXPECT_EQ(a->backend.count("quiesce"), 1U);
   EXPECT_LT(std::find(a->backend.log().begin(), a->backend.log().end(), "quiesce"),
-            std::find(a->backend.log().begin(), a->backend.log().end(), "freeze"));
+            std::find(a->backend.log().begin(), a->backend.log().end(), "suspend"));
 }
 
 TEST_F(ExportTest, WritesTheBareStateWhenAskedTo) {
@@ -118,49 +118,84 @@ TEST_F(ExportTest, ADryRunDoesNothing) {
   EXPECT_THAT(a->backend.log(), ElementsAre("look"));
 }
 
-TEST_F(ExportTest, RefusesWhatMayNotBeExportedBeforeAnythingIsSent) {
-  const auto refused_with = [&](const ExportOptions& options, const std::string& word) {
-    EXPECT_EQ(status_of_run(options), ExitStatus::refused);
-    EXPECT_THAT(hint, HasSubstr(word));
-    EXPECT_TRUE(a->backend.log().empty());
+TEST_F(ExportTest, RefusesWhatMayNotBeExportedBeforeAnythingIsChanged) {
+  const auto refused_with = [&](const std::string& code) {
+    for (const bool dry_run : {false, true})
+      EXPECT_THAT(refusal_of([&] { run({.dry_run = dry_run}); }), ElementsAre(code));
+    EXPECT_EQ(a->backend.count("suspend"), 0U);
     EXPECT_FALSE(there());
   };
-  for (const bool dry_run : {false, true}) {
-    a->topology.functions[0].marked = false;
-    refused_with({.dry_run = dry_run}, "nvmigrate mark a 1");
-    a->topology.functions[0].marked = true;
-    a->topology.functions[0].online = false;
-    refused_with({.dry_run = dry_run}, "provision");
-    a->topology.functions[0].online = true;
-    a->shared.record(IntentKind::moved, 1, {{"destination", "b 2"}});
-    refused_with({.dry_run = dry_run}, "--allow moved");
-    a->shared.strike({IntentKind::moved}, 1);
-    a->shared.record(IntentKind::loading, 1);
-    refused_with({.dry_run = dry_run}, "--allow loading");
-    a->shared.strike({IntentKind::loading}, 1);
-  }
+  a->session->registry().unmark(1);
+  refused_with("unmarked");
+  a->session->registry().mark(1);
+  a->function(1).online = false;
+  refused_with("offline");
+  a->function(1).online = true;
+  a->function(1).controls = true;
+  refused_with("controlling_function");
+  a->function(1).controls = false;
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  refused_with("moved");
+  a->journal().strike({IntentKind::moved}, 1);
+  a->journal().record(IntentKind::loading, 1);
+  refused_with("loading");
+}
+
+TEST_F(ExportTest, RefusesWithEverythingThatStands) {
+  a->session->registry().unmark(1);
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  a->journal().record(IntentKind::loading, 1);
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("unmarked", "moved", "loading"));
+}
+
+TEST_F(ExportTest, ARecordThatTheDeviceContradictsIsOver) {
+  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  a->journal().record(IntentKind::loading, 1);
+  run();
+  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1) || on_disk("a", IntentKind::loading, 1));
 }
 
 TEST_F(ExportTest, WhatIsAllowedByNameIsDone) {
-  a->shared.record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
   EXPECT_EQ(status_of_run({.allowed = {"loading"}}), ExitStatus::refused);
   EXPECT_EQ(status_of_run({.allowed = {"moved"}}), ExitStatus::ok);
 }
 
+TEST_F(ExportTest, SendsIdentifyControllerOnce) {
+  a->fake.subsystem.commands.clear();
+  a->open();
+  run();
+  EXPECT_EQ(a->fake.subsystem.count_of("identify 01"), 1U);
+}
+
 TEST_F(ExportTest, RefusesFormatsTheDeviceDoesNotHave) {
-  EXPECT_EQ(status_of_run({.formats = FormatChoice{.version = 7, .vendor = {}}}),
-            ExitStatus::unsupported);
-  EXPECT_EQ(status_of_run({.formats = FormatChoice{.version = 0, .vendor = Uuid{}}}),
-            ExitStatus::unsupported);
+  const auto code_of = [&](const FormatChoice& formats) {
+    const auto failure = test::failure_of([&] { run({.formats = formats}); });
+    EXPECT_EQ(failure.status(), ExitStatus::unsupported);
+    return failure.code();
+  };
+  EXPECT_EQ(code_of({.version = 7, .vendor = {}}), "version");
+  EXPECT_EQ(code_of({.version = 0, .vendor = Uuid{}}), "vendor_format");
   EXPECT_TRUE(a->backend.log().empty());
 }
 
 TEST_F(ExportTest, AStateNoDestinationWouldTakeIsNotPublished) {
   a->backend[1].state[sizeof(wire::StateHeader) + 8 + 10] = std::byte{0};  // queue id 0
-  EXPECT_EQ(status_of_run(), ExitStatus::device);
-  EXPECT_THAT(hint, HasSubstr("--allow "));
+  try {
+    run();
+    FAIL();
+  } catch (const Refusal& refusal) {
+    EXPECT_EQ(refusal.status(), ExitStatus::device);
+    EXPECT_EQ(refusal.code(), "queue_id");
+    EXPECT_TRUE(refusal.findings().front().overridable);
+  }
   EXPECT_FALSE(there());
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(a->backend[1].suspended);
+  EXPECT_EQ(test::codes_of(run({.allowed = {"queue_id", "queue_order"}}).findings).front(),
+            "queue_id");
 }
 
 TEST_F(ExportTest, NothingIsLostWhereverTheDeviceFails) {
@@ -182,11 +217,11 @@ TEST_F(ExportTest, NothingIsLostWhereverTheDeviceFails) {
         a->backend.hook({});
         expect_whole_or_absent();
         EXPECT_EQ(there(), !failed);
-        EXPECT_EQ(a->backend[1].frozen, !failed && !resume);
+        EXPECT_EQ(a->backend[1].suspended, !failed && !resume);
         EXPECT_EQ(on_disk("a", IntentKind::suspended, 1), !failed && !resume);
         ::unlink(file.c_str());
-        a->backend[1].frozen = false;
-        a->shared.strike({IntentKind::suspended}, 1);
+        a->backend[1].suspended = false;
+        a->journal().strike({IntentKind::suspended}, 1);
         if (!at.reached()) break;
       }
     }
@@ -208,31 +243,31 @@ TEST_F(ExportTest, NothingIsLostWhereverTheSystemFails) {
         const auto status = status_of_run({.resume = resume});
         const bool reached = io.calls() - before >= number;
         io.heal();
-        EXPECT_EQ(a->backend[1].frozen, status == ExitStatus::ok && !resume);
+        EXPECT_EQ(a->backend[1].suspended, status == ExitStatus::ok && !resume);
         if (there()) {
           EXPECT_EQ(StoredState::open(system, file).end().size, 20'000U);
         }
-        if (a->backend[1].frozen) {
+        if (a->backend[1].suspended) {
           EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
         }
         if (!on_disk("a", IntentKind::suspended, 1)) {
-          EXPECT_FALSE(a->backend[1].frozen);
+          EXPECT_FALSE(a->backend[1].suspended);
         }
         ::unlink(file.c_str());
-        a->backend[1].frozen = false;
-        a->shared.strike({IntentKind::suspended}, 1);
+        a->backend[1].suspended = false;
+        a->journal().strike({IntentKind::suspended}, 1);
         if (!reached) break;
       }
     }
   }
 }
 
-TEST_F(ExportTest, WhenTheFunctionCannotBeResumedTheErrorSaysWhatToRun) {
+TEST_F(ExportTest, WhenTheFunctionCannotBeResumedTheErrorSaysWhatToDo) {
   a->backend.hook([](const std::string& call, std::uint16_t) {
     if (call == "save chunk" || call == "resume") throw OsError(EIO, "send", "it");
   });
   EXPECT_EQ(status_of_run(), ExitStatus::io);
-  EXPECT_THAT(hint, HasSubstr("nvmigrate resume a 1"));
+  EXPECT_THAT(remedies, Contains(remedy_is(Remedy::Action::resume, "sim:a", 1)));
   EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
 }
 
@@ -242,19 +277,17 @@ TEST_F(ExportTest, AStopSignalResumesTheFunction) {
   });
   EXPECT_EQ(status_of_run(), ExitStatus::interrupted);
   EXPECT_FALSE(there());
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(a->backend[1].suspended);
 }
 
 TEST_F(ExportTest, TheFileTellsTheBlackoutSinceTheFirstSuspend) {
-  a->backend[1].frozen = true;
-  const auto hour_ago = Suspension::Clock::now() - std::chrono::hours(1);
-  a->shared.record(IntentKind::suspended, 1,
-                   {{"since_ns", std::to_string(hour_ago.time_since_epoch().count())}});
+  a->backend[1].suspended = true;
+  const std::chrono::nanoseconds long_ago = Suspension::Clock::now().time_since_epoch() / 2;
+  a->journal().record(IntentKind::suspended, 1, {{"since_ns", std::to_string(long_ago.count())}});
   const auto result = run();
-  constexpr auto hour = std::chrono::nanoseconds(std::chrono::hours(1));
-  EXPECT_GE(result.figures.blackout, hour);
+  EXPECT_GE(result.figures.blackout, long_ago);
   const auto stored = StoredState::open(system, file);
-  EXPECT_GE(stored.identity()->blackout_ns, static_cast<std::uint64_t>(hour.count()));
+  EXPECT_GE(stored.identity()->blackout_ns, static_cast<std::uint64_t>(long_ago.count()));
   EXPECT_GE(stored.end().blackout_ns, stored.identity()->blackout_ns);
 }
 
@@ -263,10 +296,9 @@ TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
   ::close(ends[0]);
-  auto side = a->side();
-  EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), OsError);
+  EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), OsError);
   ::close(ends[1]);
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(a->backend[1].suspended);
   EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
 }
 
@@ -282,21 +314,19 @@ TEST_F(ExportTest, AReaderThatDoesNotTakeAllHasNotGotTheState) {
     EXPECT_EQ(::read(ends[0], some.data(), some.size()), 100);
     ::close(ends[0]);
   });
-  auto side = a->side();
-  EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), OsError);
+  EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), OsError);
   reader.join();
   ::close(ends[1]);
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_FALSE(a->backend[1].suspended);
 }
 
 TEST_F(ExportTest, AFileOnStandardOutputIsSynced) {
   const auto out = OpenFile::open(system, file, O_WRONLY | O_CREAT);
-  auto side = a->side();
   a->backend.hook([&](const std::string& call, std::uint16_t) {
     if (call == "save") io.fail_kind("fsync", EIO, 1, 1);
   });
-  EXPECT_THROW(export_to_descriptor(io, side, 1, out.fd(), "standard output", {}), OsError);
-  EXPECT_FALSE(a->backend[1].frozen);
+  EXPECT_THROW(export_to_descriptor(*a->session, 1, out.fd(), "standard output", {}), OsError);
+  EXPECT_FALSE(a->backend[1].suspended);
 }
 
 TEST_F(ExportTest, AReaderThatStallsCanBeEndedBySignal) {
@@ -316,13 +346,12 @@ TEST_F(ExportTest, AReaderThatStallsCanBeEndedBySignal) {
         ::usleep(1000);
       }
     });
-    auto side = a->side();
-    EXPECT_THROW(export_to_descriptor(io, side, 1, ends[1], "standard output", {}), Interrupted);
+    EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), Interrupted);
     ended = true;
     reader.join();
     ::close(ends[0]);
     ::close(ends[1]);
-    EXPECT_FALSE(a->backend[1].frozen);
+    EXPECT_FALSE(a->backend[1].suspended);
   }
 }
 
@@ -345,9 +374,8 @@ TEST_F(ExportTest, ManyAreExportedAndOneFailureDoesNotStopTheOthers) {
   a->backend.hook([](const std::string& call, std::uint16_t function) {
     if (function == 3 && call == "save") throw NvmeError({sc::internal_error}, "read");
   });
-  auto side = a->side();
   const auto outcomes = export_many(
-      io, side, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 4, {.resume = true});
+      *a->session, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 4, {.resume = true});
   ASSERT_EQ(outcomes.size(), 3U);
   EXPECT_TRUE(outcomes[0].result && outcomes[1].result);
   EXPECT_FALSE(outcomes[2].result);
@@ -355,9 +383,20 @@ TEST_F(ExportTest, ManyAreExportedAndOneFailureDoesNotStopTheOthers) {
   EXPECT_EQ(StoredState::open(system, folder / "2").identity()->controller, 2);
   EXPECT_FALSE(exists(system, folder / "3"));
   for (const std::uint16_t id : std::vector<std::uint16_t>{1, 2, 3}) {
-    EXPECT_FALSE(a->backend[id].frozen);
+    EXPECT_FALSE(a->backend[id].suspended);
     EXPECT_FALSE(on_disk("a", IntentKind::suspended, id));
   }
+}
+
+TEST_F(ExportTest, OfManyThoseThatAreRefusedDoNotStopTheOthers) {
+  a->session->registry().unmark(2);
+  const auto outcomes =
+      export_many(*a->session, {{1, folder / "1"}, {2, folder / "2"}, {9, folder / "9"}}, 4);
+  ASSERT_EQ(outcomes.size(), 3U);
+  EXPECT_TRUE(outcomes[0].result);
+  EXPECT_THROW(std::rethrow_exception(outcomes[1].failure), Refusal);
+  EXPECT_EQ(test::failure_of([&] { std::rethrow_exception(outcomes[2].failure); }).status(),
+            ExitStatus::not_found);
 }
 
 TEST_F(ExportTest, NoMoreAreReadAtOnceThanAsked) {
@@ -367,8 +406,7 @@ TEST_F(ExportTest, NoMoreAreReadAtOnceThanAsked) {
     if (call == "save") most = std::max(most.load(), ++now);
     if (call == "resume") --now;
   });
-  auto side = a->side();
-  export_many(io, side, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 1,
+  export_many(*a->session, {{1, folder / "1"}, {2, folder / "2"}, {3, folder / "3"}}, 1,
               {.resume = true});
   EXPECT_EQ(most, 1);
 }
@@ -386,9 +424,8 @@ TEST_F(ExportTest, AsManyAreReadAtOnceAsAsked) {
       throw Error(ExitStatus::timed_out, "the other function is not being read");
     }
   });
-  auto side = a->side();
   const auto outcomes =
-      export_many(io, side, {{1, folder / "1"}, {2, folder / "2"}}, 2, {.resume = true});
+      export_many(*a->session, {{1, folder / "1"}, {2, folder / "2"}}, 2, {.resume = true});
   ASSERT_EQ(outcomes.size(), 2U);
   for (const auto& outcome : outcomes)
     EXPECT_FALSE(outcome.failure) << outcome.cntlid;

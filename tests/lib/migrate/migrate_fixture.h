@@ -10,12 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/interrupt.h"
-#include "nvmigrate/migrate/side.h"
 #include "nvmigrate/state/raw_state.h"
-#include "tests/support/fake_backend.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
+#include "tests/support/encoded_state.h"
+#include "tests/support/error_of.h"
+#include "tests/support/fake_session.h"
 #include "tests/support/faulty_io.h"
+#include "tests/support/lab.h"
 #include "tests/support/temporary_folder.h"
 
 namespace nvmigrate::test {
@@ -52,41 +55,31 @@ inline std::vector<std::byte> make_state(std::size_t size, std::uint16_t queue =
   return state;
 }
 
-/// A controlling function with functions 1, 2 and 3, all marked and online, with 4 queues and 4
-/// interrupts each; 1 has a state.
+/// A session on a controlling function with functions 1, 2 and 3, all marked and online; each has a
+/// state.
 struct Host {
-  Host(Io& io, const Folders& folders, const std::string& name)
-      : journal(io, folders, "nqn.test:" + name, "test"), shared(journal) {
-    topology.device = name;
-    topology.identity.subsystem_nqn = "nqn.test:" + name;
-    topology.identity.model = "model";
-    topology.identity.firmware = "1";
-    topology.resources.emplace();
-    topology.resources->queues.supported = topology.resources->interrupts.supported = true;
+  Host(Lab& where, const std::string& name) : lab(&where), fake(where.add(name)) {
+    open();
     for (std::uint16_t id = 1; id <= 3; ++id) {
-      ControlledFunction function;
-      function.cntlid = function.vfn = id;
-      function.secondary = function.marked = true;
-      function.online = true;
-      function.queues = function.interrupts = 4;
-      topology.functions.push_back(function);
-      backend[id].state = make_state(0);
+      session->registry().mark(id);
+      fake.backend[id].state = make_state(0);
     }
   }
 
-  [[nodiscard]] MigrationSide side() {
-    return {.device = topology.device,
-            .backend = backend,
-            .query = backend.query(),
-            .topology = topology,
-            .journal = shared,
-            .commands = [this] { return std::uint64_t{backend.log().size()}; }};
+  /// Anew, as the device is now.
+  void open() {
+    session.reset();
+    session = Session::open(lab->workspace, fake.subsystem.name(), Access::change);
   }
+  [[nodiscard]] ControlledFunction& function(std::uint16_t id) const {
+    return *session->topology().find(id);
+  }
+  [[nodiscard]] Journal& journal() const { return session->journal(); }
 
-  FakeBackend backend;
-  Topology topology;
-  Journal journal;
-  SharedJournal shared;
+  Lab* lab;
+  Lab::Host& fake;
+  FakeBackend& backend = fake.backend;
+  std::unique_ptr<Session> session;
 };
 
 class MigrateTest : public testing::Test {
@@ -97,19 +90,24 @@ class MigrateTest : public testing::Test {
   MigrateTest& operator=(const MigrateTest&) = delete;
 
  protected:
-  std::unique_ptr<Host> host(const std::string& name) {
-    return std::make_unique<Host>(io, folder.folders(), name);
-  }
+  std::unique_ptr<Host> host(const std::string& name) { return std::make_unique<Host>(lab, name); }
   /// What the journal of a host says on disk.
   [[nodiscard]] bool on_disk(const std::string& name, IntentKind kind, std::uint16_t cntlid) {
-    const Journal journal(system, folder.folders(), "nqn.test:" + name, "look");
-    return journal.find(kind, cntlid) != nullptr;
+    const Journal journal(system, folder.folders(), Lab::key_of(name), "look");
+    return journal.find(kind, cntlid).has_value();
   }
 
   TemporaryFolder folder;
   SystemIo system;
   FaultyIo io{system};
+  Lab lab{io, folder.folders()};
 };
+
+inline auto remedy_is(Remedy::Action action, const std::string& device, std::uint16_t function) {
+  return testing::AllOf(testing::Field(&Remedy::action, action),
+                        testing::Field(&Remedy::device, device),
+                        testing::Field(&Remedy::function, testing::Optional(function)));
+}
 
 /// Throws at the `number`th call, counted from 1, and counts all.
 class FailAt {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 
 #include "tests/lib/migrate/migrate_fixture.h"
 
@@ -143,6 +144,14 @@ TEST_P(PumpFailureTest, AStopSignalEndsBoth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, PumpFailureTest, testing::Values(100'000, 8U << 20U));
+
+TEST_F(PumpTest, WithoutAThreadThereIsNoPump) {
+  const auto none = [](std::function<void()>) -> std::thread {
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  };
+  EXPECT_EQ(test::failure_of([&] { StatePump(StatePump::default_capacity, none); }).status(),
+            ExitStatus::io);
+}
 
 TEST_F(PumpTest, AChunkBeyondTheMemoryIsRefused) {
   const auto bytes = test::make_state(12U << 20U);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/migrate/transfer.h"
-
-#include "nvmigrate/migrate/control.h"
+#include "nvmigrate/migrate/migrate.h"
+#include "nvmigrate/session/custody.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
 namespace nvmigrate {
 namespace {
 
-using testing::HasSubstr;
+using test::refusal_of;
+using test::remedy_is;
+using testing::ElementsAre;
 
 class TransferTest : public test::MigrateTest {
  protected:
@@ -17,26 +18,24 @@ class TransferTest : public test::MigrateTest {
     a->backend[1] = {.state = test::make_state(size)};
     b->backend[2] = {.state = test::make_state(0)};
     for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved}) {
-      a->shared.strike({kind}, 1);
-      b->shared.strike({kind}, 2);
+      a->journal().strike({kind}, 1);
+      b->journal().strike({kind}, 2);
     }
   }
   TransferResult run(const TransferOptions& options = {}) {
-    auto source = a->side();
-    auto destination = b->side();
-    return transfer_state(source, 1, destination, 2, options);
+    return transfer_state(*a->session, 1, *b->session, 2, options);
   }
   ExitStatus status_of_run(const TransferOptions& options = {}) {
     try {
       run(options);
     } catch (const Error& error) {
-      hint = error.hint();
+      remedies = error.remedies();
       return error.status();
     }
     return ExitStatus::ok;
   }
-  [[nodiscard]] bool source_runs() { return !a->backend[1].frozen; }
-  [[nodiscard]] bool copy_runs() { return b->backend[2].loaded && !b->backend[2].frozen; }
+  [[nodiscard]] bool source_runs() { return !a->backend[1].suspended; }
+  [[nodiscard]] bool copy_runs() { return b->backend[2].loaded && !b->backend[2].suspended; }
   void expect_truth() {
     EXPECT_FALSE(source_runs() && copy_runs());
     if (!source_runs()) {
@@ -45,7 +44,7 @@ class TransferTest : public test::MigrateTest {
     if (copy_runs()) {
       EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
     }
-    if (b->backend[2].frozen) {
+    if (b->backend[2].suspended) {
       EXPECT_TRUE(on_disk("b", IntentKind::suspended, 2));
     }
     if (b->backend[2].half_loaded) {
@@ -57,23 +56,21 @@ class TransferTest : public test::MigrateTest {
   }
   /// One of the two can be brought to run with the command that the journal recommends.
   void expect_repairable() {
-    auto source = a->side();
-    auto destination = b->side();
     if (on_disk("a", IntentKind::moved, 1)) {
-      EXPECT_THROW(resume_function(io, folder.folders(), source, 1, {}, false), Error);
-      resume_function(io, folder.folders(), destination, 2, {}, false);
+      EXPECT_THAT(refusal_of([&] { resume_function(*a->session, 1); }), testing::Contains("moved"));
+      resume_function(*b->session, 2);
       EXPECT_TRUE(copy_runs());
       EXPECT_FALSE(source_runs());
       EXPECT_FALSE(on_disk("b", IntentKind::loading, 2));
     } else {
-      resume_function(io, folder.folders(), source, 1, {}, false);
+      resume_function(*a->session, 1);
       EXPECT_TRUE(source_runs());
     }
     EXPECT_FALSE(source_runs() && copy_runs());
   }
 
   std::unique_ptr<test::Host> a = host("a"), b = host("b");
-  std::string hint;
+  std::vector<Remedy> remedies;
 };
 
 TEST_F(TransferTest, MovesTheStateAndTheSourceStaysStopped) {
@@ -94,7 +91,7 @@ TEST_F(TransferTest, MovesTheStateAndTheSourceStaysStopped) {
 
 TEST_F(TransferTest, KeepsTheDestinationSuspendedWhenAskedTo) {
   EXPECT_FALSE(run({.resume = false}).resumed);
-  EXPECT_TRUE(b->backend[2].frozen);
+  EXPECT_TRUE(b->backend[2].suspended);
   EXPECT_TRUE(on_disk("b", IntentKind::suspended, 2));
   EXPECT_FALSE(on_disk("b", IntentKind::loading, 2));
   expect_repairable();
@@ -104,7 +101,7 @@ TEST_F(TransferTest, NothingIsWrittenBetweenSuspendAndResumeButOneRename) {
   std::size_t at_suspend = 0;
   std::size_t at_resume = 0;
   a->backend.hook([&](const std::string& call, std::uint16_t) {
-    if (call == "freeze") at_suspend = io.log().size();
+    if (call == "suspend") at_suspend = io.log().size();
   });
   b->backend.hook([&](const std::string& call, std::uint16_t) {
     if (call == "resume") at_resume = io.log().size();
@@ -119,36 +116,93 @@ TEST_F(TransferTest, NothingIsWrittenBetweenSuspendAndResumeButOneRename) {
 }
 
 TEST_F(TransferTest, BothMayBeOfOneSubsystem) {
-  auto side = a->side();
-  transfer_state(side, 1, side, 3, {});
-  EXPECT_EQ(a->backend[3].state, a->backend[1].state);
-  EXPECT_TRUE(a->backend[1].frozen);
-  EXPECT_FALSE(a->backend[3].frozen);
+  const auto source = a->backend[1].state;
+  transfer_state(*a->session, 1, *a->session, 3);
+  EXPECT_EQ(a->backend[3].state, source);
+  EXPECT_TRUE(a->backend[1].suspended);
+  EXPECT_FALSE(a->backend[3].suspended);
+  EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
+  EXPECT_FALSE(on_disk("a", IntentKind::loading, 3) || on_disk("a", IntentKind::suspended, 3));
+}
+
+TEST_F(TransferTest, SessionsOfOneSubsystemShareItsJournal) {
+  auto& other = lab.add("other");
+  other.subsystem.serial = "a";
+  other.subsystem.subsystem_nqn = "nqn.test:a";
+  const auto second = lab.open("other", Access::read);
+  transfer_state(*a->session, 1, *second, 3);
+  EXPECT_EQ(&second->journal(), &a->journal());
   EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
   EXPECT_FALSE(on_disk("a", IntentKind::loading, 3) || on_disk("a", IntentKind::suspended, 3));
 }
 
 TEST_F(TransferTest, AFunctionIsNotMovedToItself) {
-  auto side = a->side();
-  EXPECT_THROW(transfer_state(side, 1, side, 1, {}), Error);
+  EXPECT_EQ(test::failure_of([&] { transfer_state(*a->session, 1, *a->session, 1); }).status(),
+            ExitStatus::usage);
   EXPECT_TRUE(a->backend.log().empty());
 }
 
-TEST_F(TransferTest, RefusesBeforeAnythingIsSent) {
-  a->topology.functions[0].marked = false;
-  EXPECT_EQ(status_of_run(), ExitStatus::refused);
-  a->topology.functions[0].marked = true;
-  b->topology.functions[1].marked = false;
-  EXPECT_EQ(status_of_run(), ExitStatus::refused);
-  b->topology.functions[1].marked = true;
-  a->shared.record(IntentKind::moved, 1, {{"destination", "b 2"}});
-  EXPECT_EQ(status_of_run(), ExitStatus::refused);
-  a->shared.strike({IntentKind::moved}, 1);
-  b->topology.identity.firmware = "2";
+TEST_F(TransferTest, RefusesWithEverythingThatStandsOnBothSides) {
   a->backend.formats.vendors = b->backend.formats.vendors = {Uuid{{7}}};
-  EXPECT_EQ(status_of_run(), ExitStatus::bad_state);
-  EXPECT_EQ(a->backend.count("freeze") + b->backend.count("freeze"), 0U);
-  EXPECT_EQ(status_of_run({.allowed = {"firmware"}}), ExitStatus::ok);
+  b->fake.subsystem.firmware = "2";
+  a->open();
+  b->open();
+  a->session->registry().unmark(1);
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  b->session->registry().unmark(2);
+  b->function(2).online = false;
+  for (const bool dry_run : {false, true}) {
+    EXPECT_THAT(refusal_of([&] { run({.dry_run = dry_run}); }),
+                ElementsAre("unmarked", "moved", "unmarked", "offline", "firmware"));
+  }
+  EXPECT_EQ(a->backend.count("suspend") + b->backend.count("suspend"), 0U);
+  a->session->registry().mark(1);
+  b->session->registry().mark(2);
+  b->function(2).online = true;
+  EXPECT_EQ(status_of_run({.allowed = {"firmware", "moved"}}), ExitStatus::ok);
+}
+
+TEST_F(TransferTest, WhatTheJournalSaysOfTheDestinationDoesNotStop) {
+  b->backend[2].suspended = true;
+  b->journal().record(IntentKind::loading, 2);
+  b->journal().record(IntentKind::moved, 2, {{"destination", "a 1"}});
+  EXPECT_EQ(status_of_run(), ExitStatus::ok);
+  EXPECT_TRUE(copy_runs());
+}
+
+TEST_F(TransferTest, ADryRunChangesNothing) {
+  const auto result = run({.dry_run = true});
+  EXPECT_TRUE(result.resumed);
+  EXPECT_EQ(result.formats, (FormatChoice{.version = 0, .vendor = {}}));
+  EXPECT_TRUE(source_runs());
+  EXPECT_FALSE(b->backend[2].loaded || b->backend[2].suspended);
+  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1) || on_disk("b", IntentKind::loading, 2));
+}
+
+TEST_F(TransferTest, SendsIdentifyControllerOnceASide) {
+  a->fake.subsystem.commands.clear();
+  b->fake.subsystem.commands.clear();
+  a->open();
+  b->open();
+  run();
+  EXPECT_EQ(a->fake.subsystem.count_of("identify 01"), 1U);
+  EXPECT_EQ(b->fake.subsystem.count_of("identify 01"), 1U);
+}
+
+TEST_F(TransferTest, CountsTheCommandsOfBothSides) {
+  for (const auto* host : {a.get(), b.get()}) {
+    static_cast<void>(host->session->topology());
+    host->fake.subsystem.commands.clear();
+  }
+  const auto sent = [&] {
+    return a->fake.subsystem.commands.size() + b->fake.subsystem.commands.size();
+  };
+  const auto between = run();
+  EXPECT_EQ(between.figures.commands, sent());
+  const auto before = sent();
+  const auto within = transfer_state(*a->session, 2, *a->session, 3);
+  EXPECT_EQ(within.figures.commands, sent() - before);
 }
 
 TEST_F(TransferTest, AStateThatDoesNotFitIsNeverCommittedAndTheSourceRunsAgain) {
@@ -167,7 +221,7 @@ TEST_F(TransferTest, NothingIsLostWhereverADeviceFails) {
     a->backend.chunk = b->backend.chunk = size > (1U << 20U) ? 512U << 10U : 4096U;
     for (auto* broken : {a.get(), b.get()}) {
       for (std::size_t number = 1;; ++number) {
-        SCOPED_TRACE(broken->topology.device + " call " + std::to_string(number));
+        SCOPED_TRACE(broken->session->device() + " call " + std::to_string(number));
         set_up(size);
         test::FailAt at(number, [] { throw NvmeError({sc::internal_error}, "send"); });
         broken->backend.hook(std::ref(at));
@@ -222,20 +276,20 @@ TEST_F(TransferTest, AfterThePointOfNoReturnTheSourceIsNotResumed) {
   });
   EXPECT_EQ(status_of_run(), ExitStatus::device);
   EXPECT_FALSE(source_runs());
-  EXPECT_THAT(hint, HasSubstr("nvmigrate resume b 2"));
-  EXPECT_THAT(hint, HasSubstr("never resume"));
+  EXPECT_THAT(remedies, ElementsAre(remedy_is(Remedy::Action::resume, "sim:b", 2)));
   b->backend.hook({});
   expect_repairable();
 }
 
-TEST_F(TransferTest, ALoadCountsAsWholeOnceTheSourceIsCalledMoved) {
-  b->shared.record(IntentKind::loading, 2, {{"transfer", "1"}, {"source_nqn", "nqn.test:a"}});
-  const auto loading = b->shared.find(IntentKind::loading, 2);
-  EXPECT_FALSE(load_was_committed(io, folder.folders(), *loading));
-  a->shared.record(IntentKind::moved, 1, {{"transfer", "2"}});
-  EXPECT_FALSE(load_was_committed(io, folder.folders(), *loading));
-  a->shared.record(IntentKind::moved, 1, {{"transfer", "1"}});
-  EXPECT_TRUE(load_was_committed(io, folder.folders(), *loading));
+TEST_F(TransferTest, TheRecordOfTheLoadNamesTheSourceWhole) {
+  std::map<std::string, std::string> details;
+  b->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "load") details = b->journal().find(IntentKind::loading, 2).value().details;
+  });
+  run();
+  EXPECT_EQ(details.at("source_nqn"), "nqn.test:a");
+  EXPECT_EQ(details.at("source_serial"), "a");
+  EXPECT_EQ(details.at("source_controller"), "1");
 }
 
 }  // namespace

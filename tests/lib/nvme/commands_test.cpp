@@ -35,8 +35,6 @@ constexpr std::array<std::byte, 104> state{};
 static_assert(is(command::suspend(target, SuspendType::notification),
                  {0x41, 0, 0x00000005, 0, 0, 0}));
 static_assert(is(command::suspend(target, SuspendType::suspend), {0x41, 0, 0x00010005, 0, 0, 0}));
-static_assert(is(command::suspend(target, SuspendType::suspend, true),
-                 {0x41, 0, 0x80010005, 0, 0, 0}));
 static_assert(is(command::resume(target), {0x41, 1, 0x00000005, 0, 0, 0}));
 static_assert(has_no_data(command::suspend(target, SuspendType::suspend)));
 static_assert(has_no_data(command::resume(target)));
@@ -112,7 +110,7 @@ TEST(Commands, WaitLongUnlessTheyOnlyIdentify) {
        {command::suspend(target, SuspendType::suspend), command::resume(target),
         set(Sequence::only, 0, 104), command::get_state(target, version_1, 0, room),
         command::virtualization(target, command::VirtualizationAction::offline)}) {
-    EXPECT_EQ(command.timeout, command::patience);
+    EXPECT_EQ(command.timeout, command::minimum_timeout);
   }
   EXPECT_EQ(command::identify(command::Cns::controller, 0, room).timeout.count(), 0);
 }

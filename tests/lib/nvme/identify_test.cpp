@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/nvme/identify.h"
 
+#include <endian.h>
 #include <gmock/gmock.h>
+#include <libnvme.h>
 
 #include <cstring>
 #include <string_view>
@@ -15,7 +17,6 @@ namespace nvmigrate {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -28,51 +29,50 @@ Bytes bytes_of(const Structure& structure) {
   return bytes;
 }
 
-template <std::size_t N>
-void pad(std::array<char, N>& field, std::string_view text) {
-  field.fill(' ');
-  std::copy(text.begin(), text.end(), field.begin());
+template <std::size_t size>
+void pad(char (&field)[size], std::string_view text) {
+  std::memset(field, ' ', size);
+  std::copy(text.begin(), text.end(), field);
 }
 
-wire::IdentifyController controller() {
-  wire::IdentifyController wire{};
-  wire.vid = 0x1B36;
-  wire.ssvid = 0x1AF4;
+nvme_id_ctrl controller() {
+  nvme_id_ctrl wire{};
+  wire.vid = htole16(0x1B36);
+  wire.ssvid = htole16(0x1AF4);
   pad(wire.sn, "S1");
   pad(wire.mn, "A Model");
   pad(wire.fr, "1.0");
-  wire.cntlid = 3;
-  wire.ver = 0x00020100;
-  wire.oacs = 0x0880;
-  std::memcpy(wire.subnqn.data(), "nqn.2019-08.org.x:a", 20);
+  wire.cntlid = htole16(3);
+  wire.ver = htole32(0x00020100);
+  wire.oacs = htole16(0x0880);
+  std::memcpy(wire.subnqn, "nqn.2019-08.org.x:a", 20);
   return wire;
 }
 
 Bytes secondaries(std::uint16_t first, unsigned count, unsigned step = 1) {
-  wire::SecondaryList list{};
-  list.count = static_cast<std::uint8_t>(count);
-  for (unsigned i = 0; i < count && i < list.entries.size(); ++i) {
-    list.entries.at(i).scid = static_cast<std::uint16_t>(first + i * step);
-    list.entries.at(i).vfn = static_cast<std::uint16_t>(i + 1);
+  nvme_secondary_ctrl_list list{};
+  list.num = static_cast<std::uint8_t>(count);
+  for (unsigned i = 0; i < count && i < NVME_ID_SECONDARY_CTRL_MAX; ++i) {
+    list.sc_entry[i].scid = htole16(static_cast<std::uint16_t>(first + i * step));
+    list.sc_entry[i].vfn = htole16(static_cast<std::uint16_t>(i + 1));
   }
   return bytes_of(list);
 }
 
-std::string message_of(const std::function<void()>& act, ExitStatus status = ExitStatus::device) {
+ExitStatus status_of(const std::function<void()>& act) {
   try {
     act();
   } catch (const Error& error) {
-    EXPECT_EQ(error.status(), status) << error.what();
-    return error.what();
+    return error.status();
   }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
+  return ExitStatus::ok;
 }
 
 TEST(DecodeIdentity, TakesEveryField) {
   const auto identity = decode_identity(bytes_of(controller()));
   EXPECT_EQ(identity.cntlid, 3);
   EXPECT_EQ(identity.vendor, 0x1B36);
+  EXPECT_EQ(identity.subsystem_vendor, 0x1AF4);
   EXPECT_EQ(identity.serial, "S1");
   EXPECT_EQ(identity.model, "A Model");
   EXPECT_EQ(identity.firmware, "1.0");
@@ -93,39 +93,75 @@ TEST(DecodeIdentity, TurnsMdtsIntoBytes) {
 
 TEST(DecodeIdentity, TellsTheTwoCapabilitiesApart) {
   auto wire = controller();
-  wire.oacs = 0x0080;
+  wire.oacs = htole16(0x0080);
   EXPECT_FALSE(decode_identity(bytes_of(wire)).live_migration);
-  wire.oacs = 0x0800;
+  wire.oacs = htole16(0x0800);
   EXPECT_FALSE(decode_identity(bytes_of(wire)).virtualization_management);
 }
 
-TEST(DecodeIdentity, MakesTextSafeToPrint) {
+TEST(DecodeIdentity, CleansTextAndKeepsItRawForKeys) {
   auto wire = controller();
-  pad(wire.mn, "A\x1b[2J\xff");
-  wire.subnqn.fill('n');
+  pad(wire.sn, "  S\xff ");
+  pad(wire.mn, std::string_view{"A\x1b[2J\xff\0B", 8});
   const auto identity = decode_identity(bytes_of(wire));
+  EXPECT_EQ(identity.serial, "S?");
   EXPECT_EQ(identity.model, "A?[2J?");
-  EXPECT_EQ(identity.subsystem_nqn, std::string(256, 'n'));
+  EXPECT_EQ(identity.raw_serial, "  S\xff                ");
+  EXPECT_EQ(identity.raw_model, std::string(wire.mn, 40));
 }
 
-TEST(DecodeIdentity, GivesOldControllersAnNqn) {
+TEST(DecodeIdentity, TextOfPaddingAloneIsEmpty) {
   auto wire = controller();
-  wire.subnqn.fill('\0');
-  EXPECT_EQ(decode_identity(bytes_of(wire)).subsystem_nqn,
-            "nqn.2014.08.org.nvmexpress:1b361af4S1A Model");
+  pad(wire.sn, "");
+  std::memset(wire.mn, 0, sizeof wire.mn);
+  pad(wire.fr, std::string_view{"\0 1", 3});
+  const auto identity = decode_identity(bytes_of(wire));
+  EXPECT_EQ(identity.serial + identity.model + identity.firmware, "");
+  EXPECT_EQ(identity.raw_serial, std::string(20, ' '));
+  EXPECT_EQ(identity.raw_model, std::string(40, '\0'));
+}
+
+TEST(DecodeIdentity, TakesTheSubnqnsThatLinuxTakes) {
+  auto wire = controller();
+  const auto nqn_of = [&](const std::string& text) {
+    std::memset(wire.subnqn, 0, sizeof wire.subnqn);
+    std::copy(text.begin(), text.end(), wire.subnqn);
+    return decode_identity(bytes_of(wire)).subsystem_nqn;
+  };
+  EXPECT_EQ(nqn_of(std::string(222, 'n')), std::string(222, 'n'));
+  EXPECT_EQ(nqn_of("n\xff"), "n?");
+  EXPECT_EQ(nqn_of(""), "");
+  EXPECT_EQ(nqn_of("   "), "");
+  EXPECT_EQ(nqn_of(std::string(223, 'n')), "");
+  EXPECT_EQ(nqn_of(std::string(256, 'n')), "");
+}
+
+TEST(DefaultNqn, IsThatOfLinux) {
+  const auto identity = decode_identity(bytes_of(controller()));
+  EXPECT_EQ(default_nqn(identity), "nqn.2014.08.org.nvmexpress:1b361af4" + std::string{"S1"} +
+                                       std::string(18, ' ') + "A Model" + std::string(33, ' '));
+}
+
+TEST(DefaultNqn, KeepsWhatCannotBePrintedAndEndsAtANul) {
+  auto wire = controller();
+  wire.vid = htole16(0x1);
+  pad(wire.sn, "\xff");
+  pad(wire.mn, std::string_view{"M\0N", 3});
+  EXPECT_EQ(default_nqn(decode_identity(bytes_of(wire))),
+            "nqn.2014.08.org.nvmexpress:00011af4\xff" + std::string(19, ' ') + "M");
 }
 
 TEST(DecodePrimaryResources, TakesEveryField) {
-  wire::PrimaryCapabilities wire{};
+  nvme_primary_ctrl_cap wire{};
   wire.crt = 1;
-  wire.vqfrt = 20;
-  wire.vqrfa = 6;
-  wire.vqrfap = 4;
-  wire.vqprt = 2;
-  wire.vqfrsm = 8;
-  wire.vqgran = 1;
-  wire.vifrt = 7;
-  wire.virfa = 9;
+  wire.vqfrt = htole32(20);
+  wire.vqrfa = htole32(6);
+  wire.vqrfap = htole16(4);
+  wire.vqprt = htole16(2);
+  wire.vqfrsm = htole16(8);
+  wire.vqgran = htole16(1);
+  wire.vifrt = htole32(7);
+  wire.virfa = htole32(9);
   const auto resources = decode_primary_resources(bytes_of(wire));
   EXPECT_TRUE(resources.queues.supported);
   EXPECT_FALSE(resources.interrupts.supported);
@@ -137,38 +173,38 @@ TEST(DecodePrimaryResources, TakesEveryField) {
 }
 
 TEST(DecodeSecondaries, TakesEveryField) {
-  wire::SecondaryList list{};
-  list.count = 1;
-  auto& entry = list.entries.front();
-  entry.scid = 5;
-  entry.pcid = 1;
+  nvme_secondary_ctrl_list list{};
+  list.num = 1;
+  auto& entry = list.sc_entry[0];
+  entry.scid = htole16(5);
+  entry.pcid = htole16(1);
   entry.scs = 0xFF;
-  entry.vfn = 2;
-  entry.nvq = 3;
-  entry.nvi = 4;
+  entry.vfn = htole16(2);
+  entry.nvq = htole16(3);
+  entry.nvi = htole16(4);
   EXPECT_THAT(decode_secondaries(bytes_of(list)),
               ElementsAre(SecondaryController{5, 1, true, 2, 3, 4}));
 }
 
 TEST(Decoders, RefuseCountsBeyondTheData) {
-  EXPECT_THAT(message_of([] { decode_secondaries(secondaries(1, 128)); }), HasSubstr("128"));
-  wire::ControllerList list{};
-  list.count = 2048;
-  EXPECT_THAT(message_of([&] { decode_controllers(bytes_of(list)); }), HasSubstr("2048"));
-  Bytes formats(4096);
+  nvme_ctrl_list list{};
+  list.num = htole16(2048);
+  Bytes formats(wire::identify_size);
   formats[0] = std::byte{255};
   formats[1] = std::byte{255};
-  EXPECT_THAT(message_of([&] { decode_formats(formats); }), HasSubstr("255 vendor formats"));
+  EXPECT_EQ(status_of([] { decode_secondaries(secondaries(1, 128)); }), ExitStatus::device);
+  EXPECT_EQ(status_of([&] { decode_controllers(bytes_of(list)); }), ExitStatus::device);
+  EXPECT_EQ(status_of([&] { decode_formats(formats); }), ExitStatus::device);
 }
 
 TEST(Decoders, RefuseShortData) {
   for (const std::size_t size : {0U, 1U, 31U, 4095U}) {
     const Bytes bytes(size);
-    message_of([&] { decode_identity(bytes); });
-    message_of([&] { decode_primary_resources(bytes); });
-    message_of([&] { decode_secondaries(bytes); });
-    message_of([&] { decode_controllers(bytes); });
-    message_of([&] { decode_formats(bytes); });
+    EXPECT_EQ(status_of([&] { decode_identity(bytes); }), ExitStatus::device);
+    EXPECT_EQ(status_of([&] { decode_primary_resources(bytes); }), ExitStatus::device);
+    EXPECT_EQ(status_of([&] { decode_secondaries(bytes); }), ExitStatus::device);
+    EXPECT_EQ(status_of([&] { decode_controllers(bytes); }), ExitStatus::device);
+    EXPECT_EQ(status_of([&] { decode_formats(bytes); }), ExitStatus::device);
   }
 }
 
@@ -205,7 +241,7 @@ TEST(DecodeFormats, HoldsAsManyAsFit) {
   bytes[1] = std::byte{255};
   EXPECT_THAT(decode_formats(bytes).vendors, SizeIs(255));
   bytes[0] = std::byte{8};
-  message_of([&] { decode_formats(bytes); });
+  EXPECT_EQ(status_of([&] { decode_formats(bytes); }), ExitStatus::device);
 }
 
 TEST(ReadSecondaries, ContinuesAfterAFullList) {
@@ -235,10 +271,10 @@ TEST(ReadSecondaries, RefusesAListThatDoesNotAscend) {
     test::ScriptedPort::copy(secondaries(1, 127), command.from_device);
     return AdminCompletion{};
   });
-  EXPECT_THAT(message_of([&] { read_secondaries(twice); }), HasSubstr("must ascend"));
+  EXPECT_EQ(status_of([&] { read_secondaries(twice); }), ExitStatus::device);
   test::ScriptedPort same;
   same.then(secondaries(4, 2, 0));
-  EXPECT_THAT(message_of([&] { read_secondaries(same); }), HasSubstr("4 follows 4"));
+  EXPECT_EQ(status_of([&] { read_secondaries(same); }), ExitStatus::device);
 }
 
 TEST(ReadLists, AreEmptyWhereTheDeviceHasNone) {
@@ -249,13 +285,13 @@ TEST(ReadLists, AreEmptyWhereTheDeviceHasNone) {
 }
 
 TEST(ReadControllers, ContinuesAfterAFullList) {
-  wire::ControllerList full{};
-  full.count = 2047;
+  nvme_ctrl_list full{};
+  full.num = htole16(2047);
   for (std::uint16_t i = 0; i < 2047; ++i)
-    full.ids.at(i) = i;
-  wire::ControllerList rest{};
-  rest.count = 1;
-  rest.ids.front() = 3000;
+    full.identifier[i] = htole16(i);
+  nvme_ctrl_list rest{};
+  rest.num = htole16(1);
+  rest.identifier[0] = htole16(3000);
   test::ScriptedPort port;
   port.then(bytes_of(full)).then(bytes_of(rest));
   EXPECT_THAT(read_controllers(port), SizeIs(2048));
@@ -268,16 +304,15 @@ TEST(Readers, PassOtherErrorsOn) {
            [&] { read_identity(port); }, [&] { read_primary_resources(port); },
            [&] { read_secondaries(port); }, [&] { read_controllers(port); },
            [&] { read_formats(port); }}) {
-    EXPECT_THAT(message_of(read), HasSubstr("Internal Error"));
+    EXPECT_EQ(status_of(read), ExitStatus::device);
   }
 }
 
-TEST(ReadFormats, SaysWhatItLookedAt) {
+TEST(ReadFormats, AreUnsupportedWhereTheDeviceDoesNotKnowThem) {
   for (const std::uint16_t status : {sc::invalid_field, sc::invalid_opcode}) {
     test::ScriptedPort port;
     port.then(status);
-    EXPECT_THAT(message_of([&] { read_formats(port); }, ExitStatus::unsupported),
-                HasSubstr("CNS 20h"));
+    EXPECT_EQ(status_of([&] { read_formats(port); }), ExitStatus::unsupported);
   }
 }
 

@@ -19,7 +19,15 @@ TEST(NvmeStatus, ComparesWithoutRetryBits) {
 TEST(NvmeStatus, IsNamedInWordsAndHex) {
   EXPECT_EQ(to_string(NvmeStatus{0x4002}), "Invalid Field in Command (0x0.0x02, dnr)");
   EXPECT_EQ(to_string(NvmeStatus{0x013A}), "Controller Not Suspended (0x1.0x3a)");
-  EXPECT_EQ(name_of(NvmeStatus{0x07FF}), "Unknown Status");
+}
+
+TEST(NvmeStatus, ItsNameComesFromLibnvmeOrIsOneOfMigration) {
+  EXPECT_EQ(name_of(NvmeStatus{0x011F}), "Invalid Controller Identifier");
+  EXPECT_EQ(name_of(NvmeStatus{0x0371}), "Command Aborted By Host");
+  EXPECT_EQ(name_of(NvmeStatus{sc::not_enough_resources}), "Not Enough Resources");
+  for (const auto unknown : std::initializer_list<std::uint16_t>{0x07FF, 0x0455, 0x017F, 0x03FF}) {
+    EXPECT_EQ(name_of(NvmeStatus{unknown}), "Unknown Status") << std::hex << unknown;
+  }
 }
 
 TEST(NvmeStatus, EveryStatusOfMigrationHasAName) {
@@ -30,19 +38,18 @@ TEST(NvmeStatus, EveryStatusOfMigrationHasAName) {
   }
 }
 
-TEST(NvmeError, NamesOperationAndStatus) {
-  const NvmeError error({0x4138}, "load a state into controller 5", "give it more");
-  EXPECT_STREQ(error.what(),
-               "load a state into controller 5: Not Enough Resources (0x1.0x38, dnr)");
-  EXPECT_EQ(error.hint(), "give it more");
+TEST(NvmeError, CarriesStatusAdviceAndRemedies) {
+  const Remedy remedy{.action = Remedy::Action::provision};
+  const NvmeError error({0x4138}, "load a state into controller 5", "give it more", {remedy});
   EXPECT_EQ(error.status(), ExitStatus::device);
   EXPECT_EQ(error.nvme_status().code(), sc::not_enough_resources);
+  EXPECT_EQ(error.advice(), "give it more");
+  EXPECT_EQ(error.remedies(), std::vector{remedy});
 }
 
-TEST(NvmeError, AStatusOfTheKernelsOwnIsExplained) {
-  const NvmeError error({0x0370}, "identify the controller");
-  EXPECT_STREQ(error.what(), "identify the controller: Host Pathing Error (0x3.0x70)");
-  EXPECT_NE(error.hint().find("being reset"), std::string::npos);
+TEST(NvmeError, ExplainsAStatusOfTheKernelsOwn) {
+  EXPECT_TRUE(NvmeError({0x0002}, "read the identity").advice().empty());
+  EXPECT_FALSE(NvmeError({0x0370}, "read the identity").advice().empty());
 }
 
 }  // namespace

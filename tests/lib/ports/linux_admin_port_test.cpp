@@ -13,6 +13,7 @@
 namespace nvmigrate {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class LinuxAdminPortTest : public ::testing::Test {
@@ -91,15 +92,15 @@ TEST_F(LinuxAdminPortTest, PermissionNamesTheRightThatIsMissing) {
   for (const int code : {EACCES, EPERM}) {
     const auto error = failure(code, {.opcode = 0x41});
     EXPECT_EQ(error.status(), ExitStatus::permission);
-    EXPECT_THAT(error.hint(), HasSubstr("CAP_SYS_ADMIN"));
+    EXPECT_THAT(error.advice(), HasSubstr("CAP_SYS_ADMIN"));
   }
 }
 
 TEST_F(LinuxAdminPortTest, AResetThatCancelledTheCommandIsSaid) {
   const auto error = failure(EINTR, {.opcode = 0x41});
   EXPECT_EQ(error.status(), ExitStatus::io);
-  EXPECT_EQ(error.code(), EINTR);
-  EXPECT_THAT(error.what(), HasSubstr("0x41 to /dev/nvme0 (a controller reset cancelled it"));
+  EXPECT_EQ(error.error_number(), EINTR);
+  EXPECT_THAT(error.what(), HasSubstr("0x41 to /dev/nvme0"));
 }
 
 TEST_F(LinuxAdminPortTest, TimeOutsEndWithTimedOut) {
@@ -107,15 +108,25 @@ TEST_F(LinuxAdminPortTest, TimeOutsEndWithTimedOut) {
   EXPECT_EQ(failure(ETIMEDOUT, {.opcode = 0x41}).status(), ExitStatus::timed_out);
 }
 
+TEST_F(LinuxAdminPortTest, AfterAResetTheFunctionsAreToBeListed) {
+  for (const int code : {EINTR, ETIME, ETIMEDOUT}) {
+    const auto error = failure(code, {.opcode = 0x41});
+    EXPECT_THAT(error.advice(), HasSubstr("offline"));
+    EXPECT_EQ(error.device(), "/dev/nvme0");
+    EXPECT_THAT(error.remedies(),
+                ElementsAre(Remedy{.action = Remedy::Action::list, .device = "/dev/nvme0"}));
+  }
+}
+
 TEST_F(LinuxAdminPortTest, ATransferThatIsTooLongIsExplained) {
-  EXPECT_THAT(failure(EINVAL, {.opcode = 0x42, .from_device = data_}).hint(), HasSubstr("64 B"));
-  EXPECT_EQ(failure(EINVAL, {.opcode = 0x1C}).hint(), "");
+  EXPECT_THAT(failure(EINVAL, {.opcode = 0x42, .from_device = data_}).advice(), HasSubstr("64 B"));
+  EXPECT_EQ(failure(EINVAL, {.opcode = 0x1C}).advice(), "");
 }
 
 TEST_F(LinuxAdminPortTest, OtherErrorsNameCommandAndDevice) {
   const auto error = failure(ENODEV, {.opcode = 0x06, .from_device = data_});
   EXPECT_EQ(error.status(), ExitStatus::io);
-  EXPECT_THAT(error.what(), HasSubstr("send admin command 0x06 to /dev/nvme0: No such device"));
+  EXPECT_THAT(error.what(), HasSubstr("0x06 to /dev/nvme0"));
 }
 
 TEST(SubmitWithLibnvme, IsRefusedByWhatIsNoNvmeDevice) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/compare.h"
+#include "nvmigrate/state/state.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

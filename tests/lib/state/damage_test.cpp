@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nvmigrate/state/state_file.h"
 #include "state_support.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
@@ -37,7 +38,7 @@ class MemoryFile : public FaultyIo {
 
 class Damage : public testing::Test {
  protected:
-  /// What is wrong with a file of these bytes; empty when nothing is.
+  /// The code of what is wrong with a file of these bytes; empty when nothing is.
   std::string fault_of(const std::string& bytes) {
     io.bytes = bytes;
     try {
@@ -47,8 +48,14 @@ class Damage : public testing::Test {
       EXPECT_EQ(error.status(), ExitStatus::bad_state);
       EXPECT_LE(error.offset(), bytes.size());
       offset = error.offset();
-      return error.what();
+      message = error.what();
+      return error.code();
     }
+  }
+  /// The record is invalid because of this member.
+  void expect_refused(const std::string& code, const std::string& member) {
+    EXPECT_EQ(code, "invalid_record");
+    EXPECT_THAT(message, HasSubstr('"' + member + '"'));
   }
   std::string good(std::size_t size) {
     write_state_file(real, folder / "good.state", state_of_size(size));
@@ -59,6 +66,7 @@ class Damage : public testing::Test {
   SystemIo real;
   MemoryFile io{real};
   std::uint64_t offset = 0;
+  std::string message;
 };
 
 TEST_F(Damage, EveryBitOfASmallFile) {
@@ -95,21 +103,21 @@ TEST_F(Damage, TransferInTextMode) {
   const auto bytes = good(104);
   auto stripped = bytes;
   stripped.erase(4, 1);
-  EXPECT_THAT(fault_of(stripped), HasSubstr("text mode"));
+  EXPECT_EQ(fault_of(stripped), "text_mode");
   auto seven_bits = bytes;
   seven_bits[0] = static_cast<char>(seven_bits[0] & 0x7F);
-  EXPECT_THAT(fault_of(seven_bits), HasSubstr("text mode"));
+  EXPECT_EQ(fault_of(seven_bits), "text_mode");
 }
 
-TEST_F(Damage, NoStateFileAtAll) {
-  EXPECT_THAT(fault_of(""), HasSubstr("is no state file"));
-  EXPECT_THAT(fault_of(std::string(5000, '\0')), HasSubstr("is no state file"));
+TEST_F(Damage, NotAStateFileAtAll) {
+  EXPECT_EQ(fault_of(""), "not_a_state_file");
+  EXPECT_EQ(fault_of(std::string(5000, '\0')), "not_a_state_file");
 }
 
 TEST_F(Damage, LaterVersion) {
   auto bytes = good(104);
   bytes[8] = 2;
-  EXPECT_THAT(fault_of(bytes), HasSubstr("version 2"));
+  EXPECT_EQ(fault_of(bytes), "unknown_version");
   EXPECT_EQ(offset, 8U);
 }
 
@@ -136,28 +144,29 @@ TEST_F(Damage, UnknownOptionalRecordsAreSkipped) {
 TEST_F(Damage, UnknownOptionalRecordsAreChecked) {
   auto file = FileBuilder{}.identity(3).record("note", false, "QQQQ").chunk("uvw").end().text();
   file[file.find("QQQQ")] = 'q';
-  EXPECT_THAT(fault_of(file), HasSubstr("checksum of its body"));
+  EXPECT_EQ(fault_of(file), "damaged");
 }
 
 TEST_F(Damage, UnknownCriticalRecord) {
   const auto file = FileBuilder{}.identity(3).record("keys", true, "x").chunk("uvw").end().text();
-  EXPECT_THAT(fault_of(file), HasSubstr("must not be ignored"));
+  EXPECT_EQ(fault_of(file), "unknown_version");
 }
 
 TEST_F(Damage, KnownRecordThatIsNotCritical) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record("CHNK", false, "uvw").end().text()),
-              HasSubstr("not marked critical"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(3).record("CHNK", false, "uvw").end().text()),
+            "damaged");
 }
 
 TEST_F(Damage, UnknownFlags) {
   const auto flags = [](state_file::RecordHeader& header) { header.flags = 3; };
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record_with("CHNK", "uvw", flags).end().text()),
-              HasSubstr("unknown flags"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(3).record_with("CHNK", "uvw", flags).end().text()),
+            "damaged");
 }
 
-TEST_F(Damage, TagThatIsNone) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).record("a\x1b[2", false, "x").end().text()),
-              HasSubstr("record 1 (a?\?2)"));
+TEST_F(Damage, InvalidTag) {
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(3).record("a\x1b[2", false, "x").end().text()),
+            "damaged");
+  EXPECT_THAT(message, HasSubstr("a?\?2"));
 }
 
 TEST_F(Damage, TooManyOptionalRecords) {
@@ -167,7 +176,7 @@ TEST_F(Damage, TooManyOptionalRecords) {
     file.record("note", false, "");
   auto more = file;
   EXPECT_EQ(fault_of(file.end().text()), "");
-  EXPECT_THAT(fault_of(more.record("note", false, "").end().text()), HasSubstr("too many"));
+  EXPECT_EQ(fault_of(more.record("note", false, "").end().text()), "damaged");
 }
 
 TEST_F(Damage, RecordsInAnotherOrder) {
@@ -176,7 +185,7 @@ TEST_F(Damage, RecordsInAnotherOrder) {
   auto swapped = good;
   swapped.replace(first, 43, good.substr(first + 43, 43));
   swapped.replace(first + 43, 43, good.substr(first, 43));
-  EXPECT_THAT(fault_of(swapped), HasSubstr("not in order"));
+  EXPECT_EQ(fault_of(swapped), "damaged");
   EXPECT_EQ(offset, first);
 }
 
@@ -184,18 +193,17 @@ TEST_F(Damage, ContentsInAnotherOrder) {
   FileBuilder file;
   file.identity(6).chunk("uvw").chunk("xyz");
   const auto end = file.right_end();
-  EXPECT_THAT(fault_of(FileBuilder{}
-                           .identity(6)
-                           .chunk("xyz")
-                           .chunk("uvw")
-                           .record("DONE", true, encode(end))
-                           .text()),
-              HasSubstr("SHA-256"));
+  EXPECT_EQ(fault_of(FileBuilder{}
+                         .identity(6)
+                         .chunk("xyz")
+                         .chunk("uvw")
+                         .record("DONE", true, encode(end))
+                         .text()),
+            "damaged");
 }
 
 TEST_F(Damage, RecordThatIsMissing) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).skip_number().chunk("uvw").end().text()),
-              HasSubstr("missing"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(3).skip_number().chunk("uvw").end().text()), "damaged");
 }
 
 TEST_F(Damage, RecordThatIsThereTwice) {
@@ -203,44 +211,42 @@ TEST_F(Damage, RecordThatIsThereTwice) {
   const auto chunk = good.substr(good.find("uvw") - 40, 43);
   auto twice = good;
   twice.insert(good.find("uvw") + 3, chunk);
-  EXPECT_THAT(fault_of(twice), HasSubstr("there twice"));
+  EXPECT_EQ(fault_of(twice), "damaged");
 }
 
 TEST_F(Damage, SecondIdentity) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(3).identity(3).chunk("uvw").end().text()),
-              HasSubstr("second identity"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(3).identity(3).chunk("uvw").end().text()), "damaged");
 }
 
 TEST_F(Damage, NoIdentity) {
-  EXPECT_THAT(fault_of(FileBuilder{}.chunk("uvw").end().text()), HasSubstr("identity has to be"));
-  EXPECT_THAT(fault_of(FileBuilder{}.record("note", false, "x").identity(0).end().text()),
-              HasSubstr("identity has to be"));
+  EXPECT_EQ(fault_of(FileBuilder{}.chunk("uvw").end().text()), "damaged");
+  EXPECT_EQ(fault_of(FileBuilder{}.record("note", false, "x").identity(0).end().text()), "damaged");
 }
 
 TEST_F(Damage, SomethingBehindTheEnd) {
   const auto good = FileBuilder{}.identity(3).chunk("uvw").end().text();
-  EXPECT_THAT(fault_of(good + '\0'), HasSubstr("behind its end"));
+  EXPECT_EQ(fault_of(good + '\0'), "damaged");
   EXPECT_EQ(offset, good.size());
-  EXPECT_THAT(fault_of(good + good), HasSubstr("behind its end"));
+  EXPECT_EQ(fault_of(good + good), "damaged");
 }
 
 TEST_F(Damage, SizesThatDisagree) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(4).chunk("uvw").end().text()), HasSubstr("the end"));
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(2).chunk("uvw").end().text()),
-              HasSubstr("beyond the size"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(4).chunk("uvw").end().text()), "damaged");
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(2).chunk("uvw").end().text()), "damaged");
   FileBuilder file;
   auto end = file.identity(3).chunk("uvw").right_end();
   end.chunks = 2;
-  EXPECT_THAT(fault_of(file.record("DONE", true, encode(end)).text()), HasSubstr("2 chunks"));
+  EXPECT_EQ(fault_of(file.record("DONE", true, encode(end)).text()), "damaged");
 }
 
-TEST_F(Damage, ASealedFileOfNoStateIsAtFaultWhereTheStateBegins) {
+TEST_F(Damage, ASealedFileWithoutAStateIsAtFaultWhereTheStateBegins) {
   std::string huge(48, '\0');
   huge[31] = 1;  // the uppermost byte of NVMECSS
   for (const auto& state : {std::string(47, '\0'), huge}) {
     const auto head = FileBuilder{}.identity(state.size(), StateLayout::nvme);
     const auto file = FileBuilder{head}.chunk(state).end().text();
-    EXPECT_THAT(fault_of(file), HasSubstr("a.state: "));
+    EXPECT_EQ(fault_of(file), "invalid_state");
+    EXPECT_THAT(message, HasSubstr("a.state"));
     EXPECT_EQ(offset, head.text().size() + sizeof(state_file::RecordHeader));
   }
 }
@@ -265,22 +271,21 @@ TEST_F(Damage, HugeLengthsCostNothing) {
 }
 
 TEST_F(Damage, HugeSizeInTheIdentity) {
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(~std::uint64_t{0}).text()),
-              HasSubstr("out of range"));
-  EXPECT_THAT(fault_of(FileBuilder{}.identity(state_file::max_payload).chunk("uvw").end().text()),
-              HasSubstr("the end says"));
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(~std::uint64_t{0}).text()), "invalid_record");
+  EXPECT_EQ(fault_of(FileBuilder{}.identity(state_file::max_payload).chunk("uvw").end().text()),
+            "damaged");
 }
 
-TEST_F(Damage, IdentityThatIsNone) {
+TEST_F(Damage, IdentityThatIsNotAnObject) {
   for (const std::string json :
        {"", "[]", "{", "{}", "null", "{\"tool\":1}", "{\"a\":1,\"a\":2}", "\xFF"}) {
     EXPECT_NE(fault_of(FileBuilder{}.record("IDNT", true, json).text()), "") << json;
   }
   const std::string deep(60'000, '[');
-  EXPECT_THAT(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":" + deep).text()),
-              HasSubstr("nested too deeply"));
-  EXPECT_THAT(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":1,\"a\":2}").text()),
-              HasSubstr("twice"));
+  EXPECT_EQ(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":" + deep).text()),
+            "invalid_record");
+  EXPECT_EQ(fault_of(FileBuilder{}.record("IDNT", true, "{\"a\":1,\"a\":2}").text()),
+            "invalid_record");
 }
 
 TEST_F(Damage, EveryMemberOfTheIdentityIsChecked) {
@@ -296,18 +301,18 @@ TEST_F(Damage, EveryMemberOfTheIdentityIsChecked) {
   };
   EXPECT_EQ(with("\"tool\"", "\"tool\""), "");
   EXPECT_EQ(with("{\"tool\"", "{\"new\":[1,{}],\"tool\""), "");
-  EXPECT_THAT(with("\"host\"", "\"most\""), HasSubstr("\"host\" is missing"));
-  EXPECT_THAT(with("\"alpha\"", "7"), HasSubstr("\"host\" is no text"));
-  EXPECT_THAT(with("\"alpha\"", "\"" + std::string(1025, 'a') + "\""), HasSubstr("too long"));
-  EXPECT_THAT(with("\"alpha\"", "\"\\u001b[2J\""), HasSubstr("control characters"));
-  EXPECT_THAT(with("\"alpha\"", "\"\\u009b2J\""), HasSubstr("control characters"));
-  EXPECT_THAT(with("\"simulated\":true", "\"simulated\":1"), HasSubstr("neither true nor false"));
-  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":-1"), HasSubstr("no unsigned number"));
-  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":1.0"), HasSubstr("no unsigned number"));
-  EXPECT_THAT(with("\"vfn\":1", "\"vfn\":65536"), HasSubstr("out of range"));
-  EXPECT_THAT(with("\"layout\":\"opaque\"", "\"layout\":\"tar\""), HasSubstr("layout"));
-  EXPECT_THAT(with("01234567-", "0123456-"), HasSubstr("no UUID"));
-  EXPECT_THAT(with("\"formats\":{", "\"formats\":[],\"more\":{"), HasSubstr("no object"));
+  expect_refused(with("\"host\"", "\"most\""), "host");
+  expect_refused(with("\"alpha\"", "7"), "host");
+  expect_refused(with("\"alpha\"", "\"" + std::string(1025, 'a') + "\""), "host");
+  expect_refused(with("\"alpha\"", "\"\\u001b[2J\""), "host");
+  expect_refused(with("\"alpha\"", "\"\\u009b2J\""), "host");
+  expect_refused(with("\"simulated\":true", "\"simulated\":1"), "simulated");
+  expect_refused(with("\"vfn\":1", "\"vfn\":-1"), "vfn");
+  expect_refused(with("\"vfn\":1", "\"vfn\":1.0"), "vfn");
+  expect_refused(with("\"vfn\":1", "\"vfn\":65536"), "vfn");
+  expect_refused(with("\"layout\":\"opaque\"", "\"layout\":\"tar\""), "layout");
+  expect_refused(with("01234567-", "0123456-"), "vendor");
+  expect_refused(with("\"formats\":{", "\"formats\":[],\"more\":{"), "formats");
 }
 
 TEST_F(Damage, EveryMemberOfTheEndIsChecked) {
@@ -320,9 +325,9 @@ TEST_F(Damage, EveryMemberOfTheEndIsChecked) {
     return fault_of(whole.record("DONE", true, json).text());
   };
   EXPECT_EQ(with("sha256", "sha256"), "");
-  EXPECT_THAT(with("\"sha256\":\"", "\"sha256\":\"0"), HasSubstr("no digest"));
-  EXPECT_THAT(with("\"size\":3", "\"size\":4"), HasSubstr("the end says 4 bytes"));
-  EXPECT_THAT(with("\"chunks\":1", "\"chunks\":null"), HasSubstr("no unsigned number"));
+  expect_refused(with("\"sha256\":\"", "\"sha256\":\"0"), "sha256");
+  EXPECT_EQ(with("\"size\":3", "\"size\":4"), "damaged");
+  expect_refused(with("\"chunks\":1", "\"chunks\":null"), "chunks");
 }
 
 }  // namespace

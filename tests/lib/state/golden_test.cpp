@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "nvmigrate/state/digest.h"
 #include "state_support.h"
 #include "tests/support/temporary_folder.h"
 
@@ -97,7 +98,7 @@ TEST_F(Golden, Later) {
 TEST_F(Golden, Raw) {
   EXPECT_EQ(read("queues.raw").end().sha256, read("queues.state").end().sha256);
   const auto cut = read("one_dword_short.raw");
-  EXPECT_EQ(cut.decoded()->findings.at(0).name, "one_dword_short");
+  EXPECT_EQ(cut.decoded()->findings.at(0).code, "one_dword_short");
   EXPECT_EQ(cut.end().sha256, read("queues.raw").end().sha256);
 }
 

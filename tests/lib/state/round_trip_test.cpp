@@ -4,7 +4,10 @@
 
 #include <thread>
 
+#include "nvmigrate/base/parallel.h"
+#include "nvmigrate/state/state_file.h"
 #include "state_support.h"
+#include "tests/support/error_of.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
 
@@ -140,6 +143,26 @@ TEST_F(Writer, SurvivesShortWritesAndInterruptions) {
   EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), state);
 }
 
+TEST_F(Writer, ReportsAThreadThatCannotBeStarted) {
+  for (const int nth : {1, 2}) {
+    int asked = 0;
+    const StartThread start = [&](std::function<void()> work) {
+      return ++asked == nth ? no_thread(work) : start_thread(std::move(work));
+    };
+    const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT | O_TRUNC);
+    const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity(), start);
+    EXPECT_EQ(failure_of([&] { writer->begin(3 * chunk); }).status(), ExitStatus::io) << nth;
+    EXPECT_EQ(contents(folder / "a.state"), "") << nth;
+  }
+}
+
+TEST_F(Writer, NeedsNoThreadForASmallState) {
+  const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT);
+  const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity(), no_thread);
+  feed(*writer, sample_state(), 4096);
+  EXPECT_EQ(writer->finish({}).size, sample_state().size());
+}
+
 TEST_F(Writer, ReportsEveryWriteThatFails) {
   for (const std::size_t size : {std::size_t{104}, 6 * chunk}) {
     const auto state = state_of_size(size);
@@ -152,7 +175,7 @@ TEST_F(Writer, ReportsEveryWriteThatFails) {
         write_state_file(io, folder / "a.state", state);
         ADD_FAILURE() << "write " << nth << " of " << writes << " failed unnoticed";
       } catch (const OsError& error) {
-        EXPECT_EQ(error.code(), ENOSPC);
+        EXPECT_EQ(error.error_number(), ENOSPC);
       }
       io.heal();
     }

@@ -11,11 +11,14 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <vector>
 
+#include "nvmigrate/state/state.h"
 #include "nvmigrate/state/state_file.h"
 #include "nvmigrate/state/state_writer.h"
-#include "nvmigrate/state/stored_state.h"
+#include "tests/support/encoded_state.h"
 
 namespace nvmigrate::test {
 
@@ -44,7 +47,7 @@ inline StateIdentity sample_identity() {
   return identity;
 }
 
-/// The 104 bytes of a state with one queue pair that every implementation should agree on.
+/// The 104 bytes of a state with one queue pair, as every implementation should write them.
 inline Bytes sample_state() {
   constexpr std::array<std::uint8_t, 104> bytes{
       0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -96,6 +99,11 @@ inline StateEnd write_state_file(Io& io, const std::string& path, const Bytes& s
   const auto writer = make_state_file_writer(io, file.fd(), path, identity);
   feed(*writer, state, step);
   return writer->finish(std::chrono::nanoseconds{2500});
+}
+
+/// Gives no thread.
+inline std::thread no_thread(const std::function<void()>&) {
+  throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
 }
 
 /// All bytes of a source, asked for `step` at a time.

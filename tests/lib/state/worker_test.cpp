@@ -8,6 +8,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "state_support.h"
+#include "tests/support/error_of.h"
+
 namespace nvmigrate::test {
 namespace {
 
@@ -39,6 +42,16 @@ TEST(Worker, EndsWithJobsLeft) {
     worker.post([] { throw std::runtime_error("unseen"); });
     worker.post([] {});
   }
+}
+
+TEST(Worker, AThreadThatCannotBeStartedIsAnIoErrorAndLeavesSignalsAsTheyWere) {
+  sigset_t before{};
+  sigset_t after{};
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  EXPECT_EQ(failure_of([] { Worker{no_thread}; }).status(), ExitStatus::io);
+  pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  EXPECT_EQ(sigismember(&after, SIGINT), sigismember(&before, SIGINT));
+  EXPECT_EQ(sigismember(&after, SIGTERM), sigismember(&before, SIGTERM));
 }
 
 TEST(Worker, LeavesSignalsToItsOwner) {

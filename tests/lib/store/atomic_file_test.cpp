@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::contents;
 using test::error_of;
+using test::failure_of;
 using test::put;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -122,7 +123,7 @@ TEST_F(AtomicFileTest, AFailureAtAnyStepLeavesNothing) {
       fs::remove(path);
     } catch (const OsError& error) {
       ++failures;
-      EXPECT_EQ(error.code(), ENOSPC);
+      EXPECT_EQ(error.error_number(), ENOSPC);
       EXPECT_THAT(error.what(), HasSubstr(folder.path()));
     }
     EXPECT_THAT(names(), IsEmpty()) << "step " << step << ": " << faulty.log()[step - 1].kind;
@@ -141,7 +142,7 @@ TEST_F(AtomicFileTest, AFailureAtAnyStepLeavesTheOldOrTheNewWhole) {
     try {
       write_file(faulty, path, "new");
     } catch (const OsError& error) {
-      EXPECT_EQ(error.code(), EIO);
+      EXPECT_EQ(error.error_number(), EIO);
     }
     EXPECT_THAT(contents(path), testing::AnyOf("old", "new")) << "step " << step;
     EXPECT_THAT(names(), ElementsAre("file")) << "step " << step;
@@ -170,20 +171,21 @@ TEST_F(AtomicFileTest, RefusesToReplaceWhatIsNoRegularFile) {
   fs::create_symlink("elsewhere", folder / "link");
   error_of([&] { AtomicFile::check(io, folder / "link"); }, ExitStatus::refused);
   EXPECT_THAT(error_of([&] { AtomicFile::check(io, "/dev/null"); }, ExitStatus::refused),
-              HasSubstr("no regular file"));
+              HasSubstr("/dev/null"));
   error_of([&] { AtomicFile::check(io, ""); }, ExitStatus::usage);
 }
 
 TEST_F(AtomicFileTest, CheckFindsWhatWouldFailAndLeavesNothing) {
   AtomicFile::check(io, path);
   EXPECT_THAT(names(), IsEmpty());
-  EXPECT_THAT(
-      error_of([&] { AtomicFile::check(io, folder / "missing/file"); }, ExitStatus::not_found),
-      HasSubstr("there is no folder " + folder / "missing"));
+  const auto missing = failure_of([&] { AtomicFile::check(io, folder / "missing/file"); });
+  EXPECT_EQ(missing.status(), ExitStatus::not_found);
+  EXPECT_THAT(missing.remedies(), ElementsAre(Remedy{.action = Remedy::Action::make_folder,
+                                                     .object = folder / "missing"}));
   put(folder / "plain", "");
   EXPECT_THAT(
       error_of([&] { AtomicFile::check(io, folder / "plain/file"); }, ExitStatus::not_found),
-      HasSubstr(folder / "plain" + " is no folder"));
+      HasSubstr(folder / "plain" + " "));
   io.fail_kind("open", EROFS);
   EXPECT_THAT(error_of([&] { AtomicFile::check(io, path); }, ExitStatus::io), HasSubstr(path));
 }

@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
+using test::failure_of;
 using test::put;
 using testing::HasSubstr;
 
@@ -113,7 +114,7 @@ TEST_F(PrivateTest, SymbolicLinksAreRefused) {
   fs::create_directories(folder / "elsewhere");
   fs::create_directory_symlink(folder / "elsewhere", folder / "link");
   EXPECT_THAT(error_of([&] { make_private_folder(io, folder / "link"); }, ExitStatus::refused),
-              HasSubstr("symbolic link"));
+              HasSubstr(folder / "link"));
   put(folder / "elsewhere/file", "text");
   fs::create_symlink(folder / "elsewhere/file", folder / "other");
   error_of([&] { read_private(io, folder / "other"); }, ExitStatus::refused);
@@ -124,7 +125,7 @@ TEST_F(PrivateTest, WhatBelongsToOthersIsRefused) {
   put(path + "/file", "text");
   ForeignIo foreign(system);
   EXPECT_THAT(error_of([&] { make_private_folder(foreign, path); }, ExitStatus::refused),
-              HasSubstr("belongs to user " + std::to_string(::geteuid() + 1)));
+              HasSubstr("user " + std::to_string(::geteuid() + 1)));
   error_of([&] { check_private(foreign, path); }, ExitStatus::refused);
   error_of([&] { read_private(foreign, path + "/file"); }, ExitStatus::refused);
 }
@@ -132,16 +133,18 @@ TEST_F(PrivateTest, WhatBelongsToOthersIsRefused) {
 TEST_F(PrivateTest, WhatOthersMayWriteIsRefused) {
   make_private_folder(io, path);
   fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
-  EXPECT_THAT(error_of([&] { check_private(io, path); }, ExitStatus::refused),
-              HasSubstr("others may write"));
+  const auto error = failure_of([&] { check_private(io, path); });
+  EXPECT_EQ(error.status(), ExitStatus::refused);
+  EXPECT_THAT(error.remedies(), testing::ElementsAre(Remedy{
+                                    .action = Remedy::Action::restrict_folder, .object = path}));
 }
 
 TEST_F(PrivateTest, OnlyFoldersAreFoldersAndFilesFiles) {
   put(folder / "file", "text");
   EXPECT_THAT(error_of([&] { make_private_folder(io, folder / "file"); }, ExitStatus::refused),
-              HasSubstr("no folder"));
+              HasSubstr(folder / "file"));
   EXPECT_THAT(error_of([&] { read_private(io, folder.path()); }, ExitStatus::refused),
-              HasSubstr("no regular file"));
+              HasSubstr(folder.path()));
 }
 
 TEST_F(PrivateTest, AFolderIsTriedWithoutATrace) {
@@ -155,19 +158,17 @@ TEST_F(PrivateTest, AFolderIsTriedWithoutATrace) {
 TEST_F(PrivateTest, AFolderThatTakesNothingIsTold) {
   io.fail_kind("mkdir", EROFS);
   EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io),
-              HasSubstr("write to " + folder.path()))
-      << "the nearest parent there is";
+              HasSubstr(folder.path() + ":"))
+      << "the nearest parent that exists";
   io.heal();
   make_private_folder(io, path);
   io.fail_kind("mkdir", EROFS);
-  EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io),
-              HasSubstr("write to " + path));
+  EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io), HasSubstr(path));
   io.heal();
   io.fail_kind("rmdir", EIO);
   EXPECT_THAT(error_of([&] { check_private_folder(io, path); }, ExitStatus::io), HasSubstr(path));
   put(folder / "file", "text");
-  EXPECT_THAT(error_of([&] { check_private_folder(io, folder / "file"); }, ExitStatus::refused),
-              HasSubstr("no folder"));
+  error_of([&] { check_private_folder(io, folder / "file"); }, ExitStatus::refused);
 }
 
 TEST_F(PrivateTest, EveryFailureNamesThePath) {
@@ -189,8 +190,7 @@ TEST_F(PrivateTest, FilesAreReadWholeAndBounded) {
   put(folder / "file", std::string(100'000, 'x'));
   EXPECT_EQ(read_private(io, folder / "file").value_or("").size(), 100'000U);
   fs::resize_file(folder / "file", (std::size_t{16} << 20U) + 1);
-  EXPECT_THAT(error_of([&] { read_private(io, folder / "file"); }, ExitStatus::io),
-              HasSubstr("longer than"));
+  error_of([&] { read_private(io, folder / "file"); }, ExitStatus::io);
 }
 
 TEST(FileNameOf, KeepsPlainLettersAndEscapesTheRest) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "nvmigrate/base/parallel.h"
 #include "nvmigrate/store/lock.h"
 #include "tests/support/error_of.h"
 #include "tests/support/faulty_io.h"
@@ -26,12 +27,13 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 const std::string nqn = "nqn.2019-08.org.x:a";
+const SubsystemKey key{nqn, "S1"};
 
 class JournalTest : public testing::Test {
  protected:
-  Journal open() { return {io, folders, nqn, "export"}; }
+  Journal open() { return {io, folders, key, "export"}; }
   [[nodiscard]] std::string path() const {
-    return folders.run + "/" + file_name_of(nqn) + ".journal.json";
+    return folders.run + "/" + file_name_of(key.text()) + ".journal.json";
   }
   std::vector<std::string> names() {
     std::vector<std::string> all;
@@ -56,17 +58,17 @@ TEST_F(JournalTest, KeepsWhatIsRecorded) {
   journal.record(IntentKind::provisioning, 0, {{"was_vfs", "4"}});
   const auto again = open();
   ASSERT_THAT(again.intents(), SizeIs(2));
-  const auto* unbound = again.find(IntentKind::unbound, 3);
-  ASSERT_NE(unbound, nullptr);
+  const auto unbound = again.find(IntentKind::unbound, 3);
+  ASSERT_TRUE(unbound);
   EXPECT_EQ(unbound->command, "export");
   EXPECT_EQ(unbound->pid, ::getpid());
   EXPECT_EQ(unbound->details.at("original_driver"), "nvme");
   EXPECT_EQ(unbound->time.size(), 20U);
-  ASSERT_NE(again.find(IntentKind::provisioning, 0), nullptr);
+  ASSERT_TRUE(again.find(IntentKind::provisioning, 0));
   EXPECT_EQ(again.find(IntentKind::provisioning, 0)->details.at("was_vfs"), "4");
-  EXPECT_EQ(again.find(IntentKind::unbound, 4), nullptr);
-  EXPECT_EQ(again.find(IntentKind::unbound, 0), nullptr);
-  EXPECT_EQ(again.find(IntentKind::provisioning, 3), nullptr);
+  EXPECT_FALSE(again.find(IntentKind::unbound, 4));
+  EXPECT_FALSE(again.find(IntentKind::unbound, 0));
+  EXPECT_FALSE(again.find(IntentKind::provisioning, 3));
 }
 
 TEST_F(JournalTest, AnIntentReplacesItsPredecessor) {
@@ -82,7 +84,7 @@ TEST_F(JournalTest, EveryKindIsReadAgain) {
   for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved,
                           IntentKind::unbound, IntentKind::provisioning}) {
     journal.record(kind, 3);
-    EXPECT_NE(open().find(kind, 3), nullptr) << to_string(kind);
+    EXPECT_TRUE(open().find(kind, 3)) << to_string(kind);
     EXPECT_EQ(intent_kind_of(to_string(kind)), kind);
   }
   EXPECT_EQ(intent_kind_of("asleep"), std::nullopt);
@@ -97,7 +99,7 @@ TEST_F(JournalTest, StrikesSeveralKindsInOneWrite) {
   journal.strike({IntentKind::suspended, IntentKind::loading, IntentKind::moved}, 3);
   EXPECT_EQ(io.calls_of("rename"), renames + 1);
   ASSERT_THAT(open().intents(), SizeIs(1));
-  EXPECT_NE(open().find(IntentKind::suspended, 4), nullptr);
+  EXPECT_TRUE(open().find(IntentKind::suspended, 4));
   journal.strike({IntentKind::suspended}, 3);
   EXPECT_EQ(io.calls_of("rename"), renames + 1) << "nothing to strike, nothing written";
 }
@@ -122,36 +124,36 @@ TEST_F(JournalTest, ForgetsFunctionsAndKeepsWhatIsOfOthers) {
   EXPECT_THAT(open().intents(), SizeIs(1));
 }
 
-TEST_F(JournalTest, TellsWhoIsAtWork) {
-  const SubsystemLock lock(io, folders, nqn, "export", 0ms);
+TEST_F(JournalTest, TellsWhatIsInProgress) {
+  const SubsystemLock lock(io, folders, key.text(), "export", 0ms);
   open().record(IntentKind::suspended, 3);
-  EXPECT_TRUE(open().find(IntentKind::suspended, 3)->at_work);
+  EXPECT_TRUE(open().find(IntentKind::suspended, 3)->in_progress);
 }
 
-TEST_F(JournalTest, TellsWrecks) {
+TEST_F(JournalTest, TellsWhatADeadCommandLeft) {
   {
-    const SubsystemLock lock(io, folders, nqn, "export", 0ms);
+    const SubsystemLock lock(io, folders, key.text(), "export", 0ms);
     open().record(IntentKind::suspended, 3);
   }
-  EXPECT_FALSE(open().find(IntentKind::suspended, 3)->at_work);
+  EXPECT_FALSE(open().find(IntentKind::suspended, 3)->in_progress);
 }
 
 TEST_F(JournalTest, AFailureAtAnyStepOfRecordingChangesNothing) {
   open().record(IntentKind::suspended, 3);
   const auto before = contents(path());
   test::FaultyIo counting(system);
-  Journal(counting, folders, nqn, "x").record(IntentKind::loading, 3);
+  Journal(counting, folders, key, "x").record(IntentKind::loading, 3);
   const auto steps = counting.calls();
   for (std::size_t step = 1; step <= steps; ++step) {
     put(path(), before);
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, ENOSPC);
     try {
-      Journal journal(faulty, folders, nqn, "x");
+      Journal journal(faulty, folders, key, "x");
       try {
         journal.record(IntentKind::loading, 3);
       } catch (const OsError&) {
-        EXPECT_EQ(journal.find(IntentKind::loading, 3), nullptr);
+        EXPECT_FALSE(journal.find(IntentKind::loading, 3));
         EXPECT_EQ(contents(path()), before) << faulty.log()[step - 1].kind;
       }
     } catch (const OsError&) {
@@ -164,14 +166,14 @@ TEST_F(JournalTest, AFailureAtAnyStepOfRecordingChangesNothing) {
 TEST_F(JournalTest, AFailureAtAnyStepOfTheFirstRecordLeavesNoFile) {
   make_private_folder(system, folders.run);
   test::FaultyIo counting(system);
-  Journal(counting, folders, nqn, "x").record(IntentKind::loading, 3);
+  Journal(counting, folders, key, "x").record(IntentKind::loading, 3);
   const auto steps = counting.calls();
   std::filesystem::remove(path());
   for (std::size_t step = 1; step <= steps; ++step) {
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, EIO);
     try {
-      Journal(faulty, folders, nqn, "x").record(IntentKind::loading, 3);
+      Journal(faulty, folders, key, "x").record(IntentKind::loading, 3);
       std::filesystem::remove(path());
     } catch (const OsError&) {
       EXPECT_THAT(names(), IsEmpty()) << faulty.log()[step - 1].kind;
@@ -184,22 +186,22 @@ TEST_F(JournalTest, StrikingThatFailsKeepsTheIntent) {
   journal.record(IntentKind::suspended, 3);
   io.fail_kind("fsync", EIO, 1, 1);
   EXPECT_THROW(journal.strike({IntentKind::suspended}, 3), OsError);
-  EXPECT_NE(journal.find(IntentKind::suspended, 3), nullptr);
-  EXPECT_NE(open().find(IntentKind::suspended, 3), nullptr);
+  EXPECT_TRUE(journal.find(IntentKind::suspended, 3));
+  EXPECT_TRUE(open().find(IntentKind::suspended, 3));
 }
 
 TEST_F(JournalTest, PreparedChangesTakeNothingButANameToHold) {
   auto journal = open();
   journal.record(IntentKind::suspended, 3);
   auto prepared = journal.prepare(3, {IntentKind::suspended}, IntentKind::moved, {{"to", "x"}});
-  EXPECT_NE(open().find(IntentKind::suspended, 3), nullptr);
+  EXPECT_TRUE(open().find(IntentKind::suspended, 3));
   const auto before = io.calls();
   prepared.commit();
   EXPECT_EQ(io.log()[before].kind, "link");
   EXPECT_EQ(io.log()[before + 1].kind, "rename");
   EXPECT_EQ(io.calls(), before + 6) << "and open, sync and close the folder; close the file";
-  EXPECT_NE(journal.find(IntentKind::moved, 3), nullptr);
-  EXPECT_EQ(open().find(IntentKind::suspended, 3), nullptr);
+  EXPECT_TRUE(journal.find(IntentKind::moved, 3));
+  EXPECT_FALSE(open().find(IntentKind::suspended, 3));
   EXPECT_EQ(open().find(IntentKind::moved, 3)->details.at("to"), "x");
 }
 
@@ -211,7 +213,7 @@ TEST_F(JournalTest, PreparedChangesThatAreDroppedLeaveNothing) {
     const auto moved = std::move(prepared);
   }
   EXPECT_THAT(names(), SizeIs(1));
-  EXPECT_NE(journal.find(IntentKind::suspended, 3), nullptr);
+  EXPECT_TRUE(journal.find(IntentKind::suspended, 3));
 }
 
 TEST_F(JournalTest, PreparedChangesThatFailChangeNothing) {
@@ -224,8 +226,8 @@ TEST_F(JournalTest, PreparedChangesThatFailChangeNothing) {
     EXPECT_THROW(prepared.commit(), OsError) << step;
     io.heal();
     EXPECT_EQ(contents(path()), before) << step;
-    EXPECT_NE(journal.find(IntentKind::suspended, 3), nullptr);
-    EXPECT_EQ(journal.find(IntentKind::moved, 3), nullptr);
+    EXPECT_TRUE(journal.find(IntentKind::suspended, 3));
+    EXPECT_FALSE(journal.find(IntentKind::moved, 3));
   }
   EXPECT_THAT(names(), SizeIs(1));
 }
@@ -236,7 +238,7 @@ TEST_F(JournalTest, PreparedChangesDoNotUndoLaterOnes) {
   journal.record(IntentKind::suspended, 4);
   EXPECT_THAT(error_of([&] { prepared.commit(); }, ExitStatus::internal),
               HasSubstr("was changed since"));
-  EXPECT_NE(open().find(IntentKind::suspended, 4), nullptr);
+  EXPECT_TRUE(open().find(IntentKind::suspended, 4));
 }
 
 TEST_F(JournalTest, PreparedChangesHoldOnce) {
@@ -257,9 +259,110 @@ TEST_F(JournalTest, DamageNamesTheFileAndTheWayOn) {
         begin + R"("intents": [{"kind": "moved", )" + entry + "70000}]}"}) {
     put(path(), text);
     EXPECT_THAT(error_of([&] { open(); }, ExitStatus::io),
-                AllOf(HasSubstr("the journal is damaged"), HasSubstr("nvmigrate list"),
-                      HasSubstr("remove " + path())))
+                AllOf(HasSubstr("the journal is damaged"), HasSubstr("remove " + path())))
         << text;
+  }
+}
+
+TEST_F(JournalTest, TheFileOfAnotherSubsystemIsNotTaken) {
+  make_private_folder(system, folders.run);
+  for (const auto* of : {R"("subsystem": "x", "serial": "S1")",
+                         R"("subsystem": "nqn.2019-08.org.x:a", "serial": "S2")"}) {
+    put(path(), std::string{R"({"schema": "nvmigrate.journal/1", "intents": [], )"} + of + "}");
+    error_of([&] { open(); }, ExitStatus::io);
+  }
+}
+
+TEST_F(JournalTest, DrivesOfOneNqnAreKeptApart) {
+  open().record(IntentKind::suspended, 3);
+  EXPECT_FALSE(Journal(io, folders, {nqn, "S2"}, "x").find(IntentKind::suspended, 3));
+  EXPECT_FALSE(Journal(io, folders, {nqn}, "x").find(IntentKind::suspended, 3));
+}
+
+TEST_F(JournalTest, SeveralThreadsMayRecord) {
+  auto journal = open();
+  run_parallel(8, 4, [&](std::size_t number) {
+    const auto id = static_cast<std::uint16_t>(number);
+    journal.record(IntentKind::suspended, id);
+    journal.record(IntentKind::loading, id);
+    journal.strike({IntentKind::suspended}, id);
+  });
+  EXPECT_THAT(open().intents(), SizeIs(8));
+}
+
+TEST_F(JournalTest, OnTheWayOutAFailureIsSaidNotThrown) {
+  auto journal = open();
+  journal.record(IntentKind::suspended, 3);
+  io.fail_kind("unlink", EIO);
+  io.fail_kind("open", EIO);
+  EXPECT_NE(journal.try_to_strike({IntentKind::suspended}, 3), "");
+  EXPECT_FALSE(journal.try_to_rewrite());
+  io.heal();
+  EXPECT_TRUE(open().find(IntentKind::suspended, 3));
+  std::filesystem::remove(path());
+  EXPECT_TRUE(journal.try_to_rewrite());
+  EXPECT_TRUE(open().find(IntentKind::suspended, 3));
+  EXPECT_EQ(journal.try_to_strike({IntentKind::suspended}, 3), "");
+  EXPECT_THAT(open().intents(), IsEmpty());
+}
+
+/// The file as versions before there were keys wrote it, under the NQN alone.
+class OldJournalTest : public JournalTest {
+ protected:
+  OldJournalTest() {
+    make_private_folder(system, folders.run);
+    put(old_path, contents(NVMIGRATE_SOURCE_DIR "/tests/lib/store/golden/journal-1.json"));
+  }
+
+  std::string old_path = folders.run + "/" + file_name_of(nqn) + ".journal.json";
+};
+
+TEST_F(OldJournalTest, IsRead) {
+  const auto journal = open();
+  ASSERT_THAT(journal.intents(), SizeIs(2));
+  const auto moved = journal.find(IntentKind::moved, 3);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->command, "transfer");
+  EXPECT_EQ(moved->pid, 4711);
+  EXPECT_EQ(moved->time, "2025-01-31T23:59:59Z");
+  EXPECT_EQ(moved->details.at("destination"), "/dev/nvme1 2");
+  EXPECT_TRUE(journal.find(IntentKind::suspended, 4)->details.contains(unfinished_detail));
+  EXPECT_TRUE(std::filesystem::exists(old_path)) << "reading changes nothing";
+}
+
+TEST_F(OldJournalTest, IsTakenOverAtTheNextChange) {
+  open().strike({IntentKind::suspended}, 4);
+  EXPECT_FALSE(std::filesystem::exists(old_path));
+  EXPECT_TRUE(std::filesystem::exists(path()));
+  EXPECT_THAT(open().intents(), SizeIs(1));
+  EXPECT_TRUE(open().find(IntentKind::moved, 3));
+  open().strike({IntentKind::moved}, 3);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(OldJournalTest, IsTakenOverByAPreparedChange) {
+  auto journal = open();
+  auto prepared = journal.prepare(4, {IntentKind::suspended}, IntentKind::moved, {});
+  EXPECT_TRUE(open().find(IntentKind::suspended, 4));
+  prepared.commit();
+  EXPECT_FALSE(std::filesystem::exists(old_path));
+  EXPECT_TRUE(open().find(IntentKind::moved, 4));
+}
+
+TEST_F(OldJournalTest, NothingIsLostWhereverTakingItOverFails) {
+  const auto before = contents(old_path);
+  for (std::size_t step = 1;; ++step) {
+    test::FaultyIo faulty(system);
+    faulty.fail_nth(step, EIO);
+    try {
+      Journal(faulty, folders, key, "x").record(IntentKind::loading, 5);
+    } catch (const OsError&) {
+    }
+    EXPECT_TRUE(open().find(IntentKind::moved, 3)) << step;
+    EXPECT_TRUE(open().find(IntentKind::suspended, 4)) << step;
+    std::filesystem::remove(path());
+    put(old_path, before);
+    if (faulty.calls() < step) break;
   }
 }
 

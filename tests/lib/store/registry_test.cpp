@@ -23,6 +23,7 @@ using testing::Not;
 using testing::SizeIs;
 
 const std::string nqn = "nqn.2019-08.org.x:a";
+const SubsystemKey key{nqn, "S1"};
 
 Binding binding(std::uint16_t cntlid) {
   return {cntlid, "0000:01:00.1", "vfio-pci", "nvme", std::nullopt, "2025-01-31T23:59:59Z"};
@@ -30,9 +31,9 @@ Binding binding(std::uint16_t cntlid) {
 
 class RegistryTest : public testing::Test {
  protected:
-  Registry open() { return {io, folders, nqn}; }
+  Registry open() { return {io, folders, key}; }
   [[nodiscard]] std::string path() const {
-    return folders.state + "/" + file_name_of(nqn) + ".json";
+    return folders.state + "/" + file_name_of(key.text()) + ".json";
   }
   void write(const std::string& text) {
     make_private_folder(system, folders.state);
@@ -131,14 +132,15 @@ TEST_F(RegistryTest, AnEmptyOneLeavesNoFile) {
 
 TEST_F(RegistryTest, SubsystemsAreKeptApart) {
   open().mark(3);
-  EXPECT_FALSE(Registry(io, folders, nqn + "b").is_marked(3));
+  EXPECT_FALSE(Registry(io, folders, {nqn + "b", "S1"}).is_marked(3));
+  EXPECT_FALSE(Registry(io, folders, {nqn, "S2"}).is_marked(3)) << "a drive of the same NQN";
 }
 
 TEST_F(RegistryTest, AFailureAtAnyStepChangesNothing) {
   open().mark(3);
   const auto before = contents(path());
   test::FaultyIo counting(system);
-  Registry(counting, folders, nqn).mark(4);
+  Registry(counting, folders, key).mark(4);
   const auto steps = counting.calls();
   unsigned failures = 0;
   for (std::size_t step = 1; step <= steps; ++step) {
@@ -146,7 +148,7 @@ TEST_F(RegistryTest, AFailureAtAnyStepChangesNothing) {
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, ENOSPC);
     try {
-      Registry registry(faulty, folders, nqn);
+      Registry registry(faulty, folders, key);
       try {
         registry.mark(4);
       } catch (const OsError&) {
@@ -184,7 +186,7 @@ TEST_F(RegistryTest, DamageNamesTheFileAndTheWayOn) {
     EXPECT_THAT(damage(), Not(HasSubstr("exception"))) << text;
   }
   write("{");
-  EXPECT_THAT(damage(), HasSubstr("it is no JSON (byte 2)"));
+  EXPECT_THAT(damage(), HasSubstr("it is not JSON (byte 2)"));
 }
 
 TEST_F(RegistryTest, DamagedEntriesAreNotTaken) {
@@ -214,10 +216,49 @@ TEST_F(RegistryTest, ASymbolicLinkIsRefused) {
   EXPECT_THAT(error_of([&] { open(); }, ExitStatus::refused), HasSubstr("symbolic link"));
 }
 
-TEST_F(RegistryTest, NamesThatAreNoUtf8AreKept) {
-  const std::string odd = "nqn.x:\xff\xfe";
+TEST_F(RegistryTest, NamesThatAreNotUtf8AreKept) {
+  const SubsystemKey odd{"nqn.x:\xff\xfe", "\xff"};
   Registry(io, folders, odd).mark(3);
   EXPECT_TRUE(Registry(io, folders, odd).is_marked(3));
+}
+
+/// The file as versions before there were keys wrote it, under the NQN alone.
+class OldRegistryTest : public RegistryTest {
+ protected:
+  OldRegistryTest() {
+    make_private_folder(system, folders.state);
+    put(old_path, contents(NVMIGRATE_SOURCE_DIR "/tests/lib/store/golden/registry-1.json"));
+  }
+
+  std::string old_path = folders.state + "/" + file_name_of(nqn) + ".json";
+};
+
+TEST_F(OldRegistryTest, IsRead) {
+  const auto registry = open();
+  ASSERT_THAT(registry.marks(), SizeIs(2));
+  EXPECT_TRUE(registry.is_marked(3) && registry.is_marked(7));
+  EXPECT_EQ(registry.marks().front().time, "2025-01-31T23:59:59Z");
+  const auto* bound = registry.binding_of(3);
+  ASSERT_NE(bound, nullptr);
+  EXPECT_EQ(bound->address, "0000:01:00.3");
+  EXPECT_EQ(bound->driver, "vfio-pci");
+  EXPECT_EQ(bound->original_driver, "nvme");
+  EXPECT_EQ(bound->original_override, std::nullopt);
+  EXPECT_TRUE(std::filesystem::exists(old_path)) << "reading changes nothing";
+}
+
+TEST_F(OldRegistryTest, IsTakenOverAtTheNextChange) {
+  open().unmark(7);
+  EXPECT_FALSE(std::filesystem::exists(old_path));
+  EXPECT_TRUE(std::filesystem::exists(path()));
+  EXPECT_TRUE(open().is_marked(3));
+  EXPECT_FALSE(open().is_marked(7));
+  EXPECT_NE(open().binding_of(3), nullptr);
+}
+
+TEST_F(OldRegistryTest, DamageNamesTheFileThatIsDamaged) {
+  put(old_path, "{");
+  EXPECT_THAT(damage(), HasSubstr("remove " + old_path));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "nvmigrate/nvme/identify.h"
-#include "plugins/registry.h"
+#include "plugins/nvme/nvme_backend.h"
 #include "tests/plugins/sim/lab.h"
 #include "tests/support/memory_streams.h"
 
@@ -60,28 +60,28 @@ TEST_P(NvmeSimulatedTest, AGuestGoesOnWhereItStopped) {
   const auto from = lab.open("sim:a");
   const auto to = lab.open("sim:b/1");
   const BackendOptions options{.chunk_limit = chunk};
-  const auto source = choose_backend(from->admin(), options);
-  const auto destination = choose_backend(to->admin(), options);
+  nvme::NvmeBackend source(from->admin(), read_identity(from->admin()), options);
+  nvme::NvmeBackend destination(to->admin(), read_identity(to->admin()), options);
   FormatChoice formats;
   if (GetParam().vendor) formats.vendor = vendor;
 
   const auto departing = target(*from);
   const auto arriving = target(*to);
-  EXPECT_FALSE(source->is_frozen(departing, formats));
-  source->quiesce(departing);
-  source->freeze(departing);
-  source->freeze(departing);
-  EXPECT_TRUE(source->is_frozen(departing, formats));
+  EXPECT_FALSE(source.is_suspended(departing, formats));
+  source.quiesce(departing);
+  source.suspend(departing);
+  source.suspend(departing);
+  EXPECT_TRUE(source.is_suspended(departing, formats));
   test::MemorySink sink;
-  source->save(departing, formats, sink);
+  source.save(departing, formats, sink);
   EXPECT_EQ(sink.announced, GetParam().size);
   EXPECT_EQ(sink.bytes.size(), GetParam().size);
 
-  destination->freeze(arriving);
+  destination.suspend(arriving);
   test::MemorySource state(sink.bytes);
-  destination->load(arriving, formats, state);
-  EXPECT_TRUE(destination->resume(arriving));
-  EXPECT_FALSE(destination->resume(arriving));
+  destination.load(arriving, formats, state);
+  EXPECT_TRUE(destination.resume(arriving));
+  EXPECT_FALSE(destination.resume(arriving));
   EXPECT_THAT(sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
                                    sim::guest_report(lab.folders(), "sim:b/1", "vf1")),
               IsEmpty());

@@ -35,9 +35,9 @@ void load(NvmeBackend& backend, std::size_t size) {
 
 constexpr std::array points{
     Point{"Quiesce", [](NvmeBackend& backend) { backend.quiesce(5); }, 0},
-    Point{"Freeze", [](NvmeBackend& backend) { backend.freeze(5); }, 0},
+    Point{"Suspend", [](NvmeBackend& backend) { backend.suspend(5); }, 0},
     Point{"Resume", [](NvmeBackend& backend) { backend.resume(5); }, 0},
-    Point{"IsFrozen", [](NvmeBackend& backend) { backend.is_frozen(5, {}); }, 0},
+    Point{"IsSuspended", [](NvmeBackend& backend) { backend.is_suspended(5, {}); }, 0},
     Point{"Header", save, 0},
     Point{"FirstRead", save, 1},
     Point{"LastRead", save, 3},
@@ -62,7 +62,7 @@ TEST_P(NvmeStatusTest, IsReportedWithItsControllerAndItsName) {
     if (number != at) return std::nullopt;
     return AdminCompletion{{raw}, 0, 0};
   };
-  NvmeBackend backend(target.port, BackendOptions{.chunk_limit = chunk});
+  NvmeBackend backend(target.port, target.identity(), BackendOptions{.chunk_limit = chunk});
   if (status == sc::controller_not_suspended && std::string_view{point.name} == "Resume") {
     EXPECT_THROW(backend.resume(5), NvmeError) << "the header says that it is suspended";
     return;
@@ -88,36 +88,63 @@ INSTANTIATE_TEST_SUITE_P(EveryCommand, NvmeStatusTest,
                                           testing::Bool()),
                          name_of_case);
 
-std::string hint_of(std::uint16_t status, const std::function<void(NvmeBackend&)>& act) {
+using Action = Remedy::Action;
+
+struct NextStep {
+  bool advised = false;
+  std::vector<Action> actions;
+};
+
+NextStep next_step(std::uint16_t status, const std::function<void(NvmeBackend&)>& act) {
   test::Target target;
   target.fault = [=](std::size_t, const AdminCommand&) {
     return AdminCompletion{{static_cast<std::uint16_t>(status | 0x4000U)}, 0, 0};
   };
-  NvmeBackend backend(target.port, {});
+  NvmeBackend backend(target.port, target.identity(), {});
+  NextStep next;
   try {
     act(backend);
   } catch (const NvmeError& error) {
-    return error.hint();
+    next.advised = !error.advice().empty();
+    for (const auto& remedy : error.remedies()) {
+      const bool of_function = remedy.action == Action::suspend || remedy.action == Action::resume;
+      EXPECT_EQ(remedy.function, of_function ? std::optional<std::uint16_t>{5} : std::nullopt);
+      EXPECT_EQ(remedy.device, "") << "the session knows its name";
+      next.actions.push_back(remedy.action);
+    }
   }
-  return {};
+  return next;
 }
 
-TEST(NvmeHint, NamesTheNextStep) {
-  const auto freeze = [](NvmeBackend& backend) { backend.freeze(5); };
+TEST(NvmeAdvice, NamesTheNextStep) {
+  const auto suspend = [](NvmeBackend& backend) { backend.suspend(5); };
   const auto resume = [](NvmeBackend& backend) { backend.resume(5); };
   const auto import = [](NvmeBackend& backend) { load(backend, 104); };
-  EXPECT_THAT(hint_of(sc::not_enough_resources, import), HasSubstr("provision --vq and --vi"));
-  EXPECT_THAT(hint_of(sc::not_enough_resources, freeze), HasSubstr("free resources"));
-  EXPECT_THAT(hint_of(sc::invalid_field, import), HasSubstr("has I/O queues already"));
-  EXPECT_THAT(hint_of(sc::invalid_field, save), HasSubstr("state format"));
-  EXPECT_THAT(hint_of(sc::invalid_controller_identifier, import), HasSubstr("must be suspended"));
-  EXPECT_THAT(hint_of(sc::invalid_controller_identifier, freeze), HasSubstr("nvmigrate list"));
-  EXPECT_THAT(hint_of(sc::invalid_opcode, freeze), HasSubstr("firmware"));
-  EXPECT_THAT(hint_of(sc::command_sequence_error, resume), HasSubstr("import it again"));
-  EXPECT_THAT(hint_of(sc::command_sequence_error, import), HasSubstr("import the state again"));
-  EXPECT_THAT(hint_of(sc::controller_not_suspended, save), HasSubstr("suspend it first"));
-  EXPECT_THAT(hint_of(sc::controller_suspended, save), HasSubstr("resume it first"));
-  EXPECT_THAT(hint_of(sc::internal_error, freeze), HasSubstr("error log"));
+  const struct {
+    std::uint16_t status;
+    std::function<void(NvmeBackend&)> act;
+    std::vector<Action> actions;
+  } expected[]{
+      {sc::not_enough_resources, import, {Action::show}},
+      {sc::not_enough_resources, suspend, {}},
+      {sc::invalid_field, import, {Action::show}},
+      {sc::invalid_field, save, {Action::show}},
+      {sc::invalid_field, suspend, {Action::list}},
+      {sc::invalid_controller_identifier, import, {Action::suspend, Action::list}},
+      {sc::invalid_controller_identifier, suspend, {Action::list}},
+      {sc::invalid_controller_data_queue, save, {Action::list}},
+      {sc::invalid_opcode, suspend, {}},
+      {sc::command_sequence_error, resume, {}},
+      {sc::command_sequence_error, import, {}},
+      {sc::controller_not_suspended, save, {Action::suspend}},
+      {sc::controller_suspended, save, {Action::resume}},
+      {sc::internal_error, suspend, {}},
+  };
+  for (const auto& each : expected) {
+    const auto next = next_step(each.status, each.act);
+    EXPECT_TRUE(next.advised) << each.status;
+    EXPECT_EQ(next.actions, each.actions) << each.status;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <endian.h>
+#include <libnvme.h>
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -9,6 +12,7 @@
 #include <vector>
 
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/nvme/wire.h"
 #include "tests/support/scripted_port.h"
 
@@ -54,6 +58,12 @@ class Target {
 
   ScriptedPort port;
 
+  /// As Identify Controller tells it.
+  [[nodiscard]] ControllerIdentity identity() const {
+    const auto data = controller();
+    return decode_identity(std::as_bytes(std::span{&data, 1}));
+  }
+
   /// The commands of migration that were sent, without Identify.
   [[nodiscard]] std::vector<ScriptedPort::Sent> sent() const {
     auto all = port.sent();
@@ -79,11 +89,16 @@ class Target {
       ScriptedPort::copy(formats, command.from_device);
       return {};
     }
-    wire::IdentifyController controller{};
-    controller.oacs = oacs;
-    controller.mdts = mdts;
-    std::memcpy(command.from_device.data(), &controller, sizeof controller);
+    const auto data = controller();
+    std::memcpy(command.from_device.data(), &data, sizeof data);
     return {};
+  }
+
+  [[nodiscard]] nvme_id_ctrl controller() const {
+    nvme_id_ctrl data{};
+    data.oacs = htole16(oacs);
+    data.mdts = mdts;
+    return data;
   }
 
   AdminCompletion get(const AdminCommand& command) const {

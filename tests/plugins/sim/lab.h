@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/nvme/wire.h"
 #include "plugins/sim/sim.h"
 #include "tests/support/error_of.h"
@@ -53,16 +54,13 @@ class Bench {
   AdminCompletion submit(const AdminCommand& command) { return port().submit(command); }
   std::uint16_t code(const AdminCommand& command) { return submit(command).status.code(); }
 
-  template <typename T>
-  T identify(command::Cns cns, std::uint16_t from = 0) {
-    static_assert(sizeof(T) == wire::identify_size);
-    T data{};
-    const auto into = std::as_writable_bytes(std::span{&data, 1});
-    EXPECT_EQ(code(command::identify(cns, from, into)), 0);
+  Bytes identify(command::Cns cns, std::uint16_t from = 0) {
+    Bytes data(wire::identify_size);
+    EXPECT_EQ(code(command::identify(cns, from, data)), 0);
     return data;
   }
-  wire::SecondaryEntry secondary(std::uint16_t id) {
-    return identify<wire::SecondaryList>(command::Cns::secondary_controllers, id).entries[0];
+  SecondaryController secondary(std::uint16_t id) {
+    return decode_secondaries(identify(command::Cns::secondary_controllers, id)).at(0);
   }
 
   std::uint16_t manage(std::uint16_t id, command::VirtualizationAction action,

@@ -52,12 +52,12 @@ TEST(SimParameters, RefusesWhatCannotBe) {
   EXPECT_THAT(refusal(with([](auto& p) { p.state_size = 52; })), HasSubstr("at least 56"));
   EXPECT_THAT(refusal(with([](auto& p) { p.mdts = 5000; })), HasSubstr("power of 2"));
   EXPECT_THAT(refusal(with([](auto& p) { p.mdts = 4096; })), HasSubstr("power of 2"));
-  EXPECT_THAT(refusal(with([](auto& p) { p.versions = {0, 0}; })), HasSubstr("twice"));
+  EXPECT_THAT(refusal(with([](auto& p) { p.versions = {0, 0}; })), HasSubstr("only once"));
   EXPECT_THAT(refusal(with([](auto& p) { p.versions = {}; })), HasSubstr("versions"));
   EXPECT_THAT(refusal(with([](auto& p) {
                 p.vendor_uuids = {Uuid{}, Uuid{}};
               })),
-              HasSubstr("twice"));
+              HasSubstr("only once"));
   EXPECT_THAT(refusal(with([](auto& p) { p.model = std::string(41, 'x'); })), HasSubstr("model"));
   EXPECT_THAT(refusal(with([](auto& p) { p.firmware = "a\n"; })), HasSubstr("firmware"));
   EXPECT_THAT(refusal(with([](auto& p) { p.nqn = "none"; })), HasSubstr("nqn."));

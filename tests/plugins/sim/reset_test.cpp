@@ -28,8 +28,8 @@ TEST_F(SimReset, OfATargetEndsItsSuspensionAndItsQueues) {
   bench_.pci().reset(vf(1));
   EXPECT_EQ(bench_.resume(1), sc::controller_not_suspended);
   EXPECT_EQ(state("vf1"), "none");
-  EXPECT_EQ(bench_.secondary(1).scs, 1) << "still online";
-  EXPECT_EQ(bench_.secondary(1).nvq, std::uint16_t{4});
+  EXPECT_TRUE(bench_.secondary(1).online) << "still online";
+  EXPECT_EQ(bench_.secondary(1).queues, 4);
 }
 
 TEST_F(SimReset, OfATargetMakesItsSequenceVoid) {
@@ -59,8 +59,8 @@ TEST_F(SimReset, OfTheControllingFunctionTakesItsSecondariesOffline) {
   ASSERT_EQ(bench_.suspend(1), 0);
   bench_.pci().reset("0000:01:00.0");
   const auto entry = bench_.secondary(1);
-  EXPECT_EQ(entry.scs, 0);
-  EXPECT_EQ(entry.nvq, std::uint16_t{0});
+  EXPECT_FALSE(entry.online);
+  EXPECT_EQ(entry.queues, 0);
   EXPECT_EQ(state("vf1"), "none");
   EXPECT_EQ(bench_.resume(1), sc::controller_not_suspended);
   EXPECT_EQ(bench_.pci().sriov("0000:01:00.0").enabled, 2U) << "the VFs stay";
@@ -85,7 +85,7 @@ TEST_F(SimReset, GoingOfflineEndsEverything) {
 TEST_F(SimReset, DisablingVfsTakesThemOffline) {
   sim::start_guest(lab_.folders(), "sim:a", "vf1");
   bench_.pci().set_enabled_vfs("0000:01:00.0", 0);
-  EXPECT_EQ(bench_.secondary(1).scs, 0);
+  EXPECT_FALSE(bench_.secondary(1).online);
   EXPECT_EQ(state("vf1"), "none");
 }
 
@@ -94,7 +94,7 @@ TEST_F(SimReset, UnbindingTheControllingFunctionEndsItsService) {
   const auto message = error_of([&] { (void)bench_.suspend(1); }, ExitStatus::io);
   EXPECT_THAT(message, testing::HasSubstr("sim:a"));
   bench_.pci().probe("0000:01:00.0");
-  EXPECT_EQ(bench_.secondary(1).scs, 0);
+  EXPECT_FALSE(bench_.secondary(1).online);
 }
 
 TEST(SimResetOther, ReleasesOnlyItsOwnSuspensions) {

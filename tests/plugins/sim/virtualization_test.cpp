@@ -26,9 +26,9 @@ TEST_F(SimVirtualization, AssignsAndBringsOnline) {
   EXPECT_EQ(bench_.assign(1, Resource::interrupts, 2), 0);
   EXPECT_EQ(bench_.online(1), 0);
   const auto entry = bench_.secondary(1);
-  EXPECT_EQ(entry.scs, 1);
-  EXPECT_EQ(entry.nvq, std::uint16_t{3});
-  EXPECT_EQ(entry.nvi, std::uint16_t{2});
+  EXPECT_TRUE(entry.online);
+  EXPECT_EQ(entry.queues, 3);
+  EXPECT_EQ(entry.interrupts, 2);
   EXPECT_EQ(bench_.online(1), 0) << "again";
 }
 
@@ -61,7 +61,7 @@ TEST_F(SimVirtualization, AssignsOnlyWhileOffline) {
   bench_.online(1);
   EXPECT_EQ(bench_.assign(1, Resource::queues, 3), sc::invalid_secondary_controller_state);
   EXPECT_EQ(bench_.offline(1), 0);
-  EXPECT_EQ(bench_.secondary(1).nvq, std::uint16_t{0});
+  EXPECT_EQ(bench_.secondary(1).queues, 0);
   EXPECT_EQ(bench_.offline(1), 0) << "again";
   EXPECT_EQ(bench_.assign(1, Resource::queues, 3), 0);
 }

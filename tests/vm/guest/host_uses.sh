@@ -15,8 +15,8 @@ attached() { ls -d "/sys/class/nvme/$(controller_of "$VF")"/nvme*n1 >/dev/null 2
 eventually 'VF 1 has the namespace' attached
 
 stays() {
-  run 4 bind "$DEVICE" vf1
-  says "$1"
+  run 4 -o json bind "$DEVICE" vf1
+  error used_by_host "$1"
   check 'VF 1 keeps its driver' [ "$(driver_of "$VF")" = nvme ]
   check 'no driver is forced upon it' [ "$(cat "$(pci "$VF")/driver_override")" = '(null)' ]
 }
@@ -24,24 +24,25 @@ stays() {
 modprobe minix
 mkfs.minix "$DISK" >/dev/null
 mount -t minix "$DISK" /mnt
-stays 'mounted on /mnt'
+stays /mnt
 umount /mnt
 
 modprobe loop
 losetup /dev/loop0 "$DISK"
-stays 'backs loop0'
+stays loop0
 losetup -d /dev/loop0
 
 mkswap "$DISK" >/dev/null
 swapon "$DISK"
-stays 'used as swap'
+stays "$DISK"
 swapoff "$DISK"
 
 printf 'o\nn\np\n1\n\n\nw\n' | fdisk "$DISK" >/dev/null 2>&1 || true
 eventually 'it has a partition' [ -b "${DISK}p1" ]
 sleep 1000 <"${DISK}p1" &
 holder=$!
-stays "partition ${DISK#/dev/}p1 is open in pid $holder"
+stays "${DISK}p1"
+says "$holder"
 kill $holder
 wait $holder || true
 

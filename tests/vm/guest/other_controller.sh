@@ -1,5 +1,5 @@
 # machine: second-controller
-# A controlled function that is no VF: another controller of the subsystem on a port of its own.
+# A controlled function that is not a VF: another controller of the subsystem on a port of its own.
 . /guest/lib/check.sh
 
 OTHER=0000:02:00.0

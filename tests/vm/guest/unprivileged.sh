@@ -1,4 +1,4 @@
-# Somebody who is not root: each command says so in one line, and nothing happens.
+# Somebody who is not root: each command says so in one error, and nothing happens.
 . /guest/lib/check.sh
 
 DEVICE=/dev/$(controller_of "$PF")
@@ -19,9 +19,8 @@ chown guest /tmp/out /tmp/err
 
 # refused ARGUMENTS...: as somebody else, nvmigrate ends with 11.
 refused() {
-  as_guest 11 "$@"
-  one_line
-  says 'permission'
+  as_guest 11 -o json "$@"
+  error permission ''
 }
 
 # as_guest STATUS ARGUMENTS...: as run, as somebody else.
@@ -46,6 +45,6 @@ refused transfer "$DEVICE" 1 sim:demo vf1
 refused backends "$DEVICE"
 # A doctor examines what can be examined, and says of the rest why not.
 as_guest 10 -o json doctor "$DEVICE"
-json '.checks | any(.name == "device" and .grade == "problem" and (.message | test("permission"; "i")))'
+json '.findings | any(.code == "device" and .severity == "problem" and (.message | test("permission"; "i")))'
 
 check 'no VF was enabled' [ "$(cat "$(pci "$PF")/sriov_numvfs")" = 0 ]

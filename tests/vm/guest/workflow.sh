@@ -115,7 +115,7 @@ run 4 handle "$DEVICE" vf2
 
 # --- export: the device has no migration commands -------------------------------------------------
 run 9 -vv export "$DEVICE" vf1 -f /tmp/state
-says 'live migration'
+says 'OACS bit 11'
 check 'commands are traced' grep -qi '0x06' /tmp/err
 ! grep -qiE '0x4[12]' /tmp/err || fail 'a migration command was sent'
 check 'no file is left' [ ! -e /tmp/state ]

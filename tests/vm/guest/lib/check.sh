@@ -38,10 +38,12 @@ json() { jq -e "$1" /tmp/out >/tmp/jq 2>&1 || fail "not so: $1"; }
 # says TEXT: standard error has it.
 says() { grep -qiF -e "$1" /tmp/err || fail "standard error does not say: $1"; }
 
-# one_line: standard error is one line, and no usage.
-one_line() {
+# error CODE TEXT: standard error is one line of JSON, an error with that code that names the text.
+error() {
   [ "$(wc -l </tmp/err)" -eq 1 ] || fail 'standard error is not one line'
-  ! grep -qi 'usage' /tmp/err || fail 'standard error holds the usage'
+  jq -e --arg code "$1" --arg text "$2" \
+    '.error | .code == $code and (.message | contains($text))' /tmp/err >/tmp/jq 2>&1 ||
+    fail "not the error $1 of $2"
 }
 
 pci() { printf '/sys/bus/pci/devices/%s' "$1"; }

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/findings.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "cli/json.h"
+#include "nvmigrate/nvme/status.h"
+
+namespace nvmigrate::cli {
+namespace {
+
+using Action = Remedy::Action;
+using Argv = std::vector<std::string>;
+
+std::string id_of(const Remedy& remedy) {
+  return remedy.function ? std::to_string(*remedy.function) : "all";
+}
+
+std::string sim_name(const Remedy& remedy) {
+  const auto name = remedy.device.substr(remedy.device.find(':') + 1);
+  return name.substr(0, name.find('/'));
+}
+
+Argv reset_of(const Remedy& remedy) {
+  if (remedy.device.starts_with("sim:")) {
+    return {"nvmigrate", "sim", "change", sim_name(remedy), "--reset", remedy.object};
+  }
+  return {"sh", "-c", "echo 1 > /sys/bus/pci/devices/" + remedy.object + "/reset"};
+}
+
+Argv of_function(const std::string& verb, const Remedy& remedy) {
+  return {"nvmigrate", verb, remedy.device, id_of(remedy)};
+}
+
+Argv of_device(const std::string& verb, const Remedy& remedy) {
+  return {"nvmigrate", verb, remedy.device};
+}
+
+Argv provision_of(const Remedy& remedy) {
+  Argv command{"nvmigrate", "provision", remedy.device, "--vfs", std::to_string(remedy.count)};
+  const auto add = [&](const char* option, const std::optional<std::uint16_t>& count) {
+    if (count) command.insert(command.end(), {option, std::to_string(*count)});
+  };
+  add("--vq", remedy.queues);
+  add("--vi", remedy.interrupts);
+  if (remedy.action == Action::recreate) command.emplace_back("--recreate");
+  return command;
+}
+
+bool is_plain(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view{"-_./:,=+@%"}.find(c) != std::string_view::npos;
+}
+
+std::string quoted(const std::string& word) {
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  std::string text = "'";
+  for (const char c : word)
+    text += c == '\'' ? std::string{R"('\'')"} : std::string{c};
+  return text + "'";
+}
+
+std::string override_line(const Finding& found, std::size_t indent) {
+  if (!found.stands() || !found.overridable) return {};
+  return std::string(indent, ' ') + "(--allow " + found.code + " overrides this)\n";
+}
+
+Json nvme_json(const Error& error) {
+  const auto* nvme = dynamic_cast<const NvmeError*>(&error);
+  if (nvme == nullptr) return nullptr;
+  const auto status = nvme->nvme_status();
+  return {
+      {"sct", status.sct()}, {"sc", status.sc()}, {"dnr", status.dnr()}, {"name", name_of(status)}};
+}
+
+template <typename Answer>
+Answer of_failure(const std::exception_ptr& failure, const Answer& none,
+                  const std::function<Answer(const Error&)>& answer) {
+  if (!failure) return none;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return answer(error);
+  } catch (const std::exception& error) {
+    return answer(Error(ExitStatus::internal, error.what()));
+  }
+}
+
+ExitStatus status_of(const std::exception_ptr& failure) {
+  return of_failure<ExitStatus>(failure, ExitStatus::ok,
+                                [](const Error& error) { return error.status(); });
+}
+
+std::vector<const Finding*> standing(const Refusal& refusal) {
+  std::vector<const Finding*> found;
+  for (const auto& one : refusal.findings()) {
+    if (one.stands()) found.push_back(&one);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> command_of(const Remedy& remedy) {
+  switch (remedy.action) {
+    case Action::resume:
+      return of_function("resume", remedy);
+    case Action::suspend:
+      return of_function("suspend", remedy);
+    case Action::mark:
+      return of_function("mark", remedy);
+    case Action::unmark:
+      return of_function("unmark", remedy);
+    case Action::bind:
+      return of_function("bind", remedy);
+    case Action::unbind:
+      return of_function("unbind", remedy);
+    case Action::import_state: {
+      auto command = of_function("import", remedy);
+      command.insert(command.end(), {"-f", remedy.object});
+      return command;
+    }
+    case Action::reset:
+      return reset_of(remedy);
+    case Action::list:
+      return of_device("list", remedy);
+    case Action::show:
+      return of_device("show", remedy);
+    case Action::provision:
+    case Action::recreate:
+      return provision_of(remedy);
+    case Action::deprovision:
+      return of_device("deprovision", remedy);
+    case Action::repair:
+      return {"nvmigrate", "doctor", remedy.device, "--repair"};
+    case Action::make_folder:
+      return {"mkdir", "-p", remedy.object};
+    case Action::restrict_folder:
+      return {"chmod", "go-w", remedy.object};
+    case Action::load_module:
+      return {"modprobe", remedy.object};
+    case Action::create_simulation:
+      return {"nvmigrate", "sim", "create", remedy.object};
+    case Action::destroy_simulation:
+      return {"nvmigrate", "sim", "destroy", remedy.object};
+    case Action::show_simulation:
+      return {"nvmigrate", "sim", "show", remedy.object};
+    case Action::list_simulations:
+      return {"nvmigrate", "sim", "list"};
+  }
+  return {};
+}
+
+std::string line_of(const std::vector<std::string>& command) {
+  std::string line;
+  for (const auto& word : command)
+    line += (line.empty() ? "" : " ") + quoted(word);
+  return line;
+}
+
+std::string message_of(const Finding& found) {
+  return found.message + (found.allowed ? " (allowed)" : "");
+}
+
+std::string next_steps(const std::string& advice, const std::vector<Remedy>& remedies,
+                       std::size_t indent) {
+  const std::string margin(indent, ' ');
+  std::string text = advice.empty() ? "" : margin + advice + '\n';
+  for (const auto& remedy : remedies)
+    text += margin + "-> " + line_of(command_of(remedy)) + '\n';
+  return text;
+}
+
+std::string text_of(const Finding& found, const std::string& mark, std::size_t indent) {
+  return std::string(indent, ' ') + mark + message_of(found) + '\n' +
+         next_steps(found.advice, found.remedies, indent + mark.size()) +
+         override_line(found, indent + mark.size());
+}
+
+std::string text_of(const Findings& findings) {
+  std::string text;
+  for (const auto& found : findings) {
+    const auto place =
+        found.offset ? ", byte " + std::to_string(*found.offset) + " of the state" : std::string{};
+    text += text_of(found,
+                    std::string{to_string(found.severity)} + " (" + found.code + place + "): ", 2);
+  }
+  return text;
+}
+
+std::string headline_of(const Error& error) {
+  const auto* refusal = dynamic_cast<const Refusal*>(&error);
+  if (refusal == nullptr || standing(*refusal).size() < 2) return error.what();
+  return "cannot " + refusal->action() + ":";
+}
+
+std::string details_of(const Error& error) {
+  const auto* refusal = dynamic_cast<const Refusal*>(&error);
+  if (refusal == nullptr) return next_steps(error.advice(), error.remedies(), 2);
+  const auto findings = standing(*refusal);
+  if (findings.size() == 1) {
+    const auto& only = *findings.front();
+    return next_steps(only.advice, only.remedies, 2) + override_line(only, 2);
+  }
+  const bool of_several = std::any_of(findings.begin(), findings.end(), [&](const Finding* one) {
+    return one->device != findings.front()->device;
+  });
+  std::string text;
+  for (const auto* found : findings) {
+    auto named = *found;
+    if (of_several && !named.device.empty()) named.message = named.device + ": " + named.message;
+    text += text_of(named, "- ", 2);
+  }
+  return text;
+}
+
+Json commands_json(const std::vector<Remedy>& remedies) {
+  Json list = Json::array();
+  for (const auto& remedy : remedies)
+    list.push_back(command_of(remedy));
+  return list;
+}
+
+Json json_of(const Finding& found) {
+  return {{"code", found.code},
+          {"severity", to_string(found.severity)},
+          {"class", row_of(found.status).name},
+          {"message", found.message},
+          {"device", text_or_null(found.device)},
+          {"controller_id", or_null(found.cntlid)},
+          {"offset", or_null(found.offset)},
+          {"overridable", found.overridable},
+          {"allowed", found.allowed},
+          {"advice", text_or_null(found.advice)},
+          {"commands", commands_json(found.remedies)}};
+}
+
+Json json_of(const Findings& findings) {
+  Json list = Json::array();
+  for (const auto& found : findings)
+    list.push_back(json_of(found));
+  return list;
+}
+
+Json json_of(const Error& error) {
+  const auto* refusal = dynamic_cast<const Refusal*>(&error);
+  return {{"code", error.code()},
+          {"class", row_of(error.status()).name},
+          {"message", error.what()},
+          {"advice", text_or_null(error.advice())},
+          {"commands", commands_json(error.remedies())},
+          {"device", text_or_null(error.device())},
+          {"nvme_status", nvme_json(error)},
+          {"findings", refusal != nullptr ? json_of(refusal->findings()) : Json::array()}};
+}
+
+Json failure_json(const std::exception_ptr& failure) {
+  return of_failure<Json>(failure, nullptr, [](const Error& error) { return json_of(error); });
+}
+
+std::string failure_text(const std::exception_ptr& failure) {
+  return of_failure<std::string>(failure, {}, [](const Error& error) {
+    return headline_of(error) + '\n' + details_of(error);
+  });
+}
+
+ExitStatus status_of(const Failures& failures) {
+  const auto failed = std::count_if(failures.begin(), failures.end(),
+                                    [](const auto& one) { return one != nullptr; });
+  if (failed == 0) return ExitStatus::ok;
+  if (failures.size() == 1) std::rethrow_exception(failures.front());
+  const bool stopped = std::any_of(failures.begin(), failures.end(), [](const auto& one) {
+    return status_of(one) == ExitStatus::interrupted;
+  });
+  return stopped ? ExitStatus::interrupted : ExitStatus::partial;
+}
+
+void tell(Context& context, const Failures& failures) {
+  std::size_t failed = 0;
+  for (const auto& failure : failures) {
+    if (!failure) continue;
+    ++failed;
+    if (status_of(failure) == ExitStatus::interrupted) continue;
+    context.warn(of_failure<std::string>(
+        failure, {}, [](const Error& error) { return std::string{error.what()}; }));
+  }
+  context.warn_of_failed(failed, failures.size());
+}
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/sim.h"
+
+namespace nvmigrate::cli {
+
+sim::Place sim_place(const std::string& word) {
+  return sim::place_of(word.starts_with("sim:") ? word : "sim:" + word);
+}
+
+std::string sim_name(const std::string& word) {
+  auto place = sim_place(word);
+  if (word.find('/') != std::string::npos) {
+    throw usage_error("'" + word + "' is a controlling function, not a whole subsystem",
+                      "name the subsystem: " + place.name);
+  }
+  return place.name;
+}
+
+SubsystemLock lock_sim(const Context& context, const std::string& name, const SubsystemKey& key) {
+  try {
+    return {context.io(), context.folders(), key.text(), context.command(), context.globals().wait};
+  } catch (Error& error) {
+    error.set_device("sim:" + name);
+    throw;
+  }
+}
+
+bool change_sim(const Context& context, const sim::Place& place, bool dry_run,
+                const std::function<void(sim::Subsystem&)>& act) {
+  sim::Store store(context.folders().sim, place.name);
+  const auto compared = [&](sim::Subsystem& now) {
+    const auto before = now;
+    act(now);
+    return now != before;
+  };
+  if (dry_run) return store.rehearse(compared);
+  const auto lock = lock_sim(context, place.name, sim::key_of(*store.read()));
+  return store.change(compared);
+}
+
+Outcome sim_outcome(const std::string& device, bool dry_run, bool changed,
+                    const std::string& text) {
+  Outcome outcome;
+  outcome.document = {{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
+  outcome.text = device + ": " + (changed ? text : "nothing to change") + '\n';
+  return outcome;
+}
+
+void add_queues(Json& json, const sim::Queues& queues) {
+  json["submission_queues"] = Json::array();
+  json["completion_queues"] = Json::array();
+  for (const auto& queue : queues.submission) {
+    json["submission_queues"].push_back({{"id", queue.id},
+                                         {"entries", queue.size + 1},
+                                         {"completion_queue", queue.cq_id},
+                                         {"head", queue.head},
+                                         {"tail", queue.tail}});
+  }
+  for (const auto& queue : queues.completion) {
+    json["completion_queues"].push_back({{"id", queue.id},
+                                         {"entries", queue.size + 1},
+                                         {"head", queue.head},
+                                         {"tail", queue.tail},
+                                         {"phase", queue.phase() ? 1 : 0}});
+  }
+}
+
+}  // namespace nvmigrate::cli

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/account/account.h"
+
+#include "nvmigrate/base/io.h"
+#include "nvmigrate/conditions/guest.h"
+#include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/host/driver_change.h"
+#include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/custody.h"
+#include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/registry.h"
+
+namespace nvmigrate {
+namespace {
+
+Finding fine(std::string code, std::string message, std::string device = {}) {
+  Finding found{.code = std::move(code), .severity = Severity::ok, .message = std::move(message)};
+  found.device = std::move(device);
+  return found;
+}
+
+/// That the device does not answer matters only for a function that this tool has to do with.
+bool is_news(const Fact& fact, const ControlledFunction& function) {
+  return fact.code != "suspension_unknown" || function.marked || !function.intents.empty();
+}
+
+class Account {
+ public:
+  explicit Account(Session& session) : session_(&session) {}
+
+  void add_controlling_function() {
+    if (const auto unfinished = unfinished_provisioning(session_->topology())) {
+      consider_own(*unfinished);
+    }
+    for (const auto& intent : session_->topology().other_intents)
+      consider_other(intent);
+  }
+
+  void add(const ControlledFunction& function) {
+    for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
+      if (is_news(fact, function)) findings_.push_back(told(fact));
+    }
+    if (!function.binding || function.on_vfio() || function.has(IntentKind::unbound)) return;
+    auto fact = fact_of("binding_lost", session_->device(), function,
+                        {{"driver", function.binding->driver}});
+    fact.remedies = {of(Remedy::Action::bind, function.cntlid),
+                     of(Remedy::Action::unbind, function.cntlid)};
+    findings_.push_back(told(fact));
+  }
+
+  void add_records_without_function() {
+    for (const auto& mark : session_->registry().marks())
+      consider_record("mark_without_function", mark.cntlid);
+    for (const auto& binding : session_->registry().bindings())
+      consider_record("binding_without_function", binding.cntlid);
+  }
+
+  [[nodiscard]] Findings take() { return std::move(findings_); }
+
+ private:
+  [[nodiscard]] Remedy of(Remedy::Action action, std::uint16_t cntlid) const {
+    return {.action = action, .device = session_->device(), .function = cntlid};
+  }
+
+  void consider_own(const Intent& intent) {
+    Fact fact{
+        .code = intent.in_progress ? "in_progress" : "provisioning",
+        .device = session_->device(),
+        .words = {
+            {"by", recorded_by(intent)}, {"subject", session_->device()}, {"work", "provisioned"}}};
+    findings_.push_back(told(fact));
+  }
+
+  /// What another controlling function of the subsystem began is mended only through that one.
+  void consider_other(const Intent& intent) {
+    if (intent.in_progress) return;
+    const auto other = detail_of(intent, device_detail);
+    Fact fact{.code = "other_provisioning",
+              .device = session_->device(),
+              .words = {{"by", recorded_by(intent)},
+                        {"other", other.empty() ? "of this subsystem" : other},
+                        {"id", std::to_string(intent.cntlid)}}};
+    if (!other.empty()) {
+      fact.remedies = {{.action = Remedy::Action::repair, .device = other}};
+    }
+    auto finding = told(fact);
+    if (other.empty()) finding.remedies.clear();
+    findings_.push_back(std::move(finding));
+  }
+
+  void consider_record(std::string_view code, std::uint16_t cntlid) {
+    if (session_->topology().find(cntlid) != nullptr) return;
+    findings_.push_back(told({.code = code,
+                              .device = session_->device(),
+                              .cntlid = cntlid,
+                              .words = {{"id", std::to_string(cntlid)}}}));
+  }
+
+  Session* session_;
+  Findings findings_;
+};
+
+Finding folder(Io& io, const std::string& path) {
+  try {
+    const bool made = check_private_folder(io, path);
+    return fine("folder", path + (made ? " is private" : " has not been made yet"));
+  } catch (const Error& error) {
+    auto found =
+        told({.code = "folder", .device = {}, .words = {{"path", path}, {"reason", error.what()}}});
+    found.remedies = error.remedies();
+    if (!error.advice().empty()) found.advice = error.advice();
+    return found;
+  }
+}
+
+Finding with_severity(Finding found, Severity severity) {
+  found.severity = severity;
+  return found;
+}
+
+}  // namespace
+
+Findings account_of(Session& session) {
+  Account account(session);
+  account.add_controlling_function();
+  for (const auto& function : session.topology().functions)
+    account.add(function);
+  account.add_records_without_function();
+  return account.take();
+}
+
+Findings account_of(Session& session, std::uint16_t cntlid) {
+  Account account(session);
+  account.add(session.function(cntlid));
+  return account.take();
+}
+
+Findings check_abilities(Session& session) {
+  Findings findings;
+  const auto& device = session.device();
+  if (session.serving() != nullptr) {
+    findings.push_back(fine("live_migration", device + " can migrate what it controls", device));
+  }
+  for (const auto& fact : ability_facts(session))
+    findings.push_back(told(fact));
+  const auto& topology = session.topology();
+  if (topology.sriov.total != 0) {
+    findings.push_back(fine("sriov",
+                            device + " has " + std::to_string(topology.sriov.enabled) +
+                                " of at most " + std::to_string(topology.sriov.total) + " VFs",
+                            device));
+  } else {
+    findings.push_back(
+        with_severity(told({.code = "no_sriov", .device = device}),
+                      topology.functions.empty() ? Severity::warning : Severity::ok));
+  }
+  return findings;
+}
+
+Findings check_bus(PciBus& bus, bool needed) {
+  const auto missing = needed ? Severity::problem : Severity::warning;
+  Findings findings;
+  if (bus.has_iommu()) {
+    findings.push_back(fine("iommu", "an IOMMU is active"));
+  } else {
+    findings.push_back(with_severity(
+        told({.code = "no_iommu", .device = {}, .function = "the functions of this host"}),
+        missing));
+  }
+  if (bus.has_driver(stock_driver)) {
+    findings.push_back(fine("vfio_driver", std::string{stock_driver} + " is available"));
+  } else {
+    Fact fact{.code = "no_driver", .device = {}, .words = {{"driver", stock_driver}}};
+    fact.remedies = {{.action = Remedy::Action::load_module, .object = stock_driver}};
+    findings.push_back(with_severity(told(fact), missing));
+  }
+  return findings;
+}
+
+Findings check_folders(Io& io, const Folders& folders) {
+  return {folder(io, folders.state), folder(io, folders.run), folder(io, folders.sim)};
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/base/finding.h"
+#include "nvmigrate/host/provision.h"
+#include "nvmigrate/session/session.h"
+
+namespace nvmigrate {
+
+/// What happened to the functions of a controlling function and still matters, with what mends it.
+/// The device is asked, and its answers are held against the records. Listings, checks and the
+/// repair plan are made from it, and refusals use the same rules and sentences. Empty when all is
+/// well.
+/// \throws NvmeError, OsError, Interrupted
+NVMIGRATE_API Findings account_of(Session& session);
+/// The part of the account that is about one function. \throws not_found; as above
+NVMIGRATE_API Findings account_of(Session& session, std::uint16_t cntlid);
+
+/// What the controlling function can do: live migration, vendor state, SR-IOV.
+/// \throws NvmeError, OsError
+NVMIGRATE_API Findings check_abilities(Session& session);
+/// What binding needs of the host. Looking for vfio-pci may load its module.
+/// \param needed whether something is to be bound here; else what is missing is a warning
+NVMIGRATE_API Findings check_bus(PciBus& bus, bool needed);
+/// The tool's own folders: whether they are private and whether something can be kept in them.
+NVMIGRATE_API Findings check_folders(Io& io, const Folders& folders);
+
+/// One step of a repair, in the order in which they are done.
+struct RepairStep {
+  enum class Action {
+    finish_provisioning,  ///< of the controlling function
+    strike_record,        ///< that the device contradicts
+    resume,               ///< what a command that ended early left suspended, or loaded whole
+    give_back_driver,     ///< of a function that was taken from its driver
+  };
+  Action action{};
+  Finding mends{};                        ///< what the step is for
+  std::optional<std::uint16_t> cntlid{};  ///< nothing: the controlling function
+
+  bool done = false;
+  std::string failure{};  ///< why not
+};
+
+/// `finish_provisioning`, …
+NVMIGRATE_API std::string_view to_string(RepairStep::Action action) noexcept;
+
+/// What repair() would do: everything of the account that can be mended without risk.
+/// \throws as account_of()
+NVMIGRATE_API std::vector<RepairStep> plan_repair(Session& session);
+/// Carries out the plan. Claims the session. A step that fails is told, and the next one
+/// begins. \throws Interrupted
+NVMIGRATE_API std::vector<RepairStep> repair(Session& session, const ProvisionLimits& limits = {});
+
+}  // namespace nvmigrate

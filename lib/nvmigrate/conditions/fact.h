@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "nvmigrate/conditions/conditions.h"
+
+namespace nvmigrate {
+
+/// The rule of this code. \throws Error(internal) when there is none
+[[nodiscard]] const Condition& condition(std::string_view code);
+
+/// What stands for the names in a sentence.
+using Words = std::vector<std::pair<std::string, std::string>>;
+
+/// Something that was found: a rule that applies, to what, and with which words.
+struct Fact {
+  std::string_view code;
+  std::string device;      ///< the controlling function, `{device}`; empty: of the host
+  std::string function{};  ///< `{function}`, see describe()
+  std::optional<std::uint16_t> cntlid{};
+  Words words{};
+  std::vector<Remedy> remedies{};  ///< empty: the one that the rule names
+  unsigned count = 0;              ///< of the rule's remedy, where that takes a number
+};
+/// A fact about a controlled function.
+[[nodiscard]] Fact fact_of(std::string_view code, const std::string& device,
+                           const ControlledFunction& function, Words words = {});
+
+/// The finding outside any verb, with the severity that the rule has in listings.
+[[nodiscard]] Finding told(const Fact& fact);
+/// The finding for a verb: a blocker, a warning or, when the verb does not care, ok.
+/// \param allowed the codes that the caller allows
+[[nodiscard]] Finding judged(const Fact& fact, Verb verb,
+                             const std::vector<std::string>& allowed = {});
+/// The same for a finding of the decoder of states: the table says whether it can be allowed.
+[[nodiscard]] Finding judged(Finding found, Verb verb, const std::vector<std::string>& allowed);
+
+}  // namespace nvmigrate

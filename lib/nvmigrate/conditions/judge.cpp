@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/conditions/judge.h"
+
+#include <algorithm>
+#include <map>
+
+#include "nvmigrate/conditions/guest.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/sentences.h"
+
+namespace nvmigrate {
+namespace {
+
+using Action = Remedy::Action;
+
+constexpr std::uint32_t bridge_class = 0x06;
+constexpr unsigned class_shift = 16;
+
+/// The number of VFs that brings a function onto the bus, or online; 0: none does.
+unsigned vfs_for(const Topology& topology, const ControlledFunction& function) {
+  const auto enabled = topology.sriov.enabled;
+  if (function.vfn == 0 || (enabled != 0 && function.vfn > enabled)) return 0;
+  return std::max<unsigned>(enabled, function.vfn);
+}
+
+/// A bridge stays with the host; what is on vfio already is as safe as what is to be bound.
+bool is_harmless(PciBus& bus, const std::string& address) {
+  const auto function = bus.find(address);
+  if (!function || function->class_code >> class_shift == bridge_class) return true;
+  const auto nodes = bus.vfio_nodes(address);
+  return nodes.group || nodes.device;
+}
+
+}  // namespace
+
+Judge::Judge(Verb verb, Session& session, std::vector<std::string> allowed)
+    : verb_(verb), session_(&session), allowed_(std::move(allowed)) {}
+
+bool Judge::cares(std::string_view code) const {
+  const auto& row = condition(code);
+  return row.blocks.has(verb_) || row.warns.has(verb_);
+}
+
+void Judge::add(Finding found) {
+  found = judged(std::move(found), verb_, allowed_);
+  if (found.severity == Severity::ok) return;
+  // Blockers come first, in the order in which they were found.
+  const bool stops = found.severity == Severity::blocker;
+  const auto place = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& one) {
+    return stops && one.severity != Severity::blocker;
+  });
+  findings_.insert(place, std::move(found));
+}
+
+void Judge::add(const Fact& fact) { add(judged(fact, verb_, allowed_)); }
+
+void Judge::add(std::string_view code, const ControlledFunction& function, Words words) {
+  auto fact = fact_of(code, session_->device(), function, std::move(words));
+  const auto count = vfs_for(session_->topology(), function);
+  if ((code == "offline" || code == "not_on_bus") && count != 0) {
+    fact.remedies = {{.action = Action::provision, .device = session_->device(), .count = count}};
+  }
+  add(fact);
+}
+
+Fact Judge::about_device(std::string_view code, Words words) const {
+  return {.code = code, .device = session_->device(), .words = std::move(words)};
+}
+
+void Judge::look_at(std::uint16_t cntlid) {
+  const auto& function = session_->function(cntlid);
+  if (look_at_control(function)) return;
+  look_at_readiness(function);
+  look_at_place(function);
+  look_at_users(function);
+  look_at_guest(function);
+}
+
+void Judge::look_at_control(std::uint16_t cntlid) {
+  static_cast<void>(look_at_control(session_->function(cntlid)));
+}
+
+void Judge::look_at_vfs() {
+  const auto& topology = session_->topology();
+  std::set<std::string> known;
+  for (const auto& function : topology.functions) {
+    if (!topology.is_enabled_vf(function)) continue;
+    look_at(function.cntlid);
+    if (function.pci) known.insert(function.pci->address);
+  }
+  for (unsigned vfn = 1; vfn <= topology.sriov.enabled; ++vfn) {
+    const auto address = session_->pci().virtual_function(topology.address, vfn);
+    if (!address || known.contains(*address)) continue;
+    auto who = about_device({});
+    who.function = "VF " + std::to_string(vfn) + " (" + *address + ")";
+    look_at_users(std::move(who), *address);
+  }
+}
+
+bool Judge::look_at_control(const ControlledFunction& function) {
+  if (!function.pci || !cares("controlling_function")) return false;
+  const auto vfs = session_->pci().sriov(function.pci->address).enabled;
+  if (vfs != 0 && cares("has_virtual_functions")) {
+    add("has_virtual_functions", function, {{"count", std::to_string(vfs)}});
+    return true;
+  }
+  const bool controls = function.controls || function.pci->address == session_->address();
+  if (controls) add("controlling_function", function);
+  return controls;
+}
+
+void Judge::look_at_readiness(const ControlledFunction& function) {
+  if (!function.marked) add("unmarked", function);
+  if (!function.may_be_online()) add("offline", function);
+}
+
+void Judge::look_at_place(const ControlledFunction& function) {
+  if (!function.pci) add("not_on_bus", function);
+  if (!function.on_vfio() && (function.pci || !cares("not_on_bus"))) add("not_on_vfio", function);
+  if (!function.kernel_name || !cares("host_driver")) return;
+  // Reading a function that is suspended already does not disturb its driver any further.
+  const bool only_reads = verb_ == Verb::suspend || verb_ == Verb::export_state;
+  if (only_reads && session_->ask(function.cntlid).suspended() == true) return;
+  add("host_driver", function, {{"name", *function.kernel_name}});
+}
+
+void Judge::look_at_users(const ControlledFunction& function) {
+  if (!function.pci) return;
+  const auto& address = function.pci->address;
+  look_at_users(fact_of({}, session_->device(), function), address);
+  if (cares("not_open") && function.on_vfio() && session_->pci().vfio_holders(address).empty()) {
+    add("not_open", function, {{"address", address}});
+  }
+}
+
+void Judge::look_at_users(Fact who, const std::string& address) {
+  const auto add_users = [&](std::string_view code, const char* word, const auto& users) {
+    if (users.empty()) return;
+    who.code = code;
+    who.words = {{word, describe(users)}};
+    add(who);
+  };
+  auto& bus = session_->pci();
+  if (cares("used_by_host")) add_users("used_by_host", "uses", bus.host_uses(address));
+  if (cares("open_in_vm")) add_users("open_in_vm", "holders", bus.vfio_holders(address));
+}
+
+void Judge::look_at_guest(const ControlledFunction& function) {
+  if (!cares("suspended") && !cares("loading")) return;
+  for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))
+    add(fact);
+}
+
+void Judge::look_at_groups(const FunctionList& functions, const FunctionList& together) {
+  std::set<std::string> ours;
+  for (const auto* function : together) {
+    if (function->pci) ours.insert(function->pci->address);
+  }
+  std::map<unsigned, std::string> strangers;
+  for (const auto* function : functions) {
+    if (!function->pci) continue;
+    const auto group = function->pci->iommu_group;
+    if (!group || !session_->pci().has_iommu()) {
+      add("no_iommu", *function);
+      continue;
+    }
+    if (!strangers.contains(*group)) strangers.emplace(*group, strangers_in(*group, ours));
+    if (const auto& others = strangers.at(*group); !others.empty()) {
+      add("shared_group", *function, {{"group", std::to_string(*group)}, {"others", others}});
+    }
+  }
+}
+
+std::string Judge::strangers_in(unsigned group, const std::set<std::string>& ours) {
+  std::string others;
+  for (const auto& address : session_->pci().group_members(group)) {
+    if (ours.contains(address) || is_harmless(session_->pci(), address)) continue;
+    others += (others.empty() ? "" : ", ") + address;
+  }
+  return others;
+}
+
+void Judge::look_at_abilities() {
+  for (const auto& fact : ability_facts(*session_))
+    add(fact);
+}
+
+std::vector<Fact> ability_facts(Session& session) {
+  const auto* serving = session.serving();
+  if (serving == nullptr) {
+    return {{.code = "no_live_migration",
+             .device = session.device(),
+             .words = {{"reason", reasons_of(session.asked_backends())}}}};
+  }
+  if (!serving->query->formats.vendors.empty()) return {};
+  return {{.code = "queues_only", .device = session.device()}};
+}
+
+std::string describe(const std::vector<Use>& uses) {
+  std::string text;
+  for (const auto& use : uses)
+    text += (text.empty() ? "" : ", ") + use.object + " " + use.how;
+  return text;
+}
+
+}  // namespace nvmigrate

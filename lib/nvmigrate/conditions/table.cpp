@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
+
+#include "nvmigrate/conditions/conditions.h"
+#include "nvmigrate/session/sentences.h"
+
+namespace nvmigrate {
+namespace {
+
+using enum Verb;
+using Action = Remedy::Action;
+
+constexpr Verbs reads = export_state | transfer;
+constexpr Verbs loads = import_state | transfer;
+constexpr Verbs moves = reads | loads;
+constexpr Verbs migrates = moves | suspend;
+constexpr Verbs takes_away = unbind | deprovision | provision;
+constexpr Verbs disturbs = takes_away | bind;
+
+constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
+constexpr auto pci = "the PCI functions in sysfs";
+constexpr auto journal = "the journal and the device";
+constexpr auto state = "the state";
+constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
+
+/// What the decoder of states finds, and says in its own words.
+constexpr Condition of_decoder(std::string_view code, Verbs overrides) {
+  return {.code = code,
+          .looks_at = state,
+          .sentence = "",
+          .status = ExitStatus::bad_state,
+          .blocks = moves,
+          .overrides = overrides};
+}
+
+constexpr Condition oddity_of_decoder(std::string_view code) {
+  return {.code = code, .looks_at = state, .sentence = "", .warns = moves};
+}
+
+constexpr std::array table{
+    // --- which function
+    // ---------------------------------------------------------------------------
+    Condition{.code = "unknown_function",
+              .looks_at = "the controllers of the subsystem (Identify CNS 13h and 15h)",
+              .sentence = sentences::unknown_function,
+              .remedy = Action::list,
+              .status = ExitStatus::not_found,
+              .blocks = migrates | disturbs | mark | unmark | handle | resume},
+    Condition{.code = "controlling_function",
+              .looks_at = "the controller id, and SR-IOV in sysfs",
+              .sentence =
+                  "{function} is a controlling function, and a function is never in control "
+                  "of itself",
+              .advice = "name a function that is only controlled",
+              .remedy = Action::list,
+              .blocks = migrates | mark | unmark | bind | unbind | handle | resume},
+    Condition{.code = "has_virtual_functions",
+              .looks_at = "sriov_numvfs in sysfs",
+              .sentence = "{function} has {count} VFs, which depend on its driver",
+              .advice = "remove its VFs first",
+              .blocks = mark | bind},
+    Condition{.code = "no_live_migration",
+              .looks_at = "OACS bit 11 and the state formats (Identify CNS 01h and 20h)",
+              .sentence = sentences::no_live_migration,
+              .advice = sentences::no_live_migration_advice,
+              .status = ExitStatus::unsupported,
+              .blocks = mark,
+              .told = Severity::problem},
+    Condition{
+        .code = "queues_only",
+        .looks_at = "the state formats (Identify CNS 20h)",
+        .sentence = "{device} has no vendor state format: a migration carries I/O queues only",
+        .advice = "the guest or its VMM has to restore the rest",
+        .warns = mark},
+    Condition{.code = "unmarked",
+              .looks_at = "the registry",
+              .sentence = "{function} is not marked for migration",
+              .remedy = Action::mark,
+              .blocks = moves},
+    Condition{.code = "offline",
+              .looks_at = device_list,
+              .sentence = "{function} is offline",
+              .advice = "provisioning brings it online",
+              .blocks = migrates,
+              .warns = mark | bind},
+
+    // --- who uses it
+    // ------------------------------------------------------------------------------
+    Condition{.code = "not_on_bus",
+              .looks_at = pci,
+              .sentence = "{function} is not on the PCI bus",
+              .advice = "provisioning enables VFs",
+              .blocks = bind | handle},
+    Condition{.code = "not_on_vfio",
+              .looks_at = "driver and vfio nodes in sysfs",
+              .sentence = "{function} is not bound to vfio, so no VM can have it",
+              .remedy = Action::bind,
+              .blocks = handle,
+              .warns = mark},
+    Condition{.code = "host_driver",
+              .looks_at = "/sys/class/nvme",
+              .sentence = "{function} is in use by this host as {name}, whose driver resets a "
+                          "function that does not answer",
+              .remedy = Action::bind,
+              .blocks = migrates,
+              .overrides = migrates},
+    Condition{.code = "used_by_host",
+              .looks_at = "mounts, swap, holders and open files of the function's namespaces",
+              .sentence = "this host uses {function}: {uses}",
+              .advice = "unmount or release it first",
+              .blocks = bind | provision | deprovision,
+              .warns = mark},
+    Condition{.code = "open_in_vm",
+              .looks_at = "the open files of all processes (/proc)",
+              .sentence = "the vfio node of {function} is open: {holders}",
+              .advice = "shut down the virtual machine that has it",
+              .blocks = disturbs},
+    Condition{.code = "not_open",
+              .looks_at = "the open files of all processes (/proc)",
+              .sentence = "no process holds {address} open; a VM that opens it later resets it and "
+                          "loses the state",
+              .warns = loads},
+    Condition{.code = "no_iommu",
+              .looks_at = "/sys/class/iommu and the IOMMU groups",
+              .sentence = "no IOMMU isolates {function}",
+              .advice = "enable the IOMMU in the firmware and on the kernel's command line "
+                        "(intel_iommu=on, or amd_iommu=on)",
+              .blocks = bind,
+              .told = Severity::problem},
+    Condition{.code = "shared_group",
+              .looks_at = "the IOMMU group in sysfs",
+              .sentence = "{function} shares IOMMU group {group} with {others}",
+              .advice = "bind all of them at once",
+              .blocks = bind,
+              .overrides = bind},
+    Condition{.code = "no_driver",
+              .looks_at = "the drivers and modules of the kernel",
+              .sentence = "this kernel has neither a driver nor a module {driver}",
+              .advice = "install it, or name another driver",
+              .status = ExitStatus::unsupported,
+              .blocks = bind,
+              .told = Severity::problem},
+
+    Condition{.code = "node_owner",
+              .looks_at = "the owner of the vfio node",
+              .sentence = "{node} belongs to {is} and not to {asked}: a udev rule set another "
+                          "owner",
+              .warns = bind},
+    Condition{.code = "node_lost",
+              .looks_at = "the owner of the vfio node",
+              .sentence = "{reason}",
+              .warns = bind},
+
+    // --- where its guest is
+    // -----------------------------------------------------------------------
+    Condition{.code = "suspended",
+              .looks_at = journal,
+              .sentence = "{function} is suspended{by}",
+              .remedy = Action::resume,
+              .blocks = disturbs},
+    Condition{.code = "left_suspended",
+              .looks_at = journal,
+              .sentence = "{function} was left suspended by a command that ended early{by}",
+              .remedy = Action::repair,
+              .blocks = disturbs,
+              .told = Severity::problem},
+    Condition{.code = "suspended_unrecorded",
+              .looks_at = "the device",
+              .sentence = "{function} is suspended, and there is no record of who suspended it",
+              .advice = "suspend it again to have it on record",
+              .remedy = Action::resume,
+              .blocks = disturbs},
+    Condition{.code = "suspension_unknown",
+              .looks_at = "the device",
+              .sentence = "the device does not say whether {function} is suspended: {reason}",
+              .advice = "find out first; what is suspended holds a guest",
+              .blocks = takes_away,
+              .overrides = takes_away},
+    Condition{.code = "loading",
+              .looks_at = journal,
+              .sentence = "{function} holds a state that was not loaded to its end{by}",
+              .advice = "load a whole state, or reset it",
+              .blocks = disturbs | reads | resume,
+              .overrides = reads | resume,
+              .told = Severity::problem},
+    Condition{.code = "loaded",
+              .looks_at = journal,
+              .sentence = "{function} holds the whole state of a transfer and is not resumed "
+                          "yet{by}",
+              .remedy = Action::resume,
+              .blocks = disturbs,
+              .told = Severity::problem},
+    Condition{.code = "moved",
+              .looks_at = journal,
+              .sentence = "the state of {function} was moved to {destination} and runs there{by}",
+              .advice = "two copies of one guest must never run",
+              .blocks = disturbs | reads | resume,
+              .overrides = takes_away | reads | resume,
+              .told = Severity::ok},
+    Condition{.code = "stale_record",
+              .looks_at = journal,
+              .sentence = "{function} is not suspended; only the journal calls it {kind}{by}",
+              .remedy = Action::repair},
+    Condition{.code = "unbound",
+              .looks_at = journal,
+              .sentence = "{function} was taken from its driver and not given to another{by}",
+              .remedy = Action::unbind,
+              .told = Severity::problem},
+    Condition{.code = "provisioning",
+              .looks_at = "the journal",
+              .sentence = "{device} is provisioned in part{by}",
+              .remedy = Action::repair,
+              .told = Severity::problem},
+    Condition{
+        .code = "other_provisioning",
+        .looks_at = "the journal",
+        .sentence = "controlling function {other} (controller {id}) is provisioned in part{by}",
+        .remedy = Action::repair},
+    Condition{.code = "in_progress",
+              .looks_at = "the journal and the lock",
+              .sentence = "{subject} is being {work}{by}",
+              .told = Severity::ok},
+    Condition{.code = "binding_lost",
+              .looks_at = "the registry and sysfs",
+              .sentence = "{function} was bound to {driver} and is not any more: the host was "
+                          "restarted, or another tool changed it",
+              .remedy = Action::bind},
+    Condition{.code = "mark_without_function",
+              .looks_at = "the registry",
+              .sentence = "controller {id} is marked, but {device} does not control it",
+              .remedy = Action::unmark},
+    Condition{.code = "binding_without_function",
+              .looks_at = "the registry",
+              .sentence =
+                  "the binding of controller {id} is recorded, but {device} does not control "
+                  "it",
+              .advice = "when the function is back, unbind it"},
+
+    // --- provisioning
+    // -----------------------------------------------------------------------------
+    Condition{.code = "no_sriov",
+              .looks_at = "sriov_totalvfs in sysfs",
+              .sentence = "{device} has no SR-IOV",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "too_many_vfs",
+              .looks_at = "sriov_totalvfs in sysfs",
+              .sentence = "{device} has at most {most} VFs, not {count}",
+              .blocks = provision},
+    Condition{.code = "no_secondary",
+              .looks_at = device_list,
+              .sentence = "{device} has no secondary controller for VF {vfn}",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "no_flexible_resources",
+              .looks_at = capabilities,
+              .sentence = "{device} has no flexible {kind}",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "too_many_resources",
+              .looks_at = capabilities,
+              .sentence = "{device} gives a function at most {most} {kind}, not {count}",
+              .blocks = provision},
+    Condition{.code = "too_few_resources",
+              .looks_at = "the request",
+              .sentence = "a function needs at least {least} {kind} to come online, not {count}",
+              .blocks = provision},
+    Condition{.code = "vfs_exist",
+              .looks_at = "sriov_numvfs in sysfs",
+              .sentence =
+                  "{device} has {enabled} VFs; to have {count} of them, those are destroyed "
+                  "first",
+              .remedy = Action::recreate,
+              .blocks = provision},
+    Condition{.code = "resources_assigned",
+              .looks_at = device_list,
+              .sentence =
+                  "{function} is online with {queues} queues and {interrupts} interrupts, and "
+                  "resources are assigned only to a function that is offline",
+              .remedy = Action::recreate,
+              .blocks = provision},
+    Condition{.code = "resources_short",
+              .looks_at = capabilities,
+              .sentence = "{device} has {free} flexible {kind} free, and {count} functions with "
+                          "{each} each need {needed}{held}",
+              .advice = "ask for fewer functions, or fewer {kind} for each",
+              .blocks = provision},
+    Condition{.code = "granularity",
+              .looks_at = capabilities,
+              .sentence =
+                  "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
+                  "may grant another number, and then the command fails",
+              .warns = provision},
+    Condition{.code = "no_controller_ids",
+              .looks_at = device_list,
+              .sentence = "{device} has no Secondary Controller List, so no controller id is known "
+                          "of its VFs and other commands cannot name them",
+              .warns = provision},
+
+    // --- a state and its destination
+    // --------------------------------------------------------------
+    Condition{
+        .code = "simulated",
+        .looks_at = state,
+        .sentence = "the state is of a {source} function, and the destination is {destination}",
+        .status = ExitStatus::bad_state,
+        .blocks = loads,
+        .overrides = loads},
+    Condition{.code = "model",
+              .looks_at = state,
+              .sentence = "the model of the source was '{source}', that of the destination is "
+                          "'{destination}'",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "firmware",
+              .looks_at = state,
+              .sentence = "the firmware of the source was '{source}', that of the destination is "
+                          "'{destination}'{and}",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "backend",
+              .looks_at = state,
+              .sentence = "the state was read by the backend '{source}', and the destination has "
+                          "'{destination}'",
+              .status = ExitStatus::bad_state,
+              .blocks = loads},
+    Condition{.code = "no_formats",
+              .looks_at = state,
+              .sentence = "the state names no format that it could be loaded in",
+              .status = ExitStatus::bad_state,
+              .blocks = loads},
+    Condition{.code = "version",
+              .looks_at = state,
+              .sentence = "{device} does not know version {version} of the NVMe controller state",
+              .status = ExitStatus::bad_state,
+              .blocks = loads},
+    Condition{.code = "vendor_format",
+              .looks_at = state,
+              .sentence = "{device} does not know the vendor format {format}",
+              .status = ExitStatus::bad_state,
+              .blocks = loads},
+    Condition{.code = "same_function",
+              .looks_at = state,
+              .sentence = "the state was read from the same function",
+              .warns = loads},
+    Condition{.code = "raw",
+              .looks_at = state,
+              .sentence = "a raw state does not say where it comes from",
+              .warns = loads},
+    Condition{.code = "source_runs",
+              .looks_at = "the devices of this host",
+              .sentence =
+                  "the source, {source}, is not suspended; two copies of one guest must not "
+                  "run",
+              .advice = "suspend the source and export it again",
+              .blocks = import_state,
+              .overrides = import_state},
+    Condition{.code = "source_suspended",
+              .looks_at = "the devices of this host",
+              .sentence = "the source, {source}, is suspended on this host; never resume it once "
+                          "this one runs",
+              .warns = import_state},
+    Condition{.code = "queues_exist",
+              .looks_at = "the device",
+              .sentence = "{function} has {count} I/O queues already: a guest, or a state that was "
+                          "loaded before",
+              .advice = "shut down its guest, or reset it",
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "queues",
+              .looks_at = device_list,
+              .sentence = "the state has I/O queues up to id {highest}, and {function} has {count} "
+                          "queues, the admin queue included",
+              .advice = "provision it with more queues",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "interrupts",
+              .looks_at = device_list,
+              .sentence = "the state uses {used} interrupt vectors, and {function} has {count}",
+              .advice = "provision it with more interrupts",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "queue_depth",
+              .looks_at = "CAP.MQES as far as the kernel tells it",
+              .sentence = "the state has a queue of {count} entries, and {device} takes at most "
+                          "{most}",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
+    Condition{.code = "state_size",
+              .looks_at = "the device",
+              .sentence = "the vendor part has {part}, and the whole state of the destination has "
+                          "{whole} now",
+              .warns = loads},
+    of_decoder("queue_id", moves),
+    of_decoder("queue_order", moves),
+    of_decoder("queue_size", moves),
+    of_decoder("queue_pointer", moves),
+    of_decoder("completion_queue", moves),
+    of_decoder("queue_count", moves),
+    of_decoder("header_version", moves),
+    of_decoder("nvme_size", moves),
+    of_decoder("too_short", export_state),
+    of_decoder("too_long", export_state),
+    of_decoder("one_dword_short", export_state),
+    oddity_of_decoder("not_suspended"),
+    oddity_of_decoder("empty"),
+    oddity_of_decoder("nvme_version"),
+    oddity_of_decoder("slack"),
+    oddity_of_decoder("reserved"),
+
+    // --- the host
+    // ---------------------------------------------------------------------------------
+    Condition{.code = "folder",
+              .looks_at = "the state, run and sim folders",
+              .sentence = "nothing can be kept in {path}: {reason}",
+              .advice = "mend it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
+                        "NVMIGRATE_SIM_DIR",
+              .told = Severity::problem},
+    Condition{.code = "root",
+              .looks_at = "the capabilities of the caller",
+              .sentence = sentences::root,
+              .advice = sentences::root_advice,
+              .status = ExitStatus::permission},
+    Condition{.code = "device",
+              .looks_at = "the device",
+              .sentence = "{device}: {reason}",
+              .status = ExitStatus::io,
+              .told = Severity::problem},
+};
+
+}  // namespace
+
+std::span<const Condition> conditions() noexcept { return table; }
+
+}  // namespace nvmigrate

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/fit.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "nvmigrate/base/numbers.h"
+#include "nvmigrate/migrate/function.h"
+#include "nvmigrate/session/backend.h"
+
+namespace nvmigrate {
+namespace {
+
+std::string kind_of(bool simulated) { return simulated ? "simulated" : "real"; }
+
+std::uint32_t deepest_of(const auto& queues) {
+  std::uint32_t deepest = 0;
+  for (const auto& queue : queues)
+    deepest = std::max(deepest, queue.entries);
+  return deepest;
+}
+
+std::uint32_t highest_of(const auto& queues) {
+  std::uint32_t highest = 0;
+  for (const auto& queue : queues)
+    highest = std::max<std::uint32_t>(highest, queue.id);
+  return highest;
+}
+
+std::uint32_t vectors_of(const std::vector<CompletionQueue>& queues) {
+  std::uint32_t vectors = 0;
+  for (const auto& queue : queues) {
+    if (queue.interrupts) vectors = std::max<std::uint32_t>(vectors, queue.vector + 1U);
+  }
+  return vectors;
+}
+
+}  // namespace
+
+Fit::Fit(Judge& judge, Session& session, std::uint16_t cntlid)
+    : judge_(&judge), session_(&session), function_(&session.function(cntlid)) {}
+
+void Fit::add(std::string_view code, Words words) {
+  judge_->add(fact_of(code, session_->device(), *function_, std::move(words)));
+}
+
+void Fit::look_at(const Candidate& candidate) {
+  if (candidate.identity != nullptr) {
+    look_at_source(*candidate.identity);
+    if (candidate.source_is_suspended) {
+      look_at_suspension_of_source(*candidate.identity, *candidate.source_is_suspended);
+    }
+  } else {
+    add("raw");
+  }
+  look_at_formats(candidate.formats);
+  if (candidate.decoded != nullptr) look_at_state(*candidate.decoded);
+  if (candidate.destination) look_at_destination(candidate);
+}
+
+void Fit::look_at_source(const StateIdentity& identity) {
+  const auto& ours = session_->identity();
+  const std::string backend{session_->backend().name()};
+  if (identity.backend != backend) {
+    add("backend", {{"source", identity.backend}, {"destination", backend}});
+  }
+  if (identity.simulated != session_->simulated()) {
+    add("simulated",
+        {{"source", kind_of(identity.simulated)}, {"destination", kind_of(session_->simulated())}});
+  }
+  if (identity.model != ours.model || identity.vendor_id != ours.vendor) {
+    add("model", {{"source", identity.model}, {"destination", ours.model}});
+  }
+  look_at_firmware(identity);
+  if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");
+}
+
+void Fit::look_at_firmware(const StateIdentity& identity) {
+  const auto& ours = session_->identity().firmware;
+  if (identity.firmware == ours) return;
+  const bool matters = identity.formats.vendor.has_value();
+  const auto fact = fact_of("firmware", session_->device(), *function_,
+                            {{"source", identity.firmware},
+                             {"destination", ours},
+                             {"and", matters ? ", and the state has a vendor part" : ""}});
+  if (matters) {
+    judge_->add(fact);
+  } else {
+    judge_->add(told(fact));
+  }
+}
+
+void Fit::look_at_suspension_of_source(const StateIdentity& identity, bool suspended) {
+  add(suspended ? "source_suspended" : "source_runs",
+      {{"source",
+        describe(identity.controller, identity.vfn) + " of subsystem " + identity.subsystem_nqn}});
+}
+
+void Fit::look_at_formats(const FormatChoice& wanted) {
+  const auto& known = session_->query().formats;
+  if (!wanted.version && !wanted.vendor) add("no_formats");
+  if (wanted.version && !lists(known.versions, *wanted.version)) {
+    add("version", {{"version", std::to_string(*wanted.version)}});
+  }
+  if (wanted.vendor && !lists(known.vendors, *wanted.vendor)) {
+    add("vendor_format", {{"format", to_string(*wanted.vendor)}});
+  }
+}
+
+void Fit::look_at_destination(const Candidate& candidate) {
+  const auto& there = *candidate.destination;
+  if (candidate.formats.version && there.queues.value_or(0) > 0) {
+    auto fact = fact_of("queues_exist", session_->device(), *function_,
+                        {{"count", std::to_string(*there.queues)}});
+    if (function_->pci) {
+      fact.remedies = {{.action = Remedy::Action::reset,
+                        .device = session_->device(),
+                        .function = function_->cntlid,
+                        .object = function_->pci->address}};
+    }
+    judge_->add(fact);
+  }
+  if (candidate.decoded == nullptr || there.bytes == 0) return;
+  const auto vendor = candidate.decoded->header.vendor_bytes;
+  if (vendor > there.bytes) {
+    add("state_size", {{"part", format_size(vendor)}, {"whole", format_size(there.bytes)}});
+  }
+}
+
+void Fit::look_at_state(const DecodedState& decoded) {
+  for (const auto& found : decoded.findings)
+    judge_->add(of_function(found, *session_, function_->cntlid));
+  look_at_depth(decoded);
+  if (function_->secondary && session_->topology().resources) look_at_resources(decoded);
+}
+
+void Fit::look_at_depth(const DecodedState& decoded) {
+  const auto deepest =
+      std::max(deepest_of(decoded.submission_queues), deepest_of(decoded.completion_queues));
+  const auto most = session_->topology().max_queue_entries;
+  if (most && deepest > *most) {
+    add("queue_depth", {{"count", std::to_string(deepest)}, {"most", std::to_string(*most)}});
+  }
+}
+
+void Fit::look_at_resources(const DecodedState& decoded) {
+  const auto& resources = *session_->topology().resources;
+  const auto highest =
+      std::max(highest_of(decoded.submission_queues), highest_of(decoded.completion_queues));
+  if (resources.queues.supported && highest > 0 && highest >= function_->queues) {
+    add("queues",
+        {{"highest", std::to_string(highest)}, {"count", std::to_string(function_->queues)}});
+  }
+  const auto vectors = vectors_of(decoded.completion_queues);
+  if (resources.interrupts.supported && vectors > function_->interrupts) {
+    add("interrupts",
+        {{"used", std::to_string(vectors)}, {"count", std::to_string(function_->interrupts)}});
+  }
+}
+
+Finding of_function(Finding found, const Session& session, std::uint16_t cntlid,
+                    ExitStatus status) {
+  found.status = status;
+  found.device = session.device();
+  found.cntlid = cntlid;
+  return found;
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/function.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "nvmigrate/base/time.h"
+#include "nvmigrate/session/backend.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/version.h"
+
+namespace nvmigrate {
+namespace {
+
+std::string listed(const StateFormats& formats) {
+  std::string text;
+  for (const auto version : formats.versions)
+    text += (text.empty() ? "version " : ", version ") + std::to_string(version);
+  for (const auto& vendor : formats.vendors)
+    text += (text.empty() ? "vendor format " : ", vendor format ") + to_string(vendor);
+  return text;
+}
+
+[[noreturn]] void lacks(const Session& session, const StateFormats& formats, const char* code,
+                        const std::string& what) {
+  throw unsupported(session.device() + " has no " + what,
+                    session.device() + " has " + listed(formats))
+      .with_code(code);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+/// Nothing: the session's device does not control it now.
+std::optional<bool> ask_for(std::uint16_t cntlid, Session& session) {
+  if (session.topology().find(cntlid) == nullptr) return std::nullopt;
+  session.renew(cntlid);
+  const auto word = word_on(session, cntlid);
+  return word ? std::optional(word->suspended) : std::nullopt;
+}
+
+std::optional<bool> ask_device(const StateIdentity& identity, const Workspace& workspace,
+                               const std::string& device) {
+  try {
+    const auto session = Session::open(workspace, device, Access::read);
+    return is_of(identity, *session) ? ask_for(identity.controller, *session) : std::nullopt;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<bool> ask_others(const StateIdentity& identity, const Session& session) {
+  const auto& workspace = session.workspace();
+  for (const auto& provider : workspace.catalog->providers) {
+    if (provider.simulated != identity.simulated) continue;
+    for (const auto& device : provider.all(*workspace.io, workspace.folders)) {
+      if (device == session.device()) continue;
+      if (const auto suspended = ask_device(identity, workspace, device)) return suspended;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
+                     const std::vector<std::string>& allowed) {
+  static_cast<void>(session.query());
+  session.renew(cntlid);
+  Judge judge(verb, session, allowed);
+  judge.look_at(cntlid);
+  return judge;
+}
+
+std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid) {
+  const auto& function = session.ask(cntlid);
+  if (function.failure) std::rethrow_exception(function.failure);
+  return function.told;
+}
+
+bool is_suspended(Session& session, std::uint16_t cntlid) {
+  const auto word = word_on(session, cntlid);
+  return word && word->suspended;
+}
+
+void strike_stale(Session& session, std::uint16_t cntlid) {
+  std::vector<IntentKind> kinds;
+  for (const auto& intent : session.ask(cntlid).intents) {
+    if (intent.stale) kinds.push_back(intent.kind);
+  }
+  session.journal().strike(kinds, cntlid);
+}
+
+FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen) {
+  const auto& formats = session.query().formats;
+  const auto choice = chosen ? *chosen : whole_state(formats);
+  if (!choice.version && !choice.vendor) {
+    throw usage_error("neither a version of the NVMe state nor a vendor format is chosen");
+  }
+  if (choice.version && !lists(formats.versions, *choice.version)) {
+    lacks(session, formats, "version",
+          "version " + std::to_string(*choice.version) + " of the NVMe controller state");
+  }
+  if (choice.vendor && !lists(formats.vendors, *choice.vendor)) {
+    lacks(session, formats, "vendor_format", "vendor format " + to_string(*choice.vendor));
+  }
+  return choice;
+}
+
+StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats) {
+  const auto& function = session.function(cntlid);
+  const auto& controlling = session.identity();
+  const auto& resources = session.topology().resources;
+  StateIdentity identity;
+  identity.tool = "nvmigrate " + std::string(library_version);
+  identity.host = host_name();
+  identity.time = utc_now();
+  identity.backend = session.backend().name();
+  identity.layout = session.backend().layout();
+  identity.formats = formats;
+  identity.simulated = session.simulated();
+  identity.subsystem_nqn = session.key().nqn;
+  identity.serial = controlling.serial;
+  identity.model = controlling.model;
+  identity.firmware = controlling.firmware;
+  identity.vendor_id = controlling.vendor;
+  identity.controlling_function = controlling.cntlid;
+  identity.controller = cntlid;
+  identity.vfn = function.vfn;
+  if (function.pci) identity.address = function.pci->address;
+  if (function.secondary && resources) {
+    if (resources->queues.supported) identity.queues = function.queues;
+    if (resources->interrupts.supported) identity.interrupts = function.interrupts;
+  }
+  return identity;
+}
+
+bool is_of(const StateIdentity& identity, const Session& session) {
+  return identity.subsystem_nqn == session.key().nqn &&
+         (identity.serial.empty() || identity.serial == session.key().serial);
+}
+
+std::optional<bool> is_source_suspended(const StateIdentity& identity, Session& session,
+                                        std::uint16_t destination) {
+  if (is_of(identity, session)) {
+    if (identity.controller == destination) return std::nullopt;
+    if (const auto suspended = ask_for(identity.controller, session)) return suspended;
+  }
+  return ask_others(identity, session);
+}
+
+}  // namespace nvmigrate

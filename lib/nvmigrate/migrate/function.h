@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/state/state_file.h"
+
+namespace nvmigrate {
+
+// What all operations on a function begin with.
+
+/// Holds a function against all conditions of a verb, as the device and the records are now. Asks
+/// the device only when one of the conditions needs its word.
+/// \throws not_found; unsupported when the device cannot migrate
+Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
+                     const std::vector<std::string>& allowed);
+/// The device's word on a function; nothing: there is nothing to ask.
+/// \throws what the device answers when it does not tell
+std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid);
+/// Whether it is suspended in that word. \throws as word_on()
+bool is_suspended(Session& session, std::uint16_t cntlid);
+/// Strikes what the journal says of a function and the device contradicts: suspending the function
+/// would make that seem true again. \throws OsError
+void strike_stale(Session& session, std::uint16_t cntlid);
+
+/// Whether a device lists a version or a vendor format.
+bool lists(const auto& formats, const auto& wanted) {
+  return std::find(formats.begin(), formats.end(), wanted) != formats.end();
+}
+
+/// The formats to read a state in: those chosen, or whole_state().
+/// \throws unsupported with the code `version` or `vendor_format` when the device lacks one
+FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen);
+
+// Where a state comes from.
+
+/// What the first record of a state file says, size and blackout still open.
+StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
+/// Whether an identity names the subsystem of a session.
+bool is_of(const StateIdentity& identity, const Session& session);
+/// Whether the function that a state was read from is suspended; nothing when no controlling
+/// function of this host controls it now, or when it is the destination itself. Another device that
+/// cannot be asked is passed over.
+/// \throws Interrupted; what the session's own device answers when it does not tell
+std::optional<bool> is_source_suspended(const StateIdentity& identity, Session& session,
+                                        std::uint16_t destination);
+
+}  // namespace nvmigrate

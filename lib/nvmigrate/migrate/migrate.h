@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "nvmigrate/base/finding.h"
+#include "nvmigrate/session/session.h"
+#include "nvmigrate/state/state.h"
+
+/// Suspending and resuming controlled functions, and taking the state of one to another: through a
+/// file (export, import) or directly (transfer).
+///
+/// Every operation asks the device anew, holds the function against all conditions of its verb, and
+/// throws one Refusal with everything that stands, before anything is changed. `allowed` names
+/// conditions that the caller allows, by their codes; overrides_of() lists those there are. Except
+/// in a dry run an operation claims its sessions. Besides what is said below, all throw unsupported
+/// when the device cannot migrate, permission and busy as Session::claim(), NvmeError with the
+/// status of the device, OsError, and Interrupted after a stop signal. The advice and the remedies
+/// of an error say what it left behind.
+namespace nvmigrate {
+
+/// How far a long piece of work has come.
+struct ProgressReport {
+  std::string_view step;                  ///< `verify`, `export`, `import`, `transfer`
+  std::optional<std::uint16_t> cntlid{};  ///< nothing: it is not about a function
+  std::uint64_t done = 0;                 ///< bytes
+  std::uint64_t total = 0;                ///< bytes; 0: not known
+};
+
+/// Told of progress after every chunk, from any thread, from several at once when several functions
+/// are exported. Must not throw. May be empty.
+using ProgressCallback = std::function<void(const ProgressReport&)>;
+
+/// The numbers of an export, import or transfer.
+struct MigrationFigures {
+  std::uint64_t bytes = 0;     ///< of the state
+  std::uint64_t commands = 0;  ///< admin commands sent for this function
+  /// From the moment before the first Suspend was sent to the end of the last Resume; while
+  /// blackout_ended is false the function is still suspended, and this is the time so far.
+  std::chrono::nanoseconds blackout{0};
+  bool blackout_ended = false;
+  std::chrono::nanoseconds elapsed{0};  ///< that the bytes took
+
+  [[nodiscard]] double bytes_per_second() const noexcept {
+    const auto seconds = std::chrono::duration<double>(elapsed).count();
+    return seconds > 0 ? static_cast<double>(bytes) / seconds : 0;
+  }
+};
+
+// --- suspend and resume
+// ---------------------------------------------------------------------------
+
+struct SuspendOptions {
+  bool notice = false;   ///< announce the Suspend to the device first (a notification, STYPE 0)
+  bool dry_run = false;  ///< refuse what would be refused, and change nothing
+  std::vector<std::string> allowed{};
+};
+
+struct ResumeOptions {
+  bool dry_run = false;
+  std::vector<std::string> allowed{};
+};
+
+struct ControlResult {
+  std::uint16_t cntlid = 0;
+  bool suspended_before = false;
+  bool suspended = false;  ///< now; in a dry run: then
+  bool changed = false;
+};
+
+/// Suspends a function and keeps it so; the journal says so until it is resumed. When the function
+/// is suspended already, only the journal may change.
+/// \throws not_found, Refusal; after any other error the function runs as before, or the error says
+/// that it does not
+NVMIGRATE_API ControlResult suspend_function(Session& session, std::uint16_t cntlid,
+                                             const SuspendOptions& options = {});
+
+/// Lets a function run and strikes what the journal says of its suspension. When it runs already,
+/// as after a reset, only the journal changes.
+/// \throws not_found, Refusal; after any other error the journal still calls it suspended
+NVMIGRATE_API ControlResult resume_function(Session& session, std::uint16_t cntlid,
+                                            const ResumeOptions& options = {});
+
+// --- export
+// ---------------------------------------------------------------------------------------
+
+struct ExportOptions {
+  std::optional<FormatChoice> formats{};  ///< nothing: whole_state()
+  bool raw = false;     ///< write the plain structure of the specification, not a state file
+  bool resume = false;  ///< resume as soon as all was read; else it stays suspended
+  bool notice = false;  ///< announce the Suspend first
+  std::vector<std::string> allowed{};
+  bool dry_run = false;
+  ProgressCallback progress{};
+};
+
+struct ExportResult {
+  std::uint16_t cntlid = 0;
+  std::string file{};  ///< empty: it went to a descriptor
+  FormatChoice formats{};
+  bool suspended_before = false;
+  bool suspended = false;  ///< now; in a dry run: then
+  bool resumed = false;
+  MigrationFigures figures{};
+  std::uint64_t file_bytes = 0;
+  std::optional<Sha256Digest> sha256{};  ///< of the state; nothing in a dry run
+  Findings findings{};                   ///< warnings, and blockers that were allowed
+};
+
+/// Suspends a function unless it is suspended, reads its state into a file and gives that its name.
+/// On any failure there is no file, and a function that was suspended here runs again.
+/// \throws not_found; unsupported when the device lacks a format; Refusal, also when the device
+/// gave a state that no destination would take (its status is `device` then)
+NVMIGRATE_API ExportResult export_to_file(Session& session, std::uint16_t cntlid,
+                                          const std::string& path,
+                                          const ExportOptions& options = {});
+/// As export_to_file(), into a descriptor. What was written before a failure is an incomplete state
+/// file, which no reader accepts.
+/// \param object names the descriptor in errors: `standard output`
+NVMIGRATE_API ExportResult export_to_descriptor(Session& session, std::uint16_t cntlid, int fd,
+                                                const std::string& object,
+                                                const ExportOptions& options = {});
+
+/// A function and the path of its file.
+using ExportJob = std::pair<std::uint16_t, std::string>;
+
+/// One of several exports: its result, or why it failed.
+struct ExportOutcome {
+  std::uint16_t cntlid = 0;
+  std::optional<ExportResult> result{};
+  std::exception_ptr failure{};
+};
+
+/// Exports several functions at once, at most `parallel` at a time, each into its file. One that
+/// fails does not stop the others; a stop signal stops all. In the order of `jobs`.
+/// \throws only what concerns all of them, as Session::claim()
+NVMIGRATE_API std::vector<ExportOutcome> export_many(Session& session,
+                                                     const std::vector<ExportJob>& jobs,
+                                                     unsigned parallel,
+                                                     const ExportOptions& options = {});
+
+// --- import
+// ---------------------------------------------------------------------------------------
+
+struct ImportOptions {
+  std::optional<FormatChoice> formats{};  ///< of a raw state; nothing: found out where it is clear
+  bool resume = false;                    ///< once the state is loaded; else it stays suspended
+  std::vector<std::string> allowed{};
+  ProgressCallback progress{};
+};
+
+/// What an import would meet.
+struct ImportCheck {
+  FormatChoice formats{};
+  bool suspended_before = false;
+  /// Whether the function that the state was read from is suspended; nothing: as far as this host
+  /// knows, it is not one of its functions.
+  std::optional<bool> source_is_suspended{};
+  Findings findings{};
+
+  [[nodiscard]] bool acceptable() const noexcept { return !any_stands(findings); }
+};
+
+struct ImportResult {
+  std::uint16_t cntlid = 0;
+  FormatChoice formats{};
+  bool suspended_before = false;
+  bool suspended = false;  ///< now
+  bool resumed = false;
+  MigrationFigures figures{};
+  Findings findings{};  ///< warnings, and blockers that were allowed
+};
+
+/// What can be judged of a destination before the state for it is read, as from a pipe, and before
+/// the function is asked anything. \throws not_found, Refusal
+NVMIGRATE_API void check_destination(Session& session, std::uint16_t cntlid,
+                                     const ImportOptions& options = {});
+
+/// Compares a state that was read and verified with the function that it is for, and looks for the
+/// function that it was read from among all controlling functions of this host. Changes nothing.
+/// \throws not_found; usage_error when the formats of a raw state are not clear
+NVMIGRATE_API ImportCheck check_import(const StoredState& state, Session& session,
+                                       std::uint16_t cntlid, const ImportOptions& options = {});
+
+/// Suspends the function unless it is suspended, loads the state and, when asked to, resumes it.
+/// Once loading began and failed, the function stays suspended, the journal says `loading`, and the
+/// error says how to go on. When the device took nothing of the state, a function that was
+/// suspended here runs again.
+/// \throws as check_import(); Refusal; StateFileError when the file changed since it was verified
+NVMIGRATE_API ImportResult import_state(const StoredState& state, Session& session,
+                                        std::uint16_t cntlid, const ImportOptions& options = {});
+
+// --- transfer
+// -------------------------------------------------------------------------------------
+
+struct TransferOptions {
+  std::optional<FormatChoice> formats{};  ///< nothing: whole_state() of the source
+  bool resume = true;                     ///< the destination, once it took the state
+  bool notice = false;                    ///< announce the Suspend of the source first
+  bool dry_run = false;
+  std::vector<std::string> allowed{};
+  ProgressCallback progress{};
+};
+
+/// What a transfer would meet.
+struct TransferCheck {
+  FormatChoice formats{};
+  bool source_suspended = false, destination_suspended = false;  ///< before
+  Findings findings{};  ///< of both, as far as they are known before the state is read
+};
+
+struct TransferResult {
+  FormatChoice formats{};
+  bool resumed = false;  ///< the destination; the source stays suspended
+  MigrationFigures figures{};
+  Findings findings{};  ///< warnings, and blockers that were allowed
+};
+
+/// Changes nothing. \throws not_found; unsupported when the source lacks a format; usage_error when
+/// both are the same function
+NVMIGRATE_API TransferCheck check_transfer(Session& source, std::uint16_t from,
+                                           Session& destination, std::uint16_t to,
+                                           const TransferOptions& options = {});
+
+/// Moves the running state of one function into another, without a file and in bounded memory. The
+/// blackout counts from the Suspend of the source to the Resume of the destination.
+///
+/// The source stays the fallback until the destination took the whole state; then the journal of
+/// the source says `moved` (the point of no return) and the destination is resumed; the source is
+/// never resumed after that. A failure before that point resumes the source if it was suspended
+/// here, and leaves the destination suspended if it took any of the state. After it the destination
+/// keeps the state, and the error says how to resume it.
+///
+/// Both functions may be of one subsystem, and both sessions one; see also open_pair().
+/// \throws as check_transfer(); Refusal with everything that stands against either function
+NVMIGRATE_API TransferResult transfer_state(Session& source, std::uint16_t from,
+                                            Session& destination, std::uint16_t to,
+                                            const TransferOptions& options = {});
+
+}  // namespace nvmigrate

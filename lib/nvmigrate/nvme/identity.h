@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/version.h"
+
+namespace nvmigrate {
+
+/// Identity and abilities of a controller (Identify Controller, Base 2.1 figure 312).
+struct ControllerIdentity {
+  std::uint16_t cntlid = 0;            ///< controller id
+  std::uint16_t vendor = 0;            ///< PCI vendor id, VID
+  std::uint16_t subsystem_vendor = 0;  ///< PCI subsystem vendor id, SSVID
+  /// Up to the first NUL and without padding; '?' in place of what is not printable ASCII.
+  std::string serial, model, firmware;
+  /// SN (20 bytes) and MN (40 bytes) as the controller gave them, with padding and whatever else.
+  std::string raw_serial, raw_model;
+  /// SUBNQN, cleaned like the other texts; empty when the controller gives none that the kernel
+  /// takes: 1 to 222 characters and a NUL.
+  std::string subsystem_nqn;
+  std::uint32_t version = 0;               ///< 0x00020100 is 2.1
+  std::size_t max_transfer = 0;            ///< bytes, from MDTS with 4 KiB pages; 0: no limit
+  bool virtualization_management = false;  ///< OACS b7
+  bool live_migration = false;             ///< OACS b11, HMLMS
+};
+
+/// Flexible resources of one kind, VQ (queues) or VI (interrupts), of a primary controller; the
+/// fields of VI are named likewise.
+struct FlexibleResources {
+  bool supported = false;           ///< CRT
+  std::uint32_t total = 0;          ///< VQFRT, all there are
+  std::uint32_t assigned = 0;       ///< VQRFA, held by secondary controllers
+  std::uint16_t primary = 0;        ///< VQRFAP, held by the primary
+  std::uint16_t private_ = 0;       ///< VQPRT, private ones of the primary
+  std::uint16_t per_secondary = 0;  ///< VQFRSM, the most of one secondary
+  std::uint16_t granularity = 0;    ///< VQGRAN, in which they are best given
+  /// The resources that neither the primary nor a secondary controller holds.
+  [[nodiscard]] NVMIGRATE_API std::uint32_t free() const noexcept;
+};
+
+/// Primary Controller Capabilities (CNS 14h), Base 2.1 figure 330.
+struct PrimaryResources {
+  FlexibleResources queues, interrupts;
+};
+
+/// A UUID in the byte order of RFC 9562.
+struct Uuid {
+  std::array<std::uint8_t, 16> bytes{};  ///< most significant first
+  auto operator<=>(const Uuid&) const = default;
+};
+
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, lower case.
+NVMIGRATE_API std::string to_string(const Uuid& uuid);
+/// The form above, either case. \return nothing when it is not a UUID
+NVMIGRATE_API std::optional<Uuid> parse_uuid(std::string_view text) noexcept;
+
+/// The state formats that a controlling function knows, by value. The indexes of CNS 20h are its
+/// own and never leave the backend.
+struct StateFormats {
+  std::vector<std::uint16_t> versions;  ///< of the NVMe controller state; the defined one is 0
+  std::vector<Uuid> vendors;            ///< vendor formats
+};
+
+/// The parts of a state, by value; at least one is given.
+struct FormatChoice {
+  std::optional<std::uint16_t> version = 0;  ///< of the NVMe part; nothing: without it
+  std::optional<Uuid> vendor;                ///< format of the vendor part; nothing: without it
+  auto operator<=>(const FormatChoice&) const = default;
+};
+
+}  // namespace nvmigrate

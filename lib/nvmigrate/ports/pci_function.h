@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace nvmigrate {
+
+/// A PCI function as the kernel shows it (/sys/bus/pci/devices/ADDRESS).
+struct PciFunction {
+  std::string address;                     ///< domain:bus:device.function, 0000:01:00.0
+  std::uint16_t vendor = 0;                ///< PCI vendor id
+  std::uint16_t device = 0;                ///< PCI device id
+  std::uint32_t class_code = 0;            ///< 0x010802 for NVM Express
+  std::optional<std::string> driver;       ///< bound driver; nothing: none
+  std::optional<std::string> override_to;  ///< driver_override; nothing: none
+  std::optional<unsigned> iommu_group;     ///< number; nothing: without an IOMMU
+  std::optional<std::string> physical;     ///< address of the PF; nothing: it is not a VF
+};
+
+/// SR-IOV of a physical function; total is 0 without SR-IOV.
+struct SriovState {
+  unsigned total = 0;     ///< sriov_totalvfs
+  unsigned enabled = 0;   ///< sriov_numvfs
+  bool autoprobe = true;  ///< sriov_drivers_autoprobe
+};
+
+/// The nodes through which a VM opens a function; neither, unless it is bound to a vfio driver.
+struct VfioNodes {
+  std::optional<std::string> group;   ///< /dev/vfio/GROUP
+  std::optional<std::string> device;  ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
+};
+
+/// The owner of a vfio node.
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+  bool operator==(const Owner&) const = default;
+};
+
+}  // namespace nvmigrate

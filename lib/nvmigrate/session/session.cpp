@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/session/session.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/ports/device.h"
+#include "nvmigrate/ports/processes.h"
+#include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
+#include "nvmigrate/session/read_topology.h"
+#include "nvmigrate/session/sentences.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/lock.h"
+#include "nvmigrate/store/registry.h"
+
+namespace nvmigrate {
+namespace {
+
+/// Counts the commands that go through a port, of all threads and of each.
+class CountingPort final : public AdminPort {
+ public:
+  explicit CountingPort(AdminPort& port) : port_(&port) {}
+
+  AdminCompletion submit(const AdminCommand& command) override {
+    {
+      const std::lock_guard only(mutex_);
+      ++total_;
+      ++by_thread_[std::this_thread::get_id()];
+    }
+    return port_->submit(command);
+  }
+  [[nodiscard]] std::uint64_t total() const {
+    const std::lock_guard only(mutex_);
+    return total_;
+  }
+  [[nodiscard]] std::uint64_t of_this_thread() const {
+    const std::lock_guard only(mutex_);
+    const auto found = by_thread_.find(std::this_thread::get_id());
+    return found == by_thread_.end() ? 0 : found->second;
+  }
+
+ private:
+  AdminPort* port_;
+  mutable std::mutex mutex_;
+  std::uint64_t total_ = 0;
+  std::map<std::thread::id, std::uint64_t> by_thread_;
+};
+
+/// A device whose commands are counted.
+class CountedDevice final : public Device {
+ public:
+  explicit CountedDevice(std::unique_ptr<Device> inner)
+      : inner_(std::move(inner)), port_(inner_->admin()) {}
+
+  AdminPort& admin() override { return port_; }
+  PciBus& pci() override { return inner_->pci(); }
+  [[nodiscard]] const std::string& name() const override { return inner_->name(); }
+  [[nodiscard]] const std::string& address() const override { return inner_->address(); }
+  [[nodiscard]] bool simulated() const override { return inner_->simulated(); }
+  [[nodiscard]] const CountingPort& count() const noexcept { return port_; }
+
+ private:
+  std::unique_ptr<Device> inner_;
+  CountingPort port_;
+};
+
+/// What is remembered of a subsystem; with the lock, in a session that may change it.
+struct Records {
+  std::optional<SubsystemLock> lock;
+  Registry registry;
+  Journal journal;
+
+  Records(const Workspace& workspace, const SubsystemKey& key, bool claim)
+      : lock(claim ? std::optional<SubsystemLock>(std::in_place, *workspace.io, workspace.folders,
+                                                  key.text(), workspace.command, workspace.wait)
+                   : std::nullopt),
+        registry(*workspace.io, workspace.folders, key),
+        journal(*workspace.io, workspace.folders, key, workspace.command) {}
+};
+
+/// Runs `what`, and has its errors name the device.
+template <typename What>
+auto naming(const std::string& device, const What& what) {
+  try {
+    return what();
+  } catch (Error& error) {
+    if (error.device().empty()) error.set_device(device);
+    throw;
+  }
+}
+
+const ProviderRow& provider_of(const Catalog& catalog, const std::string& device) {
+  for (const auto& provider : catalog.providers) {
+    if (provider.owns(device)) return provider;
+  }
+  throw not_found("'" + device + "' does not name a kind of device that is built in");
+}
+
+void insist_on_right(const Workspace& workspace, const Device& device) {
+  if (device.simulated() || may_administrate(Sysfs(*workspace.io, Sysroot{}))) return;
+  throw Error(ExitStatus::permission,
+              workspace.command + " " + device.name() + ": " + std::string{sentences::root},
+              std::string{sentences::root_advice})
+      .with_code("root");
+}
+
+/// Who holds the lock knows that no other command is in progress.
+void end_progress(std::vector<Intent>& intents) {
+  for (auto& intent : intents)
+    intent.in_progress = false;
+}
+
+void end_progress(Topology& topology) {
+  end_progress(topology.intents);
+  end_progress(topology.other_intents);
+  for (auto& function : topology.functions)
+    end_progress(function.intents);
+}
+
+Error unserved(const std::string& device, const std::vector<Serving>& asked) {
+  auto error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device),
+                                       fmt::arg("reason", reasons_of(asked))),
+                           std::string{sentences::no_live_migration_advice});
+  error.set_code("no_live_migration");
+  error.add_remedy({.action = Remedy::Action::show, .device = device});
+  return error;
+}
+
+}  // namespace
+
+std::string reasons_of(const std::vector<Serving>& asked) {
+  std::string reasons;
+  for (const auto& one : asked) {
+    reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " + one.reason;
+  }
+  return reasons;
+}
+
+std::vector<std::string> Workspace::all_devices() const {
+  std::vector<std::string> devices;
+  for (const auto& provider : catalog->providers) {
+    for (auto& device : provider.all(*io, folders))
+      devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+struct [[gnu::visibility("hidden")]] Session::Parts {
+  Parts(const Workspace& given, std::unique_ptr<Device> opened)
+      : workspace(given),
+        device(std::move(opened)),
+        identity(read_identity(device.admin())),
+        key{subsystem_nqn(device, identity), identity.serial} {}
+
+  Records& known() {
+    if (!records) records = std::make_shared<Records>(workspace, key, false);
+    return *records;
+  }
+
+  Workspace workspace;
+  CountedDevice device;
+  ControllerIdentity identity;
+  SubsystemKey key;
+  std::shared_ptr<Records> records;
+  std::optional<Topology> topology;
+  std::vector<Serving> asked;
+  std::vector<std::unique_ptr<MigrationBackend>> backends;
+};
+
+Session::Session(const Workspace& workspace, std::unique_ptr<Device> device)
+    : parts_(std::make_unique<Parts>(workspace, std::move(device))) {}
+
+Session::~Session() = default;
+
+std::unique_ptr<Session> Session::open(const Workspace& workspace, const std::string& device,
+                                       Access access) {
+  return naming(device, [&] {
+    auto opened =
+        provider_of(*workspace.catalog, device).open(*workspace.io, workspace.folders, device);
+    if (workspace.wrap) opened = workspace.wrap(std::move(opened));
+    if (access == Access::change) insist_on_right(workspace, *opened);
+    auto session = std::make_unique<Session>(workspace, std::move(opened));
+    if (access == Access::change) session->claim();
+    return session;
+  });
+}
+
+SessionPair open_pair(const Workspace& workspace, const std::string& source,
+                      const std::string& destination, Access access) {
+  SessionPair pair{Session::open(workspace, source, Access::read),
+                   Session::open(workspace, destination, Access::read)};
+  if (access == Access::change) {
+    claim_pair(*pair.source, *pair.destination);
+  } else if (pair.source->key() == pair.destination->key()) {
+    pair.destination->share(*pair.source);
+  }
+  return pair;
+}
+
+void claim_pair(Session& source, Session& destination) {
+  const bool same = source.key() == destination.key();
+  const bool source_first = same ? !destination.claimed() : source.key() < destination.key();
+  auto& first = source_first ? source : destination;
+  auto& second = source_first ? destination : source;
+  first.claim();
+  if (same) {
+    second.share(first);
+  } else {
+    second.claim();
+  }
+}
+
+const std::string& Session::device() const noexcept { return parts_->device.name(); }
+bool Session::simulated() const { return parts_->device.simulated(); }
+const SubsystemKey& Session::key() const noexcept { return parts_->key; }
+const ControllerIdentity& Session::identity() const noexcept { return parts_->identity; }
+const Workspace& Session::workspace() const noexcept { return parts_->workspace; }
+Io& Session::io() const noexcept { return *parts_->workspace.io; }
+PciBus& Session::pci() { return parts_->device.pci(); }
+AdminPort& Session::admin() { return parts_->device.admin(); }
+const std::string& Session::address() const { return parts_->device.address(); }
+Registry& Session::registry() { return parts_->known().registry; }
+Journal& Session::journal() { return parts_->known().journal; }
+std::uint64_t Session::commands() const { return parts_->device.count().total(); }
+std::uint64_t Session::commands_of_this_thread() const {
+  return parts_->device.count().of_this_thread();
+}
+
+bool Session::claimed() const noexcept { return parts_->records && parts_->records->lock; }
+
+void Session::claim() {
+  if (claimed()) return;
+  naming(device(), [&] {
+    insist_on_right(parts_->workspace, parts_->device);
+    parts_->records = std::make_shared<Records>(parts_->workspace, key(), true);
+    refresh();
+  });
+}
+
+void Session::share(const Session& other) {
+  if (&other.parts_->known() == parts_->records.get()) return;
+  parts_->records = other.parts_->records;
+  refresh();
+}
+
+Topology& Session::topology() {
+  auto& parts = *parts_;
+  if (!parts.topology) {
+    parts.topology =
+        read_topology(parts.device, parts.identity, parts.key.nqn, registry(), journal());
+    if (claimed()) end_progress(*parts.topology);
+  }
+  return *parts.topology;
+}
+
+void Session::refresh() noexcept { parts_->topology.reset(); }
+
+const ControlledFunction& Session::function(std::uint16_t cntlid) {
+  if (const auto* found = topology().find(cntlid)) return *found;
+  throw not_found(fmt::format(sentences::unknown_function, fmt::arg("device", device()),
+                              fmt::arg("word", cntlid)),
+                  {}, {{.action = Remedy::Action::list, .device = device()}})
+      .with_code("unknown_function");
+}
+
+const std::vector<Serving>& Session::asked_backends() {
+  auto& parts = *parts_;
+  if (!parts.asked.empty()) return parts.asked;
+  std::vector<Serving> asked;
+  std::vector<std::unique_ptr<MigrationBackend>> backends;
+  for (const auto& row : parts.workspace.catalog->backends) {
+    auto& one = asked.emplace_back();
+    one.row = &row;
+    auto& backend = backends.emplace_back(row.make(admin(), identity(), parts.workspace.backend));
+    try {
+      one.query = backend->query();
+    } catch (const Error& error) {
+      if (error.status() != ExitStatus::unsupported) throw;
+      one.reason = error.what();
+    }
+  }
+  parts.asked = std::move(asked);
+  parts.backends = std::move(backends);
+  return parts.asked;
+}
+
+const Serving* Session::serving() {
+  const auto& asked = asked_backends();
+  const auto found = std::find_if(asked.begin(), asked.end(),
+                                  [](const Serving& one) { return one.query.has_value(); });
+  return found == asked.end() ? nullptr : &*found;
+}
+
+MigrationBackend& Session::backend() {
+  const auto* found = serving();
+  if (found == nullptr) throw unserved(device(), parts_->asked);
+  return *parts_->backends[static_cast<std::size_t>(found - parts_->asked.data())];
+}
+
+const BackendQuery& Session::query() {
+  const auto* found = serving();
+  if (found == nullptr) throw unserved(device(), parts_->asked);
+  return *found->query;
+}
+
+const ControlledFunction& Session::ask(std::uint16_t cntlid) {
+  auto* function = topology().find(cntlid);
+  if (function == nullptr || function->asked) return this->function(cntlid);
+  function->asked = true;
+  if (function->may_be_online() && !function->controls) {
+    stop_if_interrupted("nothing was changed");
+    try {
+      if (serving() != nullptr) {
+        function->told = backend().look(cntlid, whole_state(query().formats));
+      }
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      function->not_told = error.what();
+      function->failure = std::current_exception();
+    }
+  }
+  judge_intents(*function, io(), parts_->workspace.folders);
+  return *function;
+}
+
+void Session::renew(std::uint16_t cntlid) {
+  auto* function = topology().find(cntlid);
+  if (function == nullptr) return;
+  recall(*function, registry(), journal());
+  if (claimed()) end_progress(function->intents);
+  function->told.reset();
+  function->not_told.clear();
+  function->failure = nullptr;
+  function->asked = false;
+}
+
+const ControlledFunction& Session::ask_again(std::uint16_t cntlid) {
+  renew(cntlid);
+  return ask(cntlid);
+}
+
+void Session::ask_all() {
+  for (const auto& function : topology().functions)
+    ask(function.cntlid);
+}
+
+FormatChoice whole_state(const StateFormats& formats) {
+  FormatChoice choice{.version = std::nullopt, .vendor = std::nullopt};
+  const auto& versions = formats.versions;
+  if (std::find(versions.begin(), versions.end(), 0) != versions.end()) {
+    choice.version = std::uint16_t{0};
+  } else if (!versions.empty()) {
+    choice.version = versions.front();
+  }
+  if (!formats.vendors.empty()) choice.vendor = formats.vendors.front();
+  if (!choice.version && !choice.vendor) throw unsupported("the device has no state format");
+  return choice;
+}
+
+}  // namespace nvmigrate

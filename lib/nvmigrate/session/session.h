@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/session/topology.h"
+
+namespace nvmigrate {
+
+class AdminPort;
+class Device;
+class Io;
+class Journal;
+class MigrationBackend;
+class PciBus;
+class Registry;
+
+/// What a backend finds out about a controlling function without changing anything.
+struct BackendQuery {
+  StateFormats formats;   ///< that the device knows
+  std::size_t chunk = 0;  ///< most bytes of one command
+};
+
+/// How a backend drives a device.
+struct BackendOptions {
+  /// Of a suspend, which may take long to drain the function; less than five minutes counts as
+  /// five minutes.
+  std::chrono::milliseconds suspend_timeout{0};
+  /// Most bytes of one command, a multiple of 4096.
+  std::size_t chunk_limit = std::size_t{256} << 10U;
+};
+
+/// One row of the table of backends.
+struct BackendRow {
+  std::string_view name;         ///< `nvme`
+  std::string_view summary;      ///< continues the name
+  std::string_view command_set;  ///< `NVMe 2.1 Migration Send/Receive`
+  /// Makes the backend of a controlling function; it has not been asked yet whether it serves it.
+  std::function<std::unique_ptr<MigrationBackend>(
+      AdminPort& port, const ControllerIdentity& identity, const BackendOptions& options)>
+      make;
+};
+
+/// One row of the table of where devices come from.
+struct ProviderRow {
+  std::string_view name;     ///< `linux`, `sim`
+  std::string_view summary;  ///< continues the name
+  bool simulated = false;    ///< none of its devices is hardware
+  /// Whether a device string belongs to this provider.
+  std::function<bool(std::string_view device)> owns;
+  /// \throws not_found, permission, …
+  std::function<std::unique_ptr<Device>(Io& io, const Folders& folders, const std::string& device)>
+      open;
+  /// The device strings of all controlling functions that there are now.
+  std::function<std::vector<std::string>(Io& io, const Folders& folders)> all;
+};
+
+/// The tables that sessions work with; built_in() has those of this library.
+struct Catalog {
+  std::vector<BackendRow> backends;    ///< the first that serves a device is used
+  std::vector<ProviderRow> providers;  ///< the first that owns a device string opens it
+};
+
+/// What all sessions of one program have in common: where records are kept, which devices and
+/// backends there are, and how a session behaves. default_workspace() makes one. Sessions
+/// keep a copy; what it points to must outlive them.
+struct Workspace {
+  Io* io = nullptr;  ///< the seam to files
+  Folders folders;
+  const Catalog* catalog = nullptr;
+  std::string command;                ///< recorded in journal and lock: `export`
+  std::chrono::milliseconds wait{0};  ///< for a lock that another command holds
+  BackendOptions backend{};
+  /// Applied to every device that is opened, to trace or to disturb its seams. May be empty.
+  std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
+
+  /// The device strings of all controlling functions on this host, simulated ones last.
+  [[nodiscard]] NVMIGRATE_API std::vector<std::string> all_devices() const;
+};
+
+/// What an operation needs of its controlling function.
+enum class Access {
+  read,    ///< nothing is locked
+  change,  ///< the lock of the subsystem is held, and the caller may change the device
+};
+
+/// What one backend said when it was asked whether it serves a device.
+struct Serving {
+  const BackendRow* row = nullptr;
+  std::optional<BackendQuery> query{};  ///< nothing: it does not
+  std::string reason{};                 ///< why not
+};
+
+/// An opened controlling function with everything that an operation on it needs: its identity, read
+/// once, the key of its subsystem, the lock, registry and journal, the topology, the backend that
+/// serves it, and what the device says of its functions, each asked for when it is first needed.
+/// One thread at a time uses it; what works on several functions at once starts its own.
+class NVMIGRATE_API Session {
+ public:
+  /// \param device `/dev/nvme0`, `nvme0`, a PCI address, `sim:NAME`
+  /// \throws not_found, permission; busy when another command holds the lock; NvmeError, OsError.
+  /// Errors name the device
+  static std::unique_ptr<Session> open(const Workspace& workspace, const std::string& device,
+                                       Access access);
+  /// Of a device that is open already. \throws NvmeError, OsError
+  Session(const Workspace& workspace, std::unique_ptr<Device> device);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// As the user named it: `/dev/nvme0`, `sim:demo`.
+  [[nodiscard]] const std::string& device() const noexcept;
+  [[nodiscard]] bool simulated() const;
+  /// By which its records and its lock are found.
+  [[nodiscard]] const SubsystemKey& key() const noexcept;
+  /// Of the controlling function, read when the session was opened.
+  [[nodiscard]] const ControllerIdentity& identity() const noexcept;
+
+  /// Takes the lock of the subsystem and reads the records again. Without effect once it was done.
+  /// \throws permission when the caller may not change the device; busy; OsError
+  void claim();
+  /// As claim(), of a session whose subsystem `other` has claimed: both share its lock and records.
+  void share(const Session& other);
+  [[nodiscard]] bool claimed() const noexcept;
+
+  /// What the device and the host say now, as first read or last refreshed. Operations that change
+  /// something refresh it; references into it end then. \throws NvmeError, OsError
+  [[nodiscard]] Topology& topology();
+  /// Has the topology read again, at its next use.
+  void refresh() noexcept;
+  /// One function of the topology. \throws not_found
+  [[nodiscard]] const ControlledFunction& function(std::uint16_t cntlid);
+
+  /// Every backend, asked in the order of the table. \throws NvmeError, OsError
+  [[nodiscard]] const std::vector<Serving>& asked_backends();
+  /// The first backend that serves the device, or nullptr. \throws NvmeError, OsError
+  [[nodiscard]] const Serving* serving();
+  /// That backend. \throws unsupported with the reason of each
+  [[nodiscard]] MigrationBackend& backend();
+  /// What that backend found out. \throws as backend()
+  [[nodiscard]] const BackendQuery& query();
+
+  /// Asks the device about a function, unless it was asked already, and has the answer in the
+  /// topology: whether it is suspended, and which of its intents that ends. Of an offline function,
+  /// of another controlling function, and where no backend serves, there is nothing to ask.
+  /// \throws Interrupted; whatever else the device answers is noted in ControlledFunction::not_told
+  const ControlledFunction& ask(std::uint16_t cntlid);
+  /// Has the function say what is recorded of it now, and the device asked anew by the next ask():
+  /// what an operation that changes the function begins with.
+  void renew(std::uint16_t cntlid);
+  /// renew() and ask().
+  const ControlledFunction& ask_again(std::uint16_t cntlid);
+  /// ask() of every function.
+  void ask_all();
+
+  /// Admin commands sent so far, by all threads and by this one.
+  [[nodiscard]] std::uint64_t commands() const;
+  [[nodiscard]] std::uint64_t commands_of_this_thread() const;
+
+  [[nodiscard]] const Workspace& workspace() const noexcept;
+  // The seams and records, for the operations of this library; to others their types are not known.
+  [[nodiscard]] Io& io() const noexcept;
+  [[nodiscard]] PciBus& pci();
+  [[nodiscard]] AdminPort& admin();
+  [[nodiscard]] const std::string& address() const;  ///< PCI; empty when it is not a PCI function
+  [[nodiscard]] Registry& registry();
+  [[nodiscard]] Journal& journal();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+/// Two controlling functions of one operation.
+struct SessionPair {
+  std::unique_ptr<Session> source, destination;
+};
+/// Opens both. Locks are always taken in the order of the keys, so that two operations cannot wait
+/// for each other; controlling functions of one subsystem share its lock and records.
+/// \throws as Session::open()
+NVMIGRATE_API SessionPair open_pair(const Workspace& workspace, const std::string& source,
+                                    const std::string& destination, Access access);
+
+/// Claims both, as open_pair() does; of one subsystem, they share lock and records from then on.
+/// Without effect once it was done. \throws as Session::claim()
+NVMIGRATE_API void claim_pair(Session& source, Session& destination);
+
+/// All that the device can give: the NVMe state, version 0 where there are several, and the first
+/// vendor format. \throws unsupported when it has neither
+NVMIGRATE_API FormatChoice whole_state(const StateFormats& formats);
+
+}  // namespace nvmigrate

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/session/topology.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/ports/device.h"
+#include "nvmigrate/session/read_topology.h"
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
+
+namespace nvmigrate {
+namespace {
+
+constexpr std::string_view host_driver = "nvme";
+constexpr std::uint32_t nvm_class = 0x0108;  ///< mass storage, non-volatile memory
+constexpr unsigned interface_bits = 8;
+
+/// What the kernel and our records say about where the controllers of one subsystem are.
+class Places {
+ public:
+  Places(const std::vector<KernelController>& controllers, const std::string& subsystem_nqn,
+         const Registry& registry, const Journal& journal) {
+    for (const auto& controller : controllers) {
+      if (controller.subsystem_nqn != subsystem_nqn) continue;
+      if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
+      if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
+    }
+    for (const auto& intent : journal.intents()) {
+      const auto address = intent.details.find("address");
+      if (address != intent.details.end()) recorded_.emplace(intent.cntlid, address->second);
+    }
+    for (const auto& binding : registry.bindings()) {
+      recorded_.insert_or_assign(binding.cntlid, binding.address);
+    }
+  }
+
+  [[nodiscard]] bool has_peers(const std::string& own_address) const {
+    return !recorded_.empty() || by_address_.size() > by_address_.count(own_address);
+  }
+
+  [[nodiscard]] const KernelController* controller(std::uint16_t cntlid,
+                                                   const std::string& address) const {
+    if (const auto found = by_address_.find(address); found != by_address_.end()) {
+      return &found->second;
+    }
+    const auto found = by_id_.find(cntlid);
+    return found == by_id_.end() ? nullptr : &found->second;
+  }
+
+  /// Whether only a record of ours says where it is.
+  [[nodiscard]] bool is_only_recorded(const ControlledFunction& function) const {
+    return function.vfn == 0 && !by_id_.contains(function.cntlid);
+  }
+
+  /// Of a function whose address does not follow from a VF number; empty when nobody knows.
+  [[nodiscard]] std::string address(std::uint16_t cntlid) const {
+    if (const auto found = by_id_.find(cntlid); found != by_id_.end()) {
+      return found->second.address;
+    }
+    const auto record = recorded_.find(cntlid);
+    if (record == recorded_.end()) return {};
+    const auto taken = by_address_.find(record->second);
+    const bool by_another = taken != by_address_.end() && taken->second.cntlid.has_value();
+    return by_another ? std::string{} : record->second;
+  }
+
+ private:
+  std::map<std::string, KernelController> by_address_;
+  std::map<std::uint16_t, KernelController> by_id_;
+  std::map<std::uint16_t, std::string> recorded_;
+};
+
+std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
+  try {
+    return read_controllers(port);
+  } catch (const NvmeError& error) {
+    if (error.nvme_status().code() == sc::invalid_field) return {};
+    throw;
+  }
+}
+
+std::optional<std::uint32_t> queue_entries_of(const std::vector<KernelController>& controllers,
+                                              const std::string& address) {
+  for (const auto& controller : controllers) {
+    if (!address.empty() && controller.address == address) return controller.max_queue_entries;
+  }
+  return std::nullopt;
+}
+
+ControlledFunction of_secondary(const SecondaryController& secondary) {
+  ControlledFunction function;
+  function.cntlid = secondary.cntlid;
+  function.secondary = true;
+  function.online = secondary.online;
+  function.vfn = secondary.vfn;
+  function.queues = secondary.queues;
+  function.interrupts = secondary.interrupts;
+  return function;
+}
+
+std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own, bool manages,
+                                             bool has_others) {
+  std::map<std::uint16_t, ControlledFunction> functions;
+  if (manages) {
+    for (const auto& secondary : read_secondaries(port)) {
+      functions.emplace(secondary.cntlid, of_secondary(secondary));
+    }
+  }
+  if (has_others) {
+    for (const auto id : controllers_or_none(port))
+      functions[id].cntlid = id;
+  }
+  functions.erase(own);
+  std::vector<ControlledFunction> sorted;
+  sorted.reserve(functions.size());
+  for (auto& [id, function] : functions)
+    sorted.push_back(std::move(function));
+  return sorted;
+}
+
+std::string address_of(const ControlledFunction& function, const Topology& topology, PciBus& bus,
+                       const Places& places) {
+  if (function.vfn == 0) return places.address(function.cntlid);
+  if (function.vfn > topology.sriov.enabled) return {};
+  return bus.virtual_function(topology.address, function.vfn).value_or(std::string{});
+}
+
+/// Addresses are given anew at a boot or a hotplug: a record may name what is another device by
+/// now.
+bool can_be_of(const PciFunction& pci, const ControllerIdentity& identity) {
+  return pci.class_code >> interface_bits == nvm_class && pci.vendor == identity.vendor;
+}
+
+std::optional<PciFunction> find(const ControlledFunction& function, const std::string& address,
+                                const Topology& topology, PciBus& bus, const Places& places) {
+  auto pci = bus.find(address);
+  const bool doubtful = pci && places.is_only_recorded(function);
+  if (doubtful && !can_be_of(*pci, topology.identity)) return std::nullopt;
+  return pci;
+}
+
+void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
+           const Places& places) {
+  auto address = address_of(function, topology, bus, places);
+  if (!address.empty()) function.pci = find(function, address, topology, bus, places);
+  if (!function.pci) address.clear();
+  if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
+  if (const auto* known = places.controller(function.cntlid, address)) {
+    function.kernel_name = known->name;
+  }
+  if (function.pci && function.pci->driver && *function.pci->driver != host_driver) {
+    function.vfio = bus.vfio_nodes(address);
+  }
+}
+
+void recall(Topology& topology, const Journal& journal) {
+  for (const auto& intent : journal.intents()) {
+    if (intent.cntlid == topology.identity.cntlid) {
+      topology.intents.push_back(intent);
+    } else if (intent.kind == IntentKind::provisioning) {
+      topology.other_intents.push_back(intent);
+    }
+  }
+}
+
+}  // namespace
+
+std::string describe(const ControlledFunction& function) {
+  return describe(function.cntlid, function.vfn);
+}
+
+std::string describe(std::uint16_t cntlid, unsigned vfn) {
+  auto text = "controlled function " + std::to_string(cntlid);
+  return vfn == 0 ? text : text + " (vf " + std::to_string(vfn) + ")";
+}
+
+const Intent* ControlledFunction::intent(IntentKind kind) const noexcept {
+  const auto found = std::find_if(intents.begin(), intents.end(), [kind](const Intent& one) {
+    return one.kind == kind && !one.stale;
+  });
+  return found == intents.end() ? nullptr : &*found;
+}
+
+std::optional<bool> ControlledFunction::suspended() const noexcept {
+  return told ? std::optional(told->suspended) : std::nullopt;
+}
+
+bool ControlledFunction::suspended_without_record() const noexcept {
+  return suspended() == true && !has(IntentKind::suspended) && !has(IntentKind::loading) &&
+         !has(IntentKind::moved);
+}
+
+const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {
+  const auto found = std::lower_bound(
+      functions.begin(), functions.end(), cntlid,
+      [](const ControlledFunction& function, std::uint16_t id) { return function.cntlid < id; });
+  return found != functions.end() && found->cntlid == cntlid ? &*found : nullptr;
+}
+
+ControlledFunction* Topology::find(std::uint16_t cntlid) noexcept {
+  return const_cast<ControlledFunction*>(std::as_const(*this).find(cntlid));
+}
+
+bool Topology::is_enabled_vf(const ControlledFunction& function) const noexcept {
+  if (function.vfn != 0) return function.vfn <= sriov.enabled;
+  return function.pci && function.pci->physical == address && !address.empty();
+}
+
+std::string subsystem_nqn(Device& device, const ControllerIdentity& identity) {
+  for (const auto& controller : device.pci().controllers()) {
+    const bool same = !device.address().empty() && controller.address == device.address();
+    if (same && !controller.subsystem_nqn.empty()) return controller.subsystem_nqn;
+  }
+  auto nqn = identity.subsystem_nqn.empty() ? default_nqn(identity) : identity.subsystem_nqn;
+  // What the kernel shows of it is read without the padding of the model.
+  return nqn.erase(nqn.find_last_not_of(' ') + 1);
+}
+
+void recall(ControlledFunction& function, const Registry& registry, const Journal& journal) {
+  function.marked = registry.is_marked(function.cntlid);
+  function.binding.reset();
+  if (const auto* binding = registry.binding_of(function.cntlid)) function.binding = *binding;
+  function.intents.clear();
+  for (const auto& intent : journal.intents()) {
+    const bool own = intent.cntlid == function.cntlid;
+    // A provisioning is of a function as one that controls, not as one that is controlled.
+    if (own && intent.kind != IntentKind::provisioning) function.intents.push_back(intent);
+  }
+}
+
+Topology read_topology(Device& device, const ControllerIdentity& identity, const std::string& nqn,
+                       const Registry& registry, const Journal& journal) {
+  Topology topology;
+  topology.device = device.name();
+  topology.address = device.address();
+  topology.simulated = device.simulated();
+  topology.identity = identity;
+  topology.identity.subsystem_nqn = nqn;
+  if (!topology.address.empty()) topology.sriov = device.pci().sriov(topology.address);
+
+  const auto controllers = device.pci().controllers();
+  topology.max_queue_entries = queue_entries_of(controllers, topology.address);
+  const Places places(controllers, nqn, registry, journal);
+  // A list that a controller does not know costs an entry in its error log, which monitoring
+  // counts: a plain drive is not asked.
+  const bool manages = identity.virtualization_management || topology.sriov.total > 0;
+  const bool others = manages || identity.live_migration || places.has_peers(topology.address);
+  if (manages) topology.resources = read_primary_resources(device.admin());
+  topology.functions = functions_of(device.admin(), identity.cntlid, manages, others);
+  for (auto& function : topology.functions) {
+    place(function, topology, device.pci(), places);
+    recall(function, registry, journal);
+  }
+  recall(topology, journal);
+  return topology;
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nvmigrate/nvme/identity.h"
+#include "nvmigrate/ports/pci_function.h"
+#include "nvmigrate/store/records.h"
+
+namespace nvmigrate {
+
+/// What a device says of a controlled function at this moment.
+struct FunctionState {
+  bool suspended = false;
+  std::uint64_t bytes = 0;           ///< of its whole state in the formats asked for; 0: not known
+  std::optional<unsigned> queues{};  ///< I/O queues of both kinds; nothing: not known
+};
+
+/// A controlled function: the join of what the controlling function, the PCI bus, the registry and
+/// the journal know of one controller id.
+struct ControlledFunction {
+  std::uint16_t cntlid = 0;    ///< controller id
+  bool secondary = false;      ///< in the Secondary Controller List of the controlling function
+  std::optional<bool> online;  ///< nothing: the device does not say
+  std::uint16_t vfn = 0;       ///< 1-based VF number; 0: it is not a VF
+  std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
+  std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
+  bool controls = false;  ///< has an SR-IOV capability: another controlling function
+  VfioNodes vfio;         ///< nodes through which a VM opens it
+  std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
+  bool marked = false;                     ///< it may be migrated
+  /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
+  std::optional<FunctionState> told{};
+  std::string not_told{};          ///< why the device did not tell, when it was asked in vain
+  std::exception_ptr failure{};    ///< the same, as it was thrown
+  bool asked = false;              ///< see Session::ask()
+  std::optional<Binding> binding;  ///< nothing: it was not bound by this library
+  std::vector<Intent> intents;     ///< journalled and not ended
+
+  /// An intent of this kind that the device does not contradict. \return nullptr: there is none
+  [[nodiscard]] NVMIGRATE_API const Intent* intent(IntentKind kind) const noexcept;
+  [[nodiscard]] bool has(IntentKind kind) const noexcept { return intent(kind) != nullptr; }
+  /// What the device says; nothing: it does not tell.
+  [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
+  /// The device calls it suspended, and there is no record of who suspended it.
+  [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
+  /// Whether it is bound to a driver of vfio (its node is there).
+  [[nodiscard]] bool on_vfio() const noexcept { return vfio.group || vfio.device; }
+  /// Whether it may be online: it is, or the device does not say.
+  [[nodiscard]] bool may_be_online() const noexcept { return online.value_or(true); }
+};
+
+/// `controlled function 3 (vf 3)`.
+NVMIGRATE_API std::string describe(const ControlledFunction& function);
+/// The same. \param vfn 1-based; 0: it is not a VF
+NVMIGRATE_API std::string describe(std::uint16_t cntlid, unsigned vfn);
+
+/// Where the guest of a controlled function is, as far as the device and the records tell.
+enum class Custody {
+  running,    ///< or empty; nothing is recorded
+  offline,    ///< a secondary controller that is Offline
+  suspended,  ///< by this tool, or as the device says
+  loading,    ///< a state is loaded into it, or the load ended early
+  loaded,     ///< it holds the whole state of a transfer and is not resumed yet
+  moved,      ///< its state runs elsewhere
+  unbound,    ///< taken from its driver and not given to another
+};
+/// `running`, `offline`, …: the word in listings and in JSON.
+NVMIGRATE_API std::string_view to_string(Custody custody) noexcept;
+/// What records and device together say of it; the device as far as it was asked.
+NVMIGRATE_API Custody custody_of(const ControlledFunction& function) noexcept;
+
+/// A controlling function with everything it controls, ascending by controller id.
+struct Topology {
+  std::string device;   ///< as named by the user
+  std::string address;  ///< PCI; empty when it is not a PCI function
+  bool simulated = false;
+  ControllerIdentity identity;
+  std::optional<PrimaryResources> resources;         ///< nothing: no Virtualization Management
+  std::optional<std::uint32_t> max_queue_entries{};  ///< of an I/O queue, where it is known
+  SriovState sriov;
+  std::vector<ControlledFunction> functions;
+  std::vector<Intent> intents;        ///< of the controlling function itself
+  std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem
+
+  /// \return nullptr when it controls no function of this controller id
+  [[nodiscard]] NVMIGRATE_API const ControlledFunction* find(std::uint16_t cntlid) const noexcept;
+  [[nodiscard]] NVMIGRATE_API ControlledFunction* find(std::uint16_t cntlid) noexcept;
+  /// Whether the function is a VF of this controlling function that is enabled now.
+  [[nodiscard]] NVMIGRATE_API bool is_enabled_vf(const ControlledFunction& function) const noexcept;
+};
+
+}  // namespace nvmigrate

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/plugins.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/ports/linux_device.h"
+#include "nvmigrate/store/folders.h"
+#include "plugins/nvme/nvme_backend.h"
+#include "plugins/sim/sim.h"
+
+namespace nvmigrate {
+
+const Catalog& built_in() {
+  static const Catalog catalog{
+      .backends = {{.name = "nvme",
+                    .summary = "host-managed live migration as NVMe defines it",
+                    .command_set = "NVMe 2.1 Migration Send/Receive",
+                    .make = nvme::make_nvme_backend}},
+      .providers = {{.name = "linux",
+                     .summary = "controllers of the kernel's nvme driver",
+                     .simulated = false,
+                     .owns = owns_linux,
+                     .open = open_linux,
+                     .all = all_linux},
+                    {.name = "sim",
+                     .summary = "simulated subsystems",
+                     .simulated = true,
+                     .owns = owns_sim,
+                     .open = open_sim,
+                     .all = all_sims}}};
+  return catalog;
+}
+
+Workspace default_workspace(std::string command) {
+  static SystemIo io;
+  const auto variable = [](const char* name) { return std::getenv(name); };
+  return {.io = &io,
+          .folders = default_folders(variable, ::geteuid() == 0),
+          .catalog = &built_in(),
+          .command = std::move(command)};
+}
+
+}  // namespace nvmigrate

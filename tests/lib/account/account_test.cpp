@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/lib/account/account_fixture.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Action = Remedy::Action;
+
+TEST_F(AccountTest, IsEmptyWhenAllIsWell) { EXPECT_THAT(account(), IsEmpty()); }
+
+TEST_F(AccountTest, ASuspensionOnPurposeIsAWarning) {
+  suspend(2);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("suspended"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  EXPECT_EQ(found[0].cntlid, 2);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2)));
+}
+
+TEST_F(AccountTest, ASuspensionThatWasLeftIsAProblem) {
+  leave_suspended(2);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("left_suspended"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::repair)));
+}
+
+TEST_F(AccountTest, ASuspensionWithoutARecordIsTold) {
+  backend[2].suspended = true;
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("suspended_unrecorded"));
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2), of(Action::suspend, 2)));
+}
+
+TEST_F(AccountTest, ARecordThatTheDeviceContradictsIsStale) {
+  journal().record(IntentKind::suspended, 2);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("stale_record"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::repair)));
+}
+
+TEST_F(AccountTest, ALoadThatDidNotEndNamesItsFileAndTheReset) {
+  record(IntentKind::loading, 2, {{"file", "/srv/guest.nvmstate"}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("loading"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::import_state, 2, "/srv/guest.nvmstate"),
+                                             of(Action::reset, 2, vf(2))));
+}
+
+TEST_F(AccountTest, ALoadFromAPipeCannotBeMadeAgain) {
+  record(IntentKind::loading, 2, {{"file", "standard input"}});
+  EXPECT_THAT(account().at(0).remedies, ElementsAre(of(Action::reset, 2, vf(2))));
+}
+
+TEST_F(AccountTest, TheEndOfATransferIsToldFromALoadThatDidNotEnd) {
+  leave_loaded(2);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("loaded"));
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2)));
+}
+
+TEST_F(AccountTest, AGuestThatMovedIsFine) {
+  suspend(2);
+  record(IntentKind::moved, 2, {{"destination", "sim:other function 4"}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("moved"));
+  EXPECT_EQ(found[0].severity, Severity::ok);
+  EXPECT_THAT(found[0].message, HasSubstr("sim:other function 4"));
+}
+
+TEST_F(AccountTest, ADeviceThatDoesNotAnswerMattersOnlyOfWhatThisToolKnows) {
+  answer_nothing();
+  EXPECT_THAT(account(), IsEmpty());
+  registry().mark(1);
+  EXPECT_THAT(codes_of(account()), ElementsAre("suspension_unknown"));
+  journal().record(IntentKind::suspended, 2);
+  EXPECT_THAT(codes_of(account()),
+              ElementsAre("suspension_unknown", "suspended", "suspension_unknown"));
+}
+
+TEST_F(AccountTest, AFunctionTakenFromItsDriverIsAProblem) {
+  leave_unbound(1);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("unbound"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::unbind, 1)));
+}
+
+TEST_F(AccountTest, ABindingThatIsNotThereAnyMoreIsTold) {
+  registry().remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("binding_lost"));
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::bind, 1), of(Action::unbind, 1)));
+}
+
+TEST_F(AccountTest, RecordsOfFunctionsThatAreGoneAreTold) {
+  registry().mark(99);
+  registry().remember({98, "0000:09:00.0", "vfio-pci", "nvme", {}, {}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("mark_without_function", "binding_without_function"));
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::unmark, 99)));
+  EXPECT_EQ(found[1].cntlid, 98);
+}
+
+TEST_F(AccountTest, AProvisioningThatDidNotEndIsAProblem) {
+  leave_provisioning({});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("provisioning"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_EQ(found[0].cntlid, std::nullopt);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::repair)));
+}
+
+TEST_F(AccountTest, TheProvisioningOfAnotherIsMendedThroughThatOne) {
+  journal().record(IntentKind::provisioning, 40, {{"device", "/dev/nvme7"}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("other_provisioning"));
+  const Remedy remedy{.action = Action::repair, .device = "/dev/nvme7"};
+  EXPECT_THAT(found[0].remedies, ElementsAre(remedy));
+}
+
+TEST_F(AccountTest, TheProvisioningOfAnotherWhoseDeviceIsNotKnownHasNoRemedy) {
+  journal().record(IntentKind::provisioning, 40);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("other_provisioning"));
+  EXPECT_THAT(found[0].remedies, IsEmpty());
+}
+
+TEST_F(AccountTest, WhatAnotherCommandDoesNowIsInProgress) {
+  leave_suspended(2);
+  leave_provisioning({});
+  const auto reader = open();
+  const auto found = account_of(*reader);
+  ASSERT_THAT(codes_of(found), ElementsAre("in_progress", "in_progress"));
+  EXPECT_EQ(found[0].severity, Severity::ok);
+  EXPECT_THAT(plan_repair(*reader), IsEmpty());
+}
+
+TEST_F(AccountTest, OfOneFunctionIsThePartOfIt) {
+  leave_suspended(1);
+  suspend(2);
+  EXPECT_THAT(codes_of(account_of(session(), 2)), ElementsAre("suspended"));
+  EXPECT_EQ(thrown_by([&] { account_of(session(), 9); }).status(), ExitStatus::not_found);
+}
+
+TEST_F(AccountTest, AnInterruptedQuestionEndsTheAccount) {
+  session();
+  set_interrupted(true);
+  EXPECT_THROW(account(), Interrupted);
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

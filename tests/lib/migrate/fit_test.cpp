@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/migrate/fit.h"
+
+#include "nvmigrate/migrate/function.h"
+#include "tests/lib/migrate/migrate_fixture.h"
+
+namespace nvmigrate {
+namespace {
+
+class FitTest : public test::MigrateTest {
+ protected:
+  FitTest() { identity = identity_of(*a->session, 1, {}); }
+
+  Findings look(const std::vector<std::string>& allowed = {}) {
+    Judge judge(Verb::import_state, *b->session, allowed);
+    Fit(judge, *b->session, 2)
+        .look_at({.identity = &identity,
+                  .decoded = &decoded,
+                  .formats = identity.formats,
+                  .source_is_suspended = source_is_suspended,
+                  .destination = destination});
+    return judge.findings();
+  }
+  /// The finding of that code; the test fails when there is none.
+  Finding the(const std::string& code, const std::vector<std::string>& allowed = {}) {
+    for (const auto& found : look(allowed)) {
+      if (found.code == code) return found;
+    }
+    ADD_FAILURE() << "no finding " << code;
+    return {};
+  }
+  void expect_blocker(const std::string& code) {
+    EXPECT_TRUE(the(code).stands());
+    EXPECT_EQ(the(code).device, "sim:b");
+    EXPECT_EQ(the(code).cntlid, 2);
+    EXPECT_TRUE(the(code, {"another"}).stands());
+    EXPECT_FALSE(the(code, {code}).stands());
+  }
+  void expect_final(const std::string& code) { EXPECT_TRUE(the(code, {code}).stands()); }
+  void expect_warning(const std::string& code) { EXPECT_EQ(the(code).severity, Severity::warning); }
+  static DecodedState decode(const std::vector<std::byte>& state) {
+    StateDecoder decoder;
+    decoder.feed(state);
+    return decoder.finish();
+  }
+
+  std::unique_ptr<test::Host> a = host("a"), b = host("b");
+  StateIdentity identity;
+  std::optional<bool> source_is_suspended;
+  std::optional<FunctionState> destination = FunctionState{.suspended = true, .bytes = 104};
+  DecodedState decoded = decode(test::make_state(0));
+};
+
+TEST_F(FitTest, NothingStandsAgainstAFittingState) { EXPECT_TRUE(look().empty()); }
+
+TEST_F(FitTest, QueuesThatTheDestinationHasAlready) {
+  destination->queues = 4;
+  expect_blocker("queues_exist");
+  EXPECT_EQ(the("queues_exist").status, ExitStatus::refused);
+  ASSERT_THAT(the("queues_exist").remedies,
+              testing::ElementsAre(test::remedy_is(Remedy::Action::reset, "sim:b", 2)));
+  EXPECT_EQ(the("queues_exist").remedies.front().object, "0000:01:00.2");
+  destination->queues = 0;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, AVendorPartLargerThanAllThatTheDestinationHas) {
+  decoded.header.vendor_bytes = 105;
+  expect_warning("state_size");
+  destination->bytes = 105;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, QueuesThatAreTooDeepWhereTheDepthIsKnown) {
+  b->session->topology().max_queue_entries = 63;
+  expect_blocker("queue_depth");
+  b->session->topology().max_queue_entries = 64;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, AStateWithoutFormats) {
+  identity.formats = {.version = std::nullopt, .vendor = std::nullopt};
+  expect_final("no_formats");
+}
+
+TEST_F(FitTest, TheKindOfDevice) {
+  identity.backend = "other";
+  expect_final("backend");
+  identity.simulated = false;
+  expect_blocker("simulated");
+  identity.vendor_id = 1;
+  expect_blocker("model");
+}
+
+TEST_F(FitTest, FirmwareMattersToVendorStateOnly) {
+  identity.firmware = "2";
+  expect_warning("firmware");
+  b->backend.formats.vendors = {Uuid{{1}}};
+  b->open();
+  identity.formats.vendor = Uuid{{1}};
+  expect_blocker("firmware");
+}
+
+TEST_F(FitTest, FormatsAreComparedByValue) {
+  identity.formats.version = 3;
+  expect_final("version");
+  b->backend.formats.versions = {0, 3};
+  identity.formats.vendor = Uuid{{1}};
+  b->open();
+  expect_final("vendor_format");
+  b->backend.formats.vendors = {Uuid{{9}}, Uuid{{1}}};
+  b->open();
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, QueuesAndInterrupts) {
+  b->function(2).queues = 1;
+  expect_blocker("queues");
+  b->function(2).queues = 2;
+  b->function(2).interrupts = 1;
+  expect_blocker("interrupts");
+  b->function(2).interrupts = 2;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, ResourcesOfFunctionsThatAreNotSecondariesAreNotKnown) {
+  b->function(2).queues = b->function(2).interrupts = 0;
+  b->function(2).secondary = false;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(FitTest, WhatTheStateItselfSays) {
+  decoded.findings = {{.code = "queue_pointer", .status = ExitStatus::bad_state, .offset = 7},
+                      {.code = "reserved", .severity = Severity::warning}};
+  expect_blocker("queue_pointer");
+  EXPECT_EQ(the("queue_pointer").offset, 7U);
+  expect_warning("reserved");
+  for (const std::string code : {"too_short", "one_dword_short", "too_long"}) {
+    decoded.findings = {{.code = code}};
+    expect_final(code);
+  }
+}
+
+TEST_F(FitTest, TheSourceMustNotRunWhereItIsKnown) {
+  source_is_suspended = false;
+  expect_blocker("source_runs");
+  EXPECT_EQ(the("source_runs").status, ExitStatus::refused);
+  source_is_suspended = true;
+  expect_warning("source_suspended");
+}
+
+TEST_F(FitTest, AStateOfTheSameFunctionIsWorthKnowing) {
+  identity.subsystem_nqn = "nqn.test:b";
+  identity.controller = 2;
+  EXPECT_TRUE(look().empty()) << "a drive of that NQN, but of another serial number";
+  identity.serial = "b";
+  expect_warning("same_function");
+}
+
+}  // namespace
+}  // namespace nvmigrate

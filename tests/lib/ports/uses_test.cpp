@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/ports/uses.h"
+
+#include <gmock/gmock.h>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/ports/sysfs_pci_bus.h"
+#include "tests/support/fake_sysfs.h"
+
+namespace nvmigrate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class UsesTest : public ::testing::Test {
+ protected:
+  UsesTest() {
+    sysfs_.function("0000:01:00.1");
+    sysfs_.controller(1, "0000:01:00.1", 1);
+    sysfs_.folder("/sys/class/nvme/nvme1/nvme1n1");
+    sysfs_.folder("/sys/class/nvme/nvme1/hwmon2");
+    sysfs_.block("nvme1n1", 4);
+    sysfs_.partition("nvme1n1", "nvme1n1p2", 6);
+    sysfs_.file("/proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    mounts("");
+  }
+
+  void mounts(const std::string& lines) {
+    sysfs_.file("/proc/self/mountinfo",
+                "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n" + lines);
+  }
+  std::vector<std::string> uses(const std::string& address = "0000:01:00.1") {
+    std::vector<std::string> lines;
+    for (const auto& use : SysfsPciBus(io_, sysfs_.root()).host_uses(address)) {
+      lines.push_back(use.object + " " + use.how);
+    }
+    return lines;
+  }
+
+  test::FakeSysfs sysfs_;
+  SystemIo system_;
+  test::FakeKernelIo io_{system_, sysfs_};
+};
+
+TEST_F(UsesTest, UnusedNamespacesHaveNone) {
+  EXPECT_THAT(uses(), IsEmpty());
+  EXPECT_THAT(uses("0000:09:00.0"), IsEmpty());
+}
+
+TEST_F(UsesTest, SeesLoopDevices) {
+  sysfs_.file("/sys/block/loop0/loop/backing_file", "/dev/nvme1n1\n");
+  sysfs_.file("/sys/block/loop1/loop/backing_file", "/dev/nvme1n1p2\n");
+  sysfs_.file("/sys/block/loop2/loop/backing_file", "/srv/nvme1n1\n");
+  sysfs_.folder("/sys/block/loop3");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 backs loop0", "/dev/nvme1n1p2 backs loop1"));
+}
+
+TEST_F(UsesTest, SeesTheKernelsTarget) {
+  const std::string target = "/sys/kernel/config/nvmet/subsystems/nqn.a";
+  sysfs_.file(target + "/namespaces/1/device_path", "/dev/disk/by-id/x\n");
+  sysfs_.file(target + "/namespaces/1/enable", "1\n");
+  sysfs_.link("/dev/disk/by-id/x", "../../nvme1n1");
+  sysfs_.file(target + "/namespaces/2/device_path", "/dev/nvme1n1p2\n");
+  sysfs_.file(target + "/namespaces/2/enable", "0\n");
+  sysfs_.file(target + "/namespaces/3/device_path", "(null)\n");
+  sysfs_.file(target + "/passthru/enable", "0\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is namespace 1 of the NVMe target nqn.a"));
+  sysfs_.file(target + "/namespaces/1/enable", "0\n");
+  EXPECT_THAT(uses(), IsEmpty());
+  sysfs_.file(target + "/passthru/device_path", "/dev/nvme1\n");
+  sysfs_.file(target + "/passthru/enable", "1\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1 is passed through by the NVMe target nqn.a"));
+}
+
+TEST_F(UsesTest, SeesAMountByTheDevicesNumber) {
+  mounts("40 22 259:4 / /srv/a\\040b rw - ext4 /dev/by-other-name rw\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is mounted on /srv/a b"));
+}
+
+TEST_F(UsesTest, TakesOtherBackslashesAsTheyAre) {
+  mounts("40 22 259:4 / /a\\134b\\04\\089 rw - ext4 /dev/nvme1n1 rw\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is mounted on /a\\b\\04\\089"));
+}
+
+TEST_F(UsesTest, SeesAMountOfAPartitionBehindOptionalFields) {
+  mounts(
+      "40 22 259:6 / /srv rw shared:7 master:1 - xfs /dev/nvme1n1p2 rw\n"
+      "41 22 259:6 /sub /srv rw - xfs /dev/nvme1n1p2 rw\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1p2 is mounted on /srv"));
+}
+
+TEST_F(UsesTest, SeesAFileSystemThatShowsANumberOfItsOwn) {
+  mounts("40 22 0:33 / /pool rw - btrfs /dev/nvme1n1 rw\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is mounted on /pool"));
+}
+
+TEST_F(UsesTest, SeesSwap) {
+  sysfs_.file("/proc/swaps", "Filename Type\n/dev/nvme1n1p2   partition 1 0 -2\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1p2 is used as swap"));
+}
+
+TEST_F(UsesTest, SeesHoldersByTheirName) {
+  sysfs_.folder("/sys/block/nvme1n1/holders/md0");
+  sysfs_.folder("/sys/block/nvme1n1/nvme1n1p2/holders/dm-3");
+  sysfs_.file("/sys/block/dm-3/dm/name", "vg-data\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is held by md0",
+                                  "/dev/nvme1n1p2 is held by dm-3 (vg-data)"));
+}
+
+TEST_F(UsesTest, SeesProcessesThatHaveThemOpen) {
+  sysfs_.process(31, "dd", "/dev/nvme1n1p2");
+  sysfs_.process(8, "fio", "/dev/ng1n1");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is open in pid 8 (fio)",
+                                  "/dev/nvme1n1p2 is open in pid 31 (dd)"));
+}
+
+TEST_F(UsesTest, SeesAClaimOfTheKernelThatNothingElseShows) {
+  io_.refuse("open", "/dev/nvme1n1", EBUSY);
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is claimed by the kernel"));
+  io_.refuse("open", "/dev/nvme1n1", EACCES);
+  EXPECT_THAT(uses(), IsEmpty());
+}
+
+TEST_F(UsesTest, FollowsMultipathToTheSharedNamespace) {
+  sysfs_.folder("/sys/class/nvme/nvme1/nvme0c1n3");
+  sysfs_.block("nvme0n3", 9);
+  mounts("40 22 259:9 / /shared rw - ext4 /dev/nvme0n3 rw\n");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme0n3 is mounted on /shared"));
+}
+
+TEST_F(UsesTest, ProcessesThatEndOrHideAreNoFailure) {
+  sysfs_.process(31, "dd", "/dev/nvme1n1");
+  sysfs_.process(32, "dd", "/dev/nvme1n1");
+  sysfs_.process(33, "dd", "/dev/nvme1n1");
+  io_.refuse("list", "/proc/31/fd/", EACCES);
+  io_.refuse("readlink", "/proc/32/fd/7", ENOENT);
+  sysfs_.remove("/proc/33/comm");
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is open in pid 33 (?)"));
+}
+
+TEST_F(UsesTest, WhatCannotBeLookedAtIsAnErrorAndNotTakenForUnused) {
+  io_.refuse("open", "/proc/self/mountinfo", EACCES);
+  EXPECT_THROW(uses(), OsError);
+  io_.refuse("open", "/proc/self/mountinfo", EMFILE);
+  EXPECT_THROW(uses(), OsError);
+  io_.refuse("list", "/sys/block/nvme1n1/holders", EIO);
+  EXPECT_THROW(uses(), OsError);
+}
+
+}  // namespace
+}  // namespace nvmigrate

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/session/topology.h"
+
+#include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
+#include "tests/support/fake_session.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class TopologyTest : public FakeSessionTest {};
+
+TEST_F(TopologyTest, JoinsControllerVfAndPciFunction) {
+  bring_up(2);
+  const auto& found = topology();
+  EXPECT_EQ(found.device, "sim:fake");
+  EXPECT_EQ(found.address, FakePciBus::physical);
+  EXPECT_TRUE(found.simulated);
+  EXPECT_EQ(found.sriov.enabled, 2U);
+  ASSERT_EQ(found.functions.size(), 8U);
+  const auto* second = found.find(2);
+  ASSERT_NE(second, nullptr);
+  EXPECT_TRUE(second->secondary);
+  EXPECT_EQ(second->online, true);
+  EXPECT_EQ(second->queues, 4);
+  ASSERT_TRUE(second->pci);
+  EXPECT_EQ(second->pci->address, vf(2));
+  EXPECT_EQ(second->pci->driver, "nvme");
+  EXPECT_FALSE(second->vfio.group);
+  EXPECT_FALSE(found.find(3)->pci) << "its VF is not enabled";
+  EXPECT_EQ(found.find(0), nullptr) << "the controlling function is not its own";
+}
+
+TEST_F(TopologyTest, FunctionOnVfioKeepsItsControllerIdByItsVfNumber) {
+  bring_up(2);
+  device.bus.give(vf(2), "vfio-pci");
+  const auto& found = topology();
+  EXPECT_EQ(found.find(2)->pci->address, vf(2));
+  EXPECT_EQ(found.find(2)->vfio.group, "/dev/vfio/12");
+}
+
+TEST_F(TopologyTest, AFunctionThatIsNotAVfIsFoundByTheKernel) {
+  add_other(40);
+  const auto& found = topology();
+  const auto* other = found.find(40);
+  ASSERT_NE(other, nullptr);
+  EXPECT_FALSE(other->secondary);
+  EXPECT_FALSE(other->online.has_value());
+  EXPECT_EQ(other->kernel_name, "nvme7");
+  EXPECT_EQ(other->pci->address, other_address);
+}
+
+TEST_F(TopologyTest, AFunctionThatIsNotAVfKeepsItsIdOnVfioByItsBindingRecord) {
+  place_other(40);
+  device.bus.give(other_address, "vfio-pci");
+  registry().remember({40, other_address, "vfio-pci", "nvme", {}, {}});
+  const auto& found = topology();
+  ASSERT_TRUE(found.find(40)->pci);
+  EXPECT_EQ(found.find(40)->pci->address, other_address);
+  EXPECT_TRUE(found.find(40)->vfio.group);
+  EXPECT_EQ(found.find(40)->binding->original_driver, "nvme");
+}
+
+TEST_F(TopologyTest, FunctionTakenFromItsDriverIsFoundByTheJournal) {
+  place_other(40);
+  journal().record(IntentKind::unbound, 40, {{"address", other_address}});
+  EXPECT_EQ(topology().find(40)->pci->address, other_address);
+  EXPECT_TRUE(topology().find(40)->has(IntentKind::unbound));
+}
+
+TEST_F(TopologyTest, StaleRecordDoesNotStealTheFunctionOfAnotherController) {
+  device.others = {40};
+  add_other(41);
+  registry().remember({40, other_address, "vfio-pci", "nvme", {}, {}});
+  EXPECT_FALSE(topology().find(40)->pci);
+  EXPECT_TRUE(topology().find(41)->pci);
+}
+
+TEST_F(TopologyTest, ARecordedAddressOfAnotherDeviceIsNotBelieved) {
+  auto& there = place_other(40);
+  registry().remember({40, other_address, "vfio-pci", "nvme", {}, {}});
+  EXPECT_TRUE(topology().find(40)->pci);
+  there.class_code = 0x020000;
+  EXPECT_FALSE(topology().find(40)->pci) << "a network card";
+  there.class_code = 0x010802;
+  there.vendor = 0x144D;
+  EXPECT_FALSE(topology().find(40)->pci) << "a drive of another vendor";
+  EXPECT_TRUE(topology().find(40)->binding) << "the record itself stays";
+}
+
+TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreLeftOut) {
+  place_other(40);
+  device.bus.kernel.push_back({"nvme7", other_address, "pcie", "live", "nqn.other", 40});
+  EXPECT_FALSE(topology().find(40)->pci);
+}
+
+TEST_F(TopologyTest, RecallsMarksAndIntents) {
+  registry().mark(3);
+  journal().record(IntentKind::suspended, 3);
+  journal().record(IntentKind::provisioning, 0);
+  const auto& found = topology();
+  EXPECT_TRUE(found.find(3)->marked);
+  EXPECT_TRUE(found.find(3)->has(IntentKind::suspended));
+  EXPECT_FALSE(found.find(3)->has(IntentKind::moved));
+  EXPECT_FALSE(found.find(4)->marked);
+  ASSERT_EQ(found.intents.size(), 1U);
+  EXPECT_EQ(found.intents.front().kind, IntentKind::provisioning);
+  EXPECT_TRUE(found.other_intents.empty());
+}
+
+TEST_F(TopologyTest, AProvisioningBelongsToTheControllingFunctionThatBeganIt) {
+  device.others = {40};
+  journal().record(IntentKind::provisioning, 40);
+  const auto& found = topology();
+  EXPECT_TRUE(found.intents.empty());
+  EXPECT_TRUE(found.find(40)->intents.empty());
+  ASSERT_EQ(found.other_intents.size(), 1U);
+  EXPECT_EQ(found.other_intents.front().cntlid, 40);
+}
+
+TEST_F(TopologyTest, ThreeHundredFunctionsTakeThreeSecondaryLists) {
+  device.secondary.clear();
+  for (std::uint16_t id = 1; id <= 300; ++id)
+    device.secondary.push_back({id, 0, false, id, 0, 0});
+  EXPECT_EQ(topology().functions.size(), 300U);
+  EXPECT_EQ(device.count_of("identify 15"), 3U);
+}
+
+TEST_F(TopologyTest, APlainDriveIsNotAskedForListsThatItDoesNotKnow) {
+  device.virtualization = device.live_migration = false;
+  device.bus.sriov_of[FakePciBus::physical].total = 0;
+  const auto& found = topology();
+  EXPECT_TRUE(found.functions.empty());
+  EXPECT_FALSE(found.resources);
+  EXPECT_THAT(device.commands, ElementsAre("identify 01"));
+}
+
+TEST_F(TopologyTest, AListThatTheDeviceDoesNotKnowIsEmpty) {
+  device.virtualization = false;
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x13U) return FakeSubsystem::error(sc::invalid_field);
+    return std::nullopt;
+  };
+  EXPECT_TRUE(topology().functions.empty());
+}
+
+TEST_F(TopologyTest, OtherErrorsOfTheDeviceAreThrown) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x13U) return FakeSubsystem::error(sc::internal_error);
+    return std::nullopt;
+  };
+  EXPECT_THROW(static_cast<void>(topology()), NvmeError);
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

@@ -2,6 +2,7 @@
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/state/raw_state.h"
 #include "nvmigrate/state/state.h"
+#include "nvmigrate/state/stream.h"
 #include "tests/fuzz/memory_io.h"
 
 namespace {

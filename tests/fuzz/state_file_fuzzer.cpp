@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "nvmigrate/state/state_file.h"
+#include "nvmigrate/state/stream.h"
 #include "tests/fuzz/memory_io.h"
 
 using nvmigrate::state_file::RecordHeader;

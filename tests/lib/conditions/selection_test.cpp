@@ -51,7 +51,7 @@ TEST_F(SelectionTest, NamesTheOneThatIsNotThere) {
   const std::map<std::string, std::string> missing{
       {"1,9", "9"}, {"7-65535", "9"}, {"vf9", "vf9"}, {"0000:09:00.1", "0000:09:00.1"}};
   for (const auto& [words, one] : missing) {
-    const auto refusal = thrown_by<Refusal>([&] { ids(words); });
+    const auto refusal = thrown_by<Refusal>([&, given = words] { ids(given); });
     EXPECT_EQ(refusal.status(), ExitStatus::not_found);
     EXPECT_THAT(codes_of(refusal.findings()), ElementsAre("unknown_function"));
     EXPECT_THAT(refusal.findings().front().message, HasSubstr(one));

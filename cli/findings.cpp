@@ -183,8 +183,10 @@ std::string text_of(const Findings& findings) {
   for (const auto& found : findings) {
     const auto place =
         found.offset ? ", byte " + std::to_string(*found.offset) + " of the state" : std::string{};
-    text += text_of(found,
-                    std::string{to_string(found.severity)} + " (" + found.code + place + "): ", 2);
+    const auto label = found.allowed ? std::string_view{"allowed"} : to_string(found.severity);
+    auto shown = found;
+    if (found.allowed) shown.allowed = shown.overridable = false;  // the label says it
+    text += text_of(shown, std::string{label} + " (" + found.code + place + "): ", 2);
   }
   return text;
 }

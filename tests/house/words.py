@@ -24,7 +24,7 @@ ABOUT_ARGUMENTS = {
 
 TOKEN = re.compile(r'R"\((?P<raw>.*?)\)"|"(?P<text>(?:[^"\\\n]|\\.)*)"|//[^\n]*|/\*.*?\*/|\'\\?.\'',
                    re.DOTALL)
-REFUSES = re.compile(r"\b(?:(?:throw|return|=)\s+(?:refused|unsupported|not_found|bad_state)\(|Refusal[({])")
+REFUSES = re.compile(r"\b(?:refused|unsupported|not_found|bad_state)\(|\bRefusal[({]")
 faults = []
 
 

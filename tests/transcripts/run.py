@@ -43,9 +43,9 @@ def hold(path, binaries, update):
     if update:
         pathlib.Path(path).write_text(after, encoding="utf-8")
         return True
-    difference = difflib.unified_diff(before.splitlines(), after.splitlines(), path, "printed now",
-                                      lineterm="")
-    print("\n".join(difference))
+    for line in difflib.unified_diff(before.splitlines(), after.splitlines(), path, "printed now",
+                                     lineterm=""):
+        print(line)
     return before == after
 
 

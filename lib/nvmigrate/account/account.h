@@ -33,6 +33,7 @@ NVMIGRATE_API Findings check_folders(Io& io, const Folders& folders);
 
 /// One step of a repair, in the order in which they are done.
 struct RepairStep {
+  /// What is done.
   enum class Action {
     finish_provisioning,  ///< of the controlling function
     strike_record,        ///< that the device contradicts
@@ -43,7 +44,7 @@ struct RepairStep {
   Finding mends{};                        ///< what the step is for
   std::optional<std::uint16_t> cntlid{};  ///< nothing: the controlling function
 
-  bool done = false;
+  bool done = false;      ///< repair() did it
   std::string failure{};  ///< why not
 };
 

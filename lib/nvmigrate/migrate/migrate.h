@@ -58,17 +58,20 @@ struct MigrationFigures {
 // --- suspend and resume
 // ---------------------------------------------------------------------------
 
+/// How a function is suspended.
 struct SuspendOptions {
   bool notice = false;   ///< announce the Suspend to the device first (a notification, STYPE 0)
   bool dry_run = false;  ///< refuse what would be refused, and change nothing
   std::vector<std::string> allowed{};
 };
 
+/// How a function is resumed.
 struct ResumeOptions {
   bool dry_run = false;
   std::vector<std::string> allowed{};
 };
 
+/// What suspending or resuming did.
 struct ControlResult {
   std::uint16_t cntlid = 0;
   bool suspended_before = false;
@@ -92,6 +95,7 @@ NVMIGRATE_API ControlResult resume_function(Session& session, std::uint16_t cntl
 // --- export
 // ---------------------------------------------------------------------------------------
 
+/// How a state is exported.
 struct ExportOptions {
   std::optional<FormatChoice> formats{};  ///< nothing: whole_state()
   bool raw = false;     ///< write the plain structure of the specification, not a state file
@@ -102,6 +106,7 @@ struct ExportOptions {
   ProgressCallback progress{};
 };
 
+/// What an export did.
 struct ExportResult {
   std::uint16_t cntlid = 0;
   std::string file{};  ///< empty: it went to a descriptor
@@ -110,7 +115,7 @@ struct ExportResult {
   bool suspended = false;  ///< now; in a dry run: then
   bool resumed = false;
   MigrationFigures figures{};
-  std::uint64_t file_bytes = 0;
+  std::uint64_t file_bytes = 0;          ///< of the whole file
   std::optional<Sha256Digest> sha256{};  ///< of the state; nothing in a dry run
   Findings findings{};                   ///< warnings, and blockers that were allowed
 };
@@ -150,6 +155,7 @@ NVMIGRATE_API std::vector<ExportOutcome> export_many(Session& session,
 // --- import
 // ---------------------------------------------------------------------------------------
 
+/// How a state is imported.
 struct ImportOptions {
   std::optional<FormatChoice> formats{};  ///< of a raw state; nothing: found out where it is clear
   bool resume = false;                    ///< once the state is loaded; else it stays suspended
@@ -169,6 +175,7 @@ struct ImportCheck {
   [[nodiscard]] bool acceptable() const noexcept { return !any_stands(findings); }
 };
 
+/// What an import did.
 struct ImportResult {
   std::uint16_t cntlid = 0;
   FormatChoice formats{};
@@ -201,6 +208,7 @@ NVMIGRATE_API ImportResult import_state(const StoredState& state, Session& sessi
 // --- transfer
 // -------------------------------------------------------------------------------------
 
+/// How a state is transferred.
 struct TransferOptions {
   std::optional<FormatChoice> formats{};  ///< nothing: whole_state() of the source
   bool resume = true;                     ///< the destination, once it took the state
@@ -217,6 +225,7 @@ struct TransferCheck {
   Findings findings{};  ///< of both, as far as they are known before the state is read
 };
 
+/// What a transfer did.
 struct TransferResult {
   FormatChoice formats{};
   bool resumed = false;  ///< the destination; the source stays suspended

@@ -50,7 +50,7 @@ Outcome serving(Context& context, const std::string& device) {
 
 Runner declare_backends(Options& options) {
   const auto device = std::make_shared<std::optional<std::string>>();
-  options.optional_positional("DEVICE", *device, "Say which of them would serve this device",
+  options.optional_positional("DEVICE", *device, "Show which of them would serve this device",
                               Completes::device);
   return
       [device](Context& context) { return *device ? serving(context, **device) : all_backends(); };

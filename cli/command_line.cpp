@@ -108,7 +108,7 @@ void CommandLine::declare_globals() {
   options.choice("-o,--output-format", output_, {"normal", "json"},
                  "What to print: text for a reader, or one JSON document");
   options.count("-v,--verbose", globals_.verbosity,
-                "Say more; given twice, trace every admin command on standard error");
+                "Print more; given twice, trace every admin command on standard error");
   options.flag("-q,--quiet", globals_.quiet, "Print no notes and no progress");
   options.number("--timeout", timeout_,
                  "Seconds to wait for a reset or a device node; above 300, for a suspend too", 1,

@@ -105,11 +105,11 @@ class Examination {
     repairs_.push_back({{"action", to_string(step.action)},
                         {"device", device},
                         {"controller_id", or_null(step.cntlid)},
-                        {"mends", step.mends.code},
-                        {"message", step.mends.message},
+                        {"repairs", step.finding.code},
+                        {"message", step.finding.message},
                         {"done", step.done},
                         {"failure", text_or_null(step.failure)}});
-    text_ += line(step.done ? "repaired" : "failed", step.mends.message);
+    text_ += line(step.done ? "repaired" : "failed", step.finding.message);
     if (!step.done) text_ += std::string(width, ' ') + step.failure + '\n';
   }
 
@@ -152,7 +152,7 @@ Runner declare_doctor(Options& options) {
                               "The controlling function; without it, the host and all of them",
                               Completes::device);
   options.flag("--repair", given->repair,
-               "Mend what commands that ended early left, where that is without risk");
+               "Repair what interrupted commands left behind, where that is safe");
   options.changes_when(given->repair);
   return [given](Context& context) { return Examination(context, *given).run(); };
 }

@@ -134,7 +134,7 @@ void check_folder(const Context& context, const std::string& folder) {
 
 void check(const Context& context, const Exporting& given) {
   if (given.to_output() && ::isatty(context.environment().output) == 1) {
-    throw refused("standard output is a terminal, and a state is not text",
+    throw refused("standard output is a terminal; refusing to write a binary state to it",
                   "redirect it into a file or a pipe");
   }
   if (given.folder) check_folder(context, *given.folder);
@@ -166,8 +166,8 @@ Runner declare_export(Options& options) {
                "FOLDER", Completes::folder);
   options.alternative();
   options.choice("--then", given->then, {"keep", "resume"},
-                 "What becomes of the functions: they stay suspended, or run as soon as all was "
-                 "read");
+                 "What happens to the functions then: they stay suspended, or resume once the "
+                 "state has been read");
   options.flag("--raw", given->raw,
                "Write the plain controller state of the specification, not a state file");
   given->formats.declare(options);

@@ -74,6 +74,13 @@ Json nvme_json(const Error& error) {
       {"sct", status.sct()}, {"sc", status.sc()}, {"dnr", status.dnr()}, {"name", name_of(status)}};
 }
 
+/// The advice of the library, with the option of the command line that follows it.
+std::string advice_of(const Error& error) {
+  if (error.status() == ExitStatus::busy) return error.advice() + "; --wait SECONDS does that";
+  if (error.code() == "not_a_state_file") return error.advice() + " with --raw";
+  return error.advice();
+}
+
 template <typename Answer>
 Answer of_failure(const std::exception_ptr& failure, const Answer& none,
                   const std::function<Answer(const Error&)>& answer) {
@@ -199,7 +206,7 @@ std::string headline_of(const Error& error) {
 
 std::string details_of(const Error& error) {
   const auto* refusal = dynamic_cast<const Refusal*>(&error);
-  if (refusal == nullptr) return next_steps(error.advice(), error.remedies(), 2);
+  if (refusal == nullptr) return next_steps(advice_of(error), error.remedies(), 2);
   const auto findings = standing(*refusal);
   if (findings.size() == 1) {
     const auto& only = *findings.front();
@@ -227,7 +234,7 @@ Json commands_json(const std::vector<Remedy>& remedies) {
 Json json_of(const Finding& found) {
   return {{"code", found.code},
           {"severity", to_string(found.severity)},
-          {"class", row_of(found.status).name},
+          {"class", row_of(found.severity == Severity::ok ? ExitStatus::ok : found.status).name},
           {"message", found.message},
           {"device", text_or_null(found.device)},
           {"controller_id", or_null(found.cntlid)},
@@ -250,7 +257,7 @@ Json json_of(const Error& error) {
   return {{"code", error.code()},
           {"class", row_of(error.status()).name},
           {"message", error.what()},
-          {"advice", text_or_null(error.advice())},
+          {"advice", text_or_null(advice_of(error))},
           {"commands", commands_json(error.remedies())},
           {"device", text_or_null(error.device())},
           {"nvme_status", nvme_json(error)},

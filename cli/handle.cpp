@@ -89,7 +89,7 @@ Runner declare_handle(Options& options) {
   options.positional("ID", given->function, "The controlled function: 3, vf2 or 0000:01:00.1",
                      Completes::bound_functions);
   options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
-                 "For a reader, a program, a shell, or the command line or XML of a VM");
+                 "Format: for people, JSON, a shell, a VMM's command line or libvirt's XML");
   return [given](Context& context) { return print_handle(context, *given); };
 }
 

@@ -150,7 +150,7 @@ Runner declare_import(Options& options) {
   options.required();
   options.flag("--resume", given->resume, "Let the function run once the state is loaded");
   options.flag("--check-only", given->check_only,
-               "Only say whether the state is sound and fits; change nothing");
+               "Only check that the state is valid and fits; change nothing");
   options.flag("--raw", given->raw, "The file is a plain controller state, not a state file");
   given->formats.declare(options);
   given->declare_allow(options, "import");

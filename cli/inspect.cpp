@@ -119,7 +119,7 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
 }
 
 void describe(Description& to, const DecodedState& state) {
-  to.add("suspended", state.header.suspended ? "yes, while it was read" : "not said by the device");
+  to.add("suspended", state.header.suspended ? "yes, while it was read" : "unknown; the device does not report it");
   to.add("NVMe part", format_size(state.header.nvme_bytes) + ", " +
                           plural(state.submission_queues.size(), "submission queue") + " and " +
                           plural(state.completion_queues.size(), "completion queue"));

@@ -78,7 +78,7 @@ Runner declare_sim_change(Options& options) {
   options.text("--reset", chosen->reset, "Reset a function, also the controlling one", "ID");
   options.text("--model", chosen->model, "Another model", "TEXT");
   options.text("--firmware", chosen->firmware, "Another firmware revision", "TEXT");
-  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");
   return [chosen](Context& context) { return change(context, *chosen); };
 }
 

@@ -125,13 +125,13 @@ void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vi", chosen.vi, "Flexible interrupts, 0 for none [4 a VF]", 0, 1U << 20U);
   options.number("--vq-max", chosen.vq_max, "Most queues of one VF [16]", 0, u16_max);
   options.number("--vi-max", chosen.vi_max, "Most interrupts of one VF [8]", 0, u16_max);
-  options.number("--grain", chosen.grain, "Resources are granted in multiples of it [1]", 1,
+  options.number("--grain", chosen.grain, "Step in which resources are granted [1]", 1,
                  u16_max);
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {
   options.choice("--personality", chosen.personality, {"spec", "emulator"},
-                 "Whose behaviour it has");
+                 "Device whose behaviour it imitates");
   options.size("--state-size", chosen.state_size, "Size of a whole state, a multiple of 4");
   options.flag("--vendor", chosen.vendor, "With vendor state, which is the default");
   options.flag("--standard-only", chosen.standard_only, "Without vendor state");
@@ -153,7 +153,7 @@ void declare_host(Options& options, CreateOptions& chosen) {
   options.text("--model", chosen.model, "Model", "TEXT");
   options.text("--firmware", chosen.firmware, "Firmware revision", "TEXT");
   options.text("--nqn", chosen.nqn, "NQN of the subsystem", "NQN");
-  options.number("--seed", chosen.seed, "What its guests do follows from it [1]", 0, ~0ULL);
+  options.number("--seed", chosen.seed, "Seed for the behaviour of its guests [1]", 0, ~0ULL);
 }
 
 struct DestroyOptions {
@@ -180,7 +180,7 @@ Runner declare_sim_create(Options& options) {
   declare_counts(options, *chosen);
   declare_formats(options, *chosen);
   declare_host(options, *chosen);
-  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");
   return [chosen](Context& context) { return create(context, *chosen); };
 }
 
@@ -188,7 +188,7 @@ Runner declare_sim_destroy(Options& options) {
   const auto chosen = std::make_shared<DestroyOptions>();
   options.positional("NAME", chosen->name, "Simulated subsystem, damaged or not",
                      Completes::device);
-  options.flag("--dry-run", chosen->dry_run, "Say what would be done, and do nothing");
+  options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");
   return [chosen](Context& context) { return destroy(context, *chosen); };
 }
 

@@ -16,7 +16,7 @@ struct GuestOptions {
   void declare(Options& options) {
     options.positional("DEVICE", device, "Controlling function, sim:NAME", Completes::device);
     options.positional("ID", id, "Controlled function", Completes::functions);
-    options.flag("--dry-run", dry_run, "Say what would be done, and do nothing");
+    options.flag("--dry-run", dry_run, "Print what would be done; change nothing");
   }
 };
 
@@ -58,7 +58,7 @@ Outcome start(const Context& context, const GuestOptions& options) {
 }
 
 Outcome stop(const Context& context, const GuestOptions& options) {
-  return change_function(context, options, "has no guest any more", "would lose its guest",
+  return change_function(context, options, "no longer has a guest", "would lose its guest",
                          [](sim::Subsystem&, sim::Function& function) {
                            if (function.guest) sim::reset(function);
                          });

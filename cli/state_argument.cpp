@@ -10,7 +10,7 @@ std::string called(const std::string& file) { return file == "-" ? "standard inp
 
 void refuse_terminal(const Context& context, const std::string& file) {
   if (file != "-" || ::isatty(context.environment().input) != 1) return;
-  throw refused("standard input is a terminal, and a state is not text",
+  throw refused("standard input is a terminal; expected a state",
                 "redirect a file or a pipe to it");
 }
 

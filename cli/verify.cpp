@@ -20,12 +20,12 @@ Outcome sound(const std::string& file, const StoredState& state) {
       {"file", file},
       {"valid", !blocked},
       {"offset", nullptr},
-      {"reason", blocked ? Json("the controller state inside is not sound") : Json(nullptr)},
+      {"reason", blocked ? Json("the controller state in it is invalid") : Json(nullptr)},
       {"bytes", state.end().size},
       {"sha256", to_string(state.end().sha256)},
       {"findings", json_of(findings)}};
-  outcome.text = called(file) + (blocked ? ": whole, but the controller state inside is not sound\n"
-                                         : ": whole and sound, " + format_size(state.end().size) +
+  outcome.text = called(file) + (blocked ? ": complete, but the controller state in it is invalid\n"
+                                         : ": complete and valid, " + format_size(state.end().size) +
                                                ", SHA-256 " + to_string(state.end().sha256) + '\n');
   outcome.text += text_of(findings);
   if (blocked) outcome.status = ExitStatus::bad_state;

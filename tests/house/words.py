@@ -18,8 +18,8 @@ TELLING = 30  # letters: shorter parts of a sentence are said by others too
 ABOUT_ARGUMENTS = {
     ("cli/export.cpp", "there is no folder "),
     ("cli/export.cpp", " is not a folder"),
-    ("cli/export.cpp", "standard output is a terminal, and a state is not text"),
-    ("cli/state_argument.cpp", "standard input is a terminal, and a state is not text"),
+    ("cli/export.cpp", "standard output is a terminal; refusing to write a binary state to it"),
+    ("cli/state_argument.cpp", "standard input is a terminal; expected a state"),
 }
 
 TOKEN = re.compile(r'R"\((?P<raw>.*?)\)"|"(?P<text>(?:[^"\\\n]|\\.)*)"|//[^\n]*|/\*.*?\*/|\'\\?.\'',

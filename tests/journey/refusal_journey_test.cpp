@@ -16,7 +16,7 @@ struct Refusal {
   std::vector<std::string> before;
   std::string line;
   std::string code;
-  std::vector<std::string> names{};  ///< objects, and what mends it
+  std::vector<std::string> names{};  ///< objects, and how to fix it
   ExitStatus status = ExitStatus::refused;
 };
 

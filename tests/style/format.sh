@@ -10,6 +10,6 @@ if [ "${2:-}" = --fix ]; then
 fi
 if ! report=$(tracked | xargs -0 -r "$1" --style=file --dry-run -Werror 2>&1); then
   grep -o '^[^ ]*:[0-9]*:[0-9]*: ' <<<"$report" | cut -d: -f1 | sort | uniq -c || echo "$report"
-  echo 'not formatted (places, file); the target `format` mends them'
+  echo 'not formatted (places, file); the target `format` fixes them'
   exit 1
 fi

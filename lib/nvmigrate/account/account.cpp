@@ -72,7 +72,7 @@ class Account {
     findings_.push_back(told(fact));
   }
 
-  /// What another controlling function of the subsystem began is mended only through that one.
+  /// What another controlling function of the subsystem began is repaired only through that one.
   void consider_other(const Intent& intent) {
     if (intent.in_progress) return;
     const auto other = detail_of(intent, device_detail);
@@ -140,7 +140,7 @@ Findings check_abilities(Session& session) {
   Findings findings;
   const auto& device = session.device();
   if (session.serving() != nullptr) {
-    findings.push_back(fine("live_migration", device + " can migrate what it controls", device));
+    findings.push_back(fine("live_migration", device + " can migrate its controlled functions", device));
   }
   for (const auto& fact : ability_facts(session))
     findings.push_back(told(fact));

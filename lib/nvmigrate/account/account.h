@@ -13,7 +13,7 @@
 
 namespace nvmigrate {
 
-/// What happened to the functions of a controlling function and still matters, with what mends it.
+/// What happened to the functions of a controlling function and still matters, and how to fix it.
 /// The device is asked, and its answers are held against the records. Listings, checks and the
 /// repair plan are made from it, and refusals use the same rules and sentences. Empty when all is
 /// well.
@@ -41,7 +41,7 @@ struct RepairStep {
     give_back_driver,     ///< of a function that was taken from its driver
   };
   Action action{};
-  Finding mends{};                        ///< what the step is for
+  Finding finding{};                      ///< what the step is for
   std::optional<std::uint16_t> cntlid{};  ///< nothing: the controlling function
 
   bool done = false;      ///< repair() did it
@@ -51,7 +51,7 @@ struct RepairStep {
 /// `finish_provisioning`, …
 NVMIGRATE_API std::string_view to_string(RepairStep::Action action) noexcept;
 
-/// What repair() would do: everything of the account that can be mended without risk.
+/// What repair() would do: everything of the account that is safe to repair.
 /// \throws as account_of()
 NVMIGRATE_API std::vector<RepairStep> plan_repair(Session& session);
 /// Carries out the plan. Claims the session. A step that fails is told, and the next one

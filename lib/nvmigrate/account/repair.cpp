@@ -71,7 +71,7 @@ std::vector<RepairStep> steps_for(const Findings& account) {
   for (const auto& found : account) {
     const auto action = action_for(found);
     if (!action) continue;
-    RepairStep step{.action = *action, .mends = found, .cntlid = found.cntlid};
+    RepairStep step{.action = *action, .finding = found, .cntlid = found.cntlid};
     const bool known = std::any_of(steps.begin(), steps.end(),
                                    [&](const RepairStep& one) { return same(one, step); });
     if (!known) steps.push_back(std::move(step));

@@ -64,7 +64,7 @@ constexpr const ExitStatusRow& row_of(ExitStatus status) noexcept {
   return exit_status_table[1];
 }
 
-/// What mends a failure: an operation of this library, or a change of the host. The library names
+/// How to fix a failure: an operation of this library, or a change of the host. The library names
 /// it; a program carries it out, or spells it as a command for its user.
 struct Remedy {
   /// What is to be done, and which members say to what.
@@ -120,7 +120,7 @@ class NVMIGRATE_API Error : public std::runtime_error {
   [[nodiscard]] const std::string& code() const noexcept { return code_; }
   /// The next step in words; may be empty.
   [[nodiscard]] const std::string& advice() const noexcept { return advice_; }
-  /// What mends it, best first; may be empty.
+  /// How to fix it, best first; may be empty.
   [[nodiscard]] const std::vector<Remedy>& remedies() const noexcept { return remedies_; }
   /// The controlling function concerned; may be empty.
   [[nodiscard]] const std::string& device() const noexcept { return device_; }

@@ -65,7 +65,7 @@ class Verbs {
 };
 constexpr Verbs operator|(Verb one, Verb other) noexcept { return Verbs(one) | Verbs(other); }
 
-/// One rule: something that may be found out, what it means for each verb, and what mends it. All
+/// One rule: something that may be found out, what it means for each verb, and how to fix it. All
 /// rules are rows of one table; operations, listings and the manual are made from it.
 struct Condition {
   std::string_view code;      ///< stable, snake_case: by which a caller allows it

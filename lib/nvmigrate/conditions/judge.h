@@ -21,7 +21,7 @@ class Judge {
   Judge(Verb verb, Session& session, std::vector<std::string> allowed = {});
 
   /// All rules of the table that are about a function. Of one that controls others only that is
-  /// found, since nothing that mends the rest would help.
+  /// found, since fixing the rest would not help.
   void look_at(std::uint16_t cntlid);
   /// Only whether the function controls others, for what is left as it is.
   void look_at_control(std::uint16_t cntlid);
@@ -29,7 +29,7 @@ class Judge {
   void look_at_vfs();
   /// The IOMMU and its groups. \param together what is bound at once, `functions` included
   void look_at_groups(const FunctionList& functions, const FunctionList& together);
-  /// Whether the device can migrate what it controls, and what that carries.
+  /// Whether the device can migrate its controlled functions, and what that carries.
   void look_at_abilities();
 
   /// Something that the caller found; whether it can be allowed is judged here.
@@ -63,7 +63,7 @@ class Judge {
 /// \throws NvmeError, OsError
 std::vector<Fact> ability_facts(Session& session);
 
-/// `/dev/nvme1n1 mounted on /srv, pid 4711 (qemu) has it open`.
+/// `/dev/nvme1n1 mounted on /srv, pid 4711 (qemu) holds it open`.
 std::string describe(const std::vector<Use>& uses);
 
 }  // namespace nvmigrate

@@ -23,7 +23,7 @@ constexpr auto journal = "the journal and the device";
 constexpr auto state = "the state";
 constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
 
-/// What the decoder of states finds, and says in its own words.
+/// What the decoder of states finds and describes itself.
 constexpr Condition of_decoder(std::string_view code, Verbs overrides) {
   return {.code = code,
           .looks_at = state,
@@ -49,8 +49,7 @@ constexpr std::array table{
     Condition{.code = "controlling_function",
               .looks_at = "the controller id, and SR-IOV in sysfs",
               .sentence =
-                  "{function} is a controlling function, and a function is never in control "
-                  "of itself",
+                  "{function} is a controlling function; a function never controls itself",
               .advice = "name a function that is only controlled",
               .remedy = Action::list,
               .blocks = migrates | mark | unmark | bind | unbind | handle | resume},
@@ -93,7 +92,7 @@ constexpr std::array table{
               .blocks = bind | handle},
     Condition{.code = "not_on_vfio",
               .looks_at = "driver and vfio nodes in sysfs",
-              .sentence = "{function} is not bound to vfio, so no VM can have it",
+              .sentence = "{function} is not bound to vfio, so no VM can use it",
               .remedy = Action::bind,
               .blocks = handle,
               .warns = mark},
@@ -113,7 +112,7 @@ constexpr std::array table{
     Condition{.code = "open_in_vm",
               .looks_at = "the open files of all processes (/proc)",
               .sentence = "the vfio node of {function} is open: {holders}",
-              .advice = "shut down the virtual machine that has it",
+              .advice = "shut down the virtual machine that uses it",
               .blocks = disturbs},
     Condition{.code = "not_open",
               .looks_at = "the open files of all processes (/proc)",
@@ -167,25 +166,25 @@ constexpr std::array table{
     Condition{.code = "suspended_unrecorded",
               .looks_at = "the device",
               .sentence = "{function} is suspended, and there is no record of who suspended it",
-              .advice = "suspend it again to have it on record",
+              .advice = "suspend it again to record it",
               .remedy = Action::resume,
               .blocks = disturbs},
     Condition{.code = "suspension_unknown",
               .looks_at = "the device",
               .sentence = "the device does not say whether {function} is suspended: {reason}",
-              .advice = "find out first; what is suspended holds a guest",
+              .advice = "check it first: a suspended function holds a guest",
               .blocks = takes_away,
               .overrides = takes_away},
     Condition{.code = "loading",
               .looks_at = journal,
-              .sentence = "{function} holds a state that was not loaded to its end{by}",
-              .advice = "load a whole state, or reset it",
+              .sentence = "{function} holds an incomplete state{by}",
+              .advice = "load a complete state, or reset it",
               .blocks = disturbs | reads | resume,
               .overrides = reads | resume,
               .told = Severity::problem},
     Condition{.code = "loaded",
               .looks_at = journal,
-              .sentence = "{function} holds the whole state of a transfer and is not resumed "
+              .sentence = "{function} holds the complete state of a transfer and is not resumed "
                           "yet{by}",
               .remedy = Action::resume,
               .blocks = disturbs,
@@ -199,11 +198,11 @@ constexpr std::array table{
               .told = Severity::ok},
     Condition{.code = "stale_record",
               .looks_at = journal,
-              .sentence = "{function} is not suspended; only the journal calls it {kind}{by}",
+              .sentence = "{function} is not suspended, though the journal says {kind}{by}",
               .remedy = Action::repair},
     Condition{.code = "unbound",
               .looks_at = journal,
-              .sentence = "{function} was taken from its driver and not given to another{by}",
+              .sentence = "{function} was unbound from its driver and not bound to another{by}",
               .remedy = Action::unbind,
               .told = Severity::problem},
     Condition{.code = "provisioning",
@@ -222,7 +221,7 @@ constexpr std::array table{
               .told = Severity::ok},
     Condition{.code = "binding_lost",
               .looks_at = "the registry and sysfs",
-              .sentence = "{function} was bound to {driver} and is not any more: the host was "
+              .sentence = "{function} was bound to {driver} but no longer is: the host was "
                           "restarted, or another tool changed it",
               .remedy = Action::bind},
     Condition{.code = "mark_without_function",
@@ -259,7 +258,8 @@ constexpr std::array table{
               .blocks = provision},
     Condition{.code = "too_many_resources",
               .looks_at = capabilities,
-              .sentence = "{device} gives a function at most {most} {kind}, not {count}",
+              .sentence = "{device} grants a function at most {most} {kind}, not {count}",
+              .status = ExitStatus::unsupported,
               .blocks = provision},
     Condition{.code = "too_few_resources",
               .looks_at = "the request",
@@ -268,8 +268,7 @@ constexpr std::array table{
     Condition{.code = "vfs_exist",
               .looks_at = "sriov_numvfs in sysfs",
               .sentence =
-                  "{device} has {enabled} VFs; to have {count} of them, those are destroyed "
-                  "first",
+                  "{device} has {enabled} VFs; changing that to {count} destroys them first",
               .remedy = Action::recreate,
               .blocks = provision},
     Condition{.code = "resources_assigned",
@@ -293,8 +292,8 @@ constexpr std::array table{
               .warns = provision},
     Condition{.code = "no_controller_ids",
               .looks_at = device_list,
-              .sentence = "{device} has no Secondary Controller List, so no controller id is known "
-                          "of its VFs and other commands cannot name them",
+              .sentence = "{device} has no Secondary Controller List, so the "
+                          "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
 
     // --- a state and its destination
@@ -302,7 +301,7 @@ constexpr std::array table{
     Condition{
         .code = "simulated",
         .looks_at = state,
-        .sentence = "the state is of a {source} function, and the destination is {destination}",
+        .sentence = "the state comes from a {source} function, but the destination is {destination}",
         .status = ExitStatus::bad_state,
         .blocks = loads,
         .overrides = loads},
@@ -352,7 +351,7 @@ constexpr std::array table{
     Condition{.code = "source_runs",
               .looks_at = "the devices of this host",
               .sentence =
-                  "the source, {source}, is not suspended; two copies of one guest must not "
+                  "the source, {source}, is not suspended; two copies of one guest must never "
                   "run",
               .advice = "suspend the source and export it again",
               .blocks = import_state,
@@ -417,8 +416,8 @@ constexpr std::array table{
     // ---------------------------------------------------------------------------------
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",
-              .sentence = "nothing can be kept in {path}: {reason}",
-              .advice = "mend it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
+              .sentence = "cannot keep anything in {path}: {reason}",
+              .advice = "fix it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
                         "NVMIGRATE_SIM_DIR",
               .told = Severity::problem},
     Condition{.code = "root",

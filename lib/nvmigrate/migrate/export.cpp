@@ -25,7 +25,7 @@ constexpr auto poll_interval = std::chrono::milliseconds{1};
 void wait_for_reader(Io& io, int fd, const std::string& object) {
   for (int count = 1; count > 0;) {
     if (io.unread(fd, count) != 0) throw OsError(errno, "write", object);
-    stop_if_interrupted("its reader did not take the whole state");
+    stop_if_interrupted("its reader stopped before the end of the state");
     if (count > 0) std::this_thread::sleep_for(poll_interval);
   }
 }
@@ -138,7 +138,7 @@ class Export {
     Judge judge(Verb::export_state, *session_, options_->allowed);
     for (const auto& found : decoded->findings)
       judge.add(of_function(found, *session_, result_.cntlid, ExitStatus::device));
-    judge.refuse("export a state that no destination would take");
+    judge.refuse("export a state that no destination would accept");
     result_.findings = judge.findings();
   }
 

@@ -132,7 +132,7 @@ class Import {
   Leftover leave_half_loaded() {
     suspension_.keep();
     Leftover left{suspension_.name() +
-                      " stays suspended without a usable state; load a whole state, or reset it",
+                      " stays suspended without a usable state; load a complete state, or reset it",
                   {}};
     if (place_.starts_with('/')) left += remedy(Remedy::Action::import_state, place_);
     if (const auto& pci = session_->function(result_.cntlid).pci) {

@@ -123,7 +123,7 @@ struct ExportResult {
 /// Suspends a function unless it is suspended, reads its state into a file and gives that its name.
 /// On any failure there is no file, and a function that was suspended here runs again.
 /// \throws not_found; unsupported when the device lacks a format; Refusal, also when the device
-/// gave a state that no destination would take (its status is `device` then)
+/// gave a state that no destination would accept (its status is `device` then)
 NVMIGRATE_API ExportResult export_to_file(Session& session, std::uint16_t cntlid,
                                           const std::string& path,
                                           const ExportOptions& options = {});

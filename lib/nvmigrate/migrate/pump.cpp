@@ -227,7 +227,7 @@ void StatePump::consume_all() {
     Source source(*this);
     (*consume_)(source);
     if (consumed_ != size_) {
-      throw Error(ExitStatus::internal, "the state was taken in part only");
+      throw Error(ExitStatus::internal, "the state was written in part");
     }
   } catch (...) {
     stop_with(std::current_exception());

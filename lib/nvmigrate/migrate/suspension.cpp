@@ -139,7 +139,7 @@ Leftover Suspension::take_back() {
     return {};
   } catch (const std::exception& failure) {
     return {name_ + " runs, but the journal still calls it suspended (" + failure.what() +
-                "); resume it again to have the journal changed",
+                "); resume it again to update the journal",
             {remedy_}};
   }
 }

@@ -14,7 +14,7 @@
 
 namespace nvmigrate {
 
-/// What a failure leaves behind: a sentence, and what mends it. Empty when all is as before.
+/// What a failure leaves behind: a sentence, and how to fix it. Empty when all is as before.
 struct Leftover {
   std::string advice{};
   std::vector<Remedy> remedies{};

@@ -14,7 +14,7 @@ namespace nvmigrate {
 namespace sentences {
 inline constexpr std::string_view unknown_function = "{device} has no controlled function {word}";
 inline constexpr std::string_view no_live_migration =
-    "{device} cannot migrate what it controls: {reason}";
+    "{device} cannot migrate its controlled functions: {reason}";
 inline constexpr std::string_view no_live_migration_advice =
     "name the controlling function, usually the physical function; its firmware must have "
     "host-managed live migration";

@@ -101,7 +101,7 @@ const ProviderRow& provider_of(const Catalog& catalog, const std::string& device
   for (const auto& provider : catalog.providers) {
     if (provider.owns(device)) return provider;
   }
-  throw not_found("'" + device + "' does not name a kind of device that is built in");
+  throw not_found("'" + device + "' does not name a device of a known kind");
 }
 
 void insist_on_right(const Workspace& workspace, const Device& device) {

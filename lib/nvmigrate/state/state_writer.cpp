@@ -83,7 +83,7 @@ void StateWriter::hash_and_write_last() {
 }
 
 StateEnd StateWriter::finish(std::chrono::nanoseconds blackout) {
-  if (committed_ != size_) throw Error(ExitStatus::internal, "the state was not written whole");
+  if (committed_ != size_) throw Error(ExitStatus::internal, "the state was written in part");
   StateEnd end;
   end.time = utc_now();
   if (hasher_) {

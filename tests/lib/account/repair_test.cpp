@@ -11,7 +11,7 @@ using Action = RepairStep::Action;
 
 class RepairTest : public AccountTest {
  protected:
-  std::vector<RepairStep> mend() {
+  std::vector<RepairStep> do_repair() {
     session().refresh();
     return repair(session(), {std::chrono::milliseconds{10}, 4});
   }
@@ -36,7 +36,7 @@ class RepairTest : public AccountTest {
 
 TEST_F(RepairTest, NothingIsPlannedWhenAllIsWell) {
   EXPECT_THAT(plan(), IsEmpty());
-  EXPECT_THAT(mend(), IsEmpty());
+  EXPECT_THAT(do_repair(), IsEmpty());
 }
 
 TEST_F(RepairTest, IsPlannedInTheOrderOfItsSteps) {
@@ -54,14 +54,14 @@ TEST_F(RepairTest, SeveralStaleRecordsOfAFunctionAreOneStep) {
   for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved})
     journal().record(kind, 2);
   EXPECT_THAT(plan(), ElementsAre("strike_record 2"));
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
 }
 
 TEST_F(RepairTest, AStepNamesWhatItMends) {
   leave_suspended(2);
   const auto steps = plan_repair(session());
   ASSERT_THAT(steps, SizeIs(1));
-  EXPECT_EQ(steps[0].mends.code, "left_suspended");
+  EXPECT_EQ(steps[0].finding.code, "left_suspended");
 }
 
 TEST_F(RepairTest, APlanChangesNothing) {
@@ -82,7 +82,7 @@ TEST_F(RepairTest, WhatIsNotSafeIsNotPlanned) {
   registry().remember({5, vf(5), "vfio-pci", "nvme", {}, {}});
   registry().mark(99);
   EXPECT_THAT(plan(), IsEmpty());
-  EXPECT_THAT(mend(), IsEmpty());
+  EXPECT_THAT(do_repair(), IsEmpty());
   EXPECT_EQ(backend.count("resume"), 0U);
   EXPECT_THAT(journal_again().intents(), SizeIs(5));
 }
@@ -95,20 +95,20 @@ TEST_F(RepairTest, ARecordIsNotStruckWhereTheDeviceDoesNotAnswer) {
 
 TEST_F(RepairTest, FinishesAProvisioning) {
   leave_provisioning({{"was_vfs", "0"}, {"wanted_vfs", "4"}, {"autoprobe", "1"}, {"rebuild", "1"}});
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 4U);
   EXPECT_TRUE(device.at(4).online);
 }
 
 TEST_F(RepairTest, StrikesARecordThatTheDeviceContradicts) {
   journal().record(IntentKind::moved, 2);
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_EQ(backend.count("resume"), 0U);
 }
 
 TEST_F(RepairTest, ResumesWhatWasLeftSuspended) {
   leave_suspended(2);
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_FALSE(backend[2].suspended);
 }
 
@@ -116,20 +116,20 @@ TEST_F(RepairTest, ResumesWhatATransferHadLoadedWhole) {
   record(IntentKind::moved, 2);
   leave_suspended(2);
   leave_loaded(2);
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_FALSE(backend[2].suspended);
 }
 
 TEST_F(RepairTest, GivesADriverBack) {
   leave_unbound(1);
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "nvme");
 }
 
 TEST_F(RepairTest, ResumesAFunctionBeforeItGivesItsDriverBack) {
   leave_unbound(1);
   leave_suspended(1);
-  const auto steps = mend();
+  const auto steps = do_repair();
   expect_all_done(steps, 2);
   EXPECT_EQ(steps[0].action, Action::resume);
   EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "nvme");
@@ -138,7 +138,7 @@ TEST_F(RepairTest, ResumesAFunctionBeforeItGivesItsDriverBack) {
 TEST_F(RepairTest, WhatAProvisioningTookAwayIsNotMendedAnyMore) {
   leave_unbound(2);
   leave_provisioning({{"was_vfs", "2"}, {"wanted_vfs", "0"}, {"autoprobe", "1"}, {"rebuild", "1"}});
-  expect_all_done(mend(), 1);
+  expect_all_done(do_repair(), 1);
   EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 0U);
 }
 
@@ -148,7 +148,7 @@ TEST_F(RepairTest, AStepThatFailsIsToldAndTheNextOneBegins) {
   backend.hook([](const std::string& call, std::uint16_t) {
     if (call == "resume") throw NvmeError({sc::internal_error}, "resume controller");
   });
-  const auto steps = mend();
+  const auto steps = do_repair();
   ASSERT_THAT(steps, SizeIs(2));
   EXPECT_FALSE(steps[0].done);
   EXPECT_NE(steps[0].failure, "");
@@ -159,7 +159,7 @@ TEST_F(RepairTest, AStepThatFailsIsToldAndTheNextOneBegins) {
 
 TEST_F(RepairTest, ADriverThatIsGoneIsToldAndStaysInTheJournal) {
   leave_unbound(1, "gone");
-  const auto steps = mend();
+  const auto steps = do_repair();
   ASSERT_THAT(steps, SizeIs(1));
   EXPECT_FALSE(steps[0].done);
   EXPECT_TRUE(journal_again().find(IntentKind::unbound, 1));
@@ -167,8 +167,8 @@ TEST_F(RepairTest, ADriverThatIsGoneIsToldAndStaysInTheJournal) {
 
 TEST_F(RepairTest, AProvisioningThatCannotBeFinishedIsTold) {
   leave_provisioning({{"was_vfs", "2"}, {"wanted_vfs", "0"}, {"autoprobe", "1"}, {"rebuild", "1"}});
-  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "has it open"}};
-  const auto steps = mend();
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
+  const auto steps = do_repair();
   ASSERT_THAT(steps, SizeIs(1));
   EXPECT_FALSE(steps[0].done);
   EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 2U);

@@ -35,7 +35,7 @@ class JudgeTest : public FakeSessionTest {
     return std::nullopt;
   }
   /// Of a condition that has come about: that each verb is stopped, warned and may be allowed just
-  /// as the table says, and what mends it.
+  /// as the table says, and how to fix it.
   void expect_as_in_table(const std::string& code, const std::vector<Remedy>& remedies = {}) {
     const auto& row = condition(code);
     for (std::size_t i = 0; i < verb_names.size(); ++i) {
@@ -114,7 +114,7 @@ TEST_F(JudgeTest, UsedByHost) {
 }
 
 TEST_F(JudgeTest, OpenInVm) {
-  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
   expect_as_in_table("open_in_vm");
   EXPECT_FALSE(find(look(Verb::import_state), "not_open"));
 }

@@ -118,7 +118,7 @@ TEST_F(BindingRefusalTest, ADriverThatThisKernelLacksIsUnsupported) {
 TEST_F(BindingRefusalTest, RefusesAnotherDriverWhileTheNodeIsOpen) {
   take("1");
   device.bus.drivers.insert("other-vfio");
-  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};
   EXPECT_THAT(refused("1", {.driver = "other-vfio"}), ElementsAre("open_in_vm"));
 }
 
@@ -144,7 +144,7 @@ TEST_F(BindingRefusalTest, ListsAllThatStandsAtOnce) {
   suspend(1);
   device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "mounted on /srv"}};
   device.bus.functions.at(vf(3)).iommu_group = 12;
-  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
   const auto refusal = thrown_by<Refusal>([&] { take("1-2,4"); });
   EXPECT_EQ(refusal.status(), ExitStatus::refused);
   EXPECT_THAT(codes_of(refusal.findings()),

@@ -39,7 +39,7 @@ TEST_F(DeprovisionTest, TheSecondTimeNothingChanges) {
 
 TEST_F(DeprovisionTest, RefusesFunctionsInUse) {
   bring_up(2);
-  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};
   device.bus.uses[vf(2)] = {{"/dev/nvme2n1", "held by dm-0"}};
   EXPECT_THAT(refused(), ElementsAre("open_in_vm", "used_by_host"));
 }

@@ -96,13 +96,13 @@ TEST_F(ProvisionRefusalTest, RefusesOtherResourcesForAnOnlineFunction) {
 TEST_F(ProvisionRefusalTest, RefusesToResetAFunctionThatIsInUse) {
   bring_up(1);
   device.at(1).online = false;
-  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};
   EXPECT_THAT(refused({.vfs = 1}), ElementsAre("open_in_vm"));
 }
 
 TEST_F(ProvisionRefusalTest, RefusesToDestroyAFunctionThatIsInUse) {
   bring_up(2);
-  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};
   device.bus.uses[vf(2)] = {{"/dev/nvme2n1", "mounted on /srv"}};
   EXPECT_THAT(refused({.vfs = 3, .recreate = true}), ElementsAre("open_in_vm", "used_by_host"));
 }
@@ -112,7 +112,7 @@ TEST_F(ProvisionRefusalTest, RefusesToDestroyAFunctionInUseWhoseControllerIdIsNo
   device.secondary.clear();
   device.bus.enable(2);
   device.bus.give(vf(2), "vfio-pci");
-  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
   const auto error = refusal({.vfs = 3, .recreate = true});
   EXPECT_EQ(error.code(), "open_in_vm");
   EXPECT_THAT(error.what(), HasSubstr(vf(2)));

@@ -76,7 +76,7 @@ TEST_F(UnbindTest, ForgetsAFunctionThatIsGone) {
 
 TEST_F(UnbindTest, RefusesWhileTheNodeIsOpen) {
   take("1");
-  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "has it open"}};
+  device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};
   EXPECT_THAT(refused("1"), ElementsAre("open_in_vm"));
 }
 

@@ -16,12 +16,15 @@ bool is_there(Context& context, const std::string& device) {
 }
 
 bool fits(const ControlledFunction& function, Completes kind) {
-  const bool suspended = function.has(IntentKind::suspended);
+  const auto* guest = function.custody();
+  const auto is = [guest](IntentKind one) { return guest != nullptr && guest->kind == one; };
   switch (kind) {
     case Completes::running_functions:
-      return function.may_be_online() && !suspended;
+      return function.may_be_online() && guest == nullptr;
     case Completes::suspended_functions:
-      return suspended;
+      return is(IntentKind::suspended) || is(IntentKind::loaded);
+    case Completes::exported_functions:
+      return is(IntentKind::exported);
     case Completes::marked_functions:
       return function.marked;
     case Completes::unmarked_functions:

@@ -101,6 +101,12 @@ constexpr std::array table{
     Command{"suspend", "Migrate", "Suspend controlled functions", to_change, declare_suspend, {}},
     Command{
         "resume", "Migrate", "Let suspended functions run again", to_change, declare_resume, {}},
+    Command{"release",
+            "Migrate",
+            "Give up functions whose exported state was taken elsewhere",
+            to_change,
+            declare_release,
+            {}},
     Command{"export",
             "Migrate",
             "Write the state of a function to a file or pipe",

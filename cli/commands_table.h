@@ -20,6 +20,7 @@ Runner declare_unbind(Options& options);
 Runner declare_handle(Options& options);
 Runner declare_suspend(Options& options);
 Runner declare_resume(Options& options);
+Runner declare_release(Options& options);
 Runner declare_export(Options& options);
 Runner declare_import(Options& options);
 Runner declare_transfer(Options& options);

@@ -92,7 +92,6 @@ Json json_of(const Intent& intent) {
           {"pid", intent.pid},
           {"time", intent.time},
           {"in_progress", intent.in_progress},
-          {"committed", intent.committed},
           {"stale", intent.stale},
           {"details", intent.details}};
 }
@@ -115,7 +114,7 @@ Json json_of(const ControlledFunction& function) {
           {"vfio_group", or_null(function.vfio.group)},
           {"vfio_device", or_null(function.vfio.device)},
           {"marked", function.marked},
-          {"suspended", function.suspended().value_or(function.has(IntentKind::suspended))},
+          {"suspended", function.suspended().value_or(function.custody() != nullptr)},
           {"binding", function.binding ? json_of(*function.binding) : Json(nullptr)},
           {"intents", intents_json(function.intents)}};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <set>
 
 #include "cli/commands_table.h"
 #include "cli/findings.h"
@@ -54,6 +55,7 @@ class Examination {
       if (!session->simulated()) check_rights();
       if (options_->device) add(check_bus(session->pci(), true));
       add(check_abilities(*session));
+      drop_ended_records(*session);
       add(account_of(*session));
     } catch (const Interrupted&) {
       throw;
@@ -92,6 +94,8 @@ class Examination {
 
   void add(const Findings& findings) {
     for (const auto& found : findings) {
+      // What is wrong with the host is found again with every device.
+      if (found.device.empty() && !of_host_.insert(found.message).second) continue;
       problems_ += found.severity == Severity::problem ? 1 : 0;
       warnings_ += found.severity == Severity::warning ? 1 : 0;
       findings_.push_back(json_of(found));
@@ -137,6 +141,7 @@ class Examination {
 
   static constexpr std::size_t width = 10;
 
+  std::set<std::string> of_host_;
   Context* context_;
   const DoctorOptions* options_;
   Json findings_ = Json::array(), repairs_ = Json::array();

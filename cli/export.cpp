@@ -21,7 +21,7 @@ struct Exporting : Changing {
   std::string then = "keep", progress = "auto";
   FormatOptions formats;
   std::optional<std::uint64_t> parallel;
-  bool raw = false, notice = false;
+  bool raw = false, notice = false, overwrite = false;
 
   [[nodiscard]] bool to_output() const noexcept { return file == "-"; }
 };
@@ -52,6 +52,7 @@ ExportOptions options_of(const Exporting& given, const StateFormats& formats,
   options.raw = given.raw;
   options.resume = given.then == "resume";
   options.notice = given.notice;
+  options.overwrite = given.overwrite;
   options.allowed = given.allowed;
   options.dry_run = given.dry_run;
   options.progress = display.callback();
@@ -84,18 +85,33 @@ Json function_json(const ExportOutcome& outcome, const std::string& file) {
   return one;
 }
 
-std::string result_text(const ExportResult& result, const std::string& where) {
-  return text_of(result.figures) + "\n  written to " + where + ", SHA-256 of the state " +
-         (result.sha256 ? nvmigrate::to_string(*result.sha256) : "") + "\n  the function " +
-         (result.suspended ? "stays suspended\n" : "runs\n") + text_of(result.findings);
+std::string next_step(const ExportResult& result, const std::string& device) {
+  if (!result.suspended) {
+    return "  the function runs; the state is a snapshot, not to be loaded as its guest\n";
+  }
+  Remedy release{
+      .action = Remedy::Action::release, .device = device, .function = result.cntlid};
+  auto resume = release;
+  resume.action = Remedy::Action::resume;
+  resume.allow = "exported";
+  return "  the function stays suspended; once the state is loaded elsewhere, release it\n" +
+         next_steps({}, {release}, 4) + "  if nobody has loaded it, the function can run again\n" +
+         next_steps({}, {resume}, 4);
 }
 
-std::string function_text(const ExportOutcome& outcome, const std::string& label,
-                          const std::string& file, bool dry_run) {
+std::string result_text(const ExportResult& result, const std::string& device,
+                        const std::string& where) {
+  return text_of(result.figures) + "\n  written to " + where + ", SHA-256 of the state " +
+         (result.sha256 ? nvmigrate::to_string(*result.sha256) : "") + '\n' +
+         next_step(result, device) + text_of(result.findings);
+}
+
+std::string function_text(const ExportOutcome& outcome, const std::string& device,
+                          const std::string& label, const std::string& file, bool dry_run) {
   if (outcome.failure) return failure_text(outcome.failure);
   const auto who = "controlled function " + label + ": ";
   const auto where = file == "-" ? "standard output" : file;
-  if (!dry_run) return who + result_text(*outcome.result, where);
+  if (!dry_run) return who + result_text(*outcome.result, device, where);
   return who + "would be read into " + where + ", and would then " +
          (outcome.result->suspended ? "stay suspended\n" : "run\n");
 }
@@ -108,8 +124,9 @@ Outcome report(Context& context, const Exporting& given, Session& session,
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     failures.push_back(outcomes[i].failure);
     functions.push_back(function_json(outcomes[i], jobs[i].second));
-    outcome.text += function_text(outcomes[i], label_of(session.function(outcomes[i].cntlid)),
-                                  jobs[i].second, given.dry_run);
+    outcome.text += function_text(outcomes[i], given.device,
+                                  label_of(session.function(outcomes[i].cntlid)), jobs[i].second,
+                                  given.dry_run);
   }
   outcome.status = status_of(failures);
   tell(context, failures);
@@ -170,6 +187,7 @@ Runner declare_export(Options& options) {
                  "state has been read");
   options.flag("--raw", given->raw,
                "Write the plain controller state of the specification, not a state file");
+  options.flag("--overwrite", given->overwrite, "Replace files that exist");
   given->formats.declare(options);
   options.flag("--notice", given->notice,
                "Announce each suspend to the device first (a notification, STYPE 0)");

@@ -30,7 +30,9 @@ Argv reset_of(const Remedy& remedy) {
 }
 
 Argv of_function(const std::string& verb, const Remedy& remedy) {
-  return {"nvmigrate", verb, remedy.device, id_of(remedy)};
+  Argv command{"nvmigrate", verb, remedy.device, id_of(remedy)};
+  if (!remedy.allow.empty()) command.insert(command.end(), {"--allow", remedy.allow});
+  return command;
 }
 
 Argv of_device(const std::string& verb, const Remedy& remedy) {
@@ -63,6 +65,10 @@ std::string quoted(const std::string& word) {
 
 std::string override_line(const Finding& found, std::size_t indent) {
   if (!found.stands() || !found.overridable) return {};
+  const bool shown =
+      std::any_of(found.remedies.begin(), found.remedies.end(),
+                  [&](const Remedy& remedy) { return remedy.allow == found.code; });
+  if (shown) return {};
   return std::string(indent, ' ') + "(--allow " + found.code + " overrides this)\n";
 }
 
@@ -77,6 +83,7 @@ Json nvme_json(const Error& error) {
 /// The advice of the library, with the option of the command line that follows it.
 std::string advice_of(const Error& error) {
   if (error.status() == ExitStatus::busy) return error.advice() + "; --wait SECONDS does that";
+  if (error.code() == "file_exists") return error.advice() + ", or replace it with --overwrite";
   if (error.code() == "not_a_state_file") return error.advice() + " with --raw";
   return error.advice();
 }
@@ -123,6 +130,8 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       return of_function("bind", remedy);
     case Action::unbind:
       return of_function("unbind", remedy);
+    case Action::release:
+      return of_function("release", remedy);
     case Action::import_state: {
       auto command = of_function("import", remedy);
       command.insert(command.end(), {"-f", remedy.object});
@@ -140,6 +149,7 @@ std::vector<std::string> command_of(const Remedy& remedy) {
     case Action::deprovision:
       return of_device("deprovision", remedy);
     case Action::repair:
+      if (remedy.device.empty()) return {"nvmigrate", "doctor", "--repair"};
       return {"nvmigrate", "doctor", remedy.device, "--repair"};
     case Action::make_folder:
       return {"mkdir", "-p", remedy.object};

@@ -27,8 +27,10 @@ std::string spool_folder(const Context& context) {
   return named != nullptr && *named != '\0' ? named : "/var/tmp";
 }
 
-StoredState read_state(const Context& context, const Importing& given, ProgressDisplay& display) {
+StoredState read_state(const Context& context, const Importing& given, ProgressDisplay& display,
+                       const std::function<void(const StateIdentity&)>& accept) {
   ReadStateOptions options;
+  options.accept = accept;
   options.kind = given.raw ? StateKind::raw : StateKind::detect;
   options.spool_folder = spool_folder(context);
   if (const auto callback = display.callback()) {
@@ -92,12 +94,29 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
 
 std::string next_step(const Importing& given, const ImportResult& result) {
   if (!result.suspended) return "  the function runs\n";
-  return "  the function stays suspended; resume it when its VM is ready:\n" +
+  return "  the function stays suspended; resume it when its VM is ready\n" +
          next_steps({},
                     {{.action = Remedy::Action::resume,
                       .device = given.device,
                       .function = result.cntlid}},
-                    2);
+                    4);
+}
+
+/// What remains to be done where the state came from.
+std::string source_text(const StoredState& state, const ImportResult& result) {
+  if (result.source_cntlid) {
+    return "  the source, controlled function " + std::to_string(*result.source_cntlid) + " of " +
+           result.source_device + ", is away now; unbind it once its VM has ended\n" +
+           next_steps({},
+                      {{.action = Remedy::Action::unbind,
+                        .device = result.source_device,
+                        .function = result.source_cntlid}},
+                      4);
+  }
+  const auto& identity = state.identity();
+  if (!identity || state.end().source_resumed == true) return {};
+  return "  on " + identity->host + ", release the source, controlled function " +
+         label_of(identity->controller, identity->vfn) + " of " + identity->subsystem_nqn + '\n';
 }
 
 Outcome report(const Importing& given, const StoredState& state, const ControlledFunction& to,
@@ -109,11 +128,16 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   document["suspended_before"] = result.suspended_before;
   document["suspended"] = result.suspended;
   document["resumed"] = result.resumed;
+  document["source"] = result.source_cntlid ? Json{{"device", result.source_device},
+                                                   {"controller_id", *result.source_cntlid},
+                                                   {"status", "away"}}
+                                            : Json(nullptr);
   add(document, result.figures);
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(result.findings);
   outcome.text = "controlled function " + label_of(to) + ": " + text_of(result.figures) +
                  "\n  from " + called(given.file) + '\n' + next_step(given, result) +
+                 source_text(state, result) +
                  text_of(result.findings);
   return outcome;
 }
@@ -125,7 +149,13 @@ Outcome run(Context& context, const Importing& given) {
   ProgressDisplay display(context, given.progress);
   auto options = options_of(given, display);
   if (!given.check_only) check_destination(*session, cntlid, options);
-  const auto state = read_state(context, given, display);
+  const auto state =
+      read_state(context, given, display, [&](const StateIdentity& identity) {
+        // Of a file everything is told at once; the writer of a pipe is told as soon as possible.
+        if (given.file == "-" && !given.check_only) {
+          check_identity(identity, *session, cntlid, options);
+        }
+      });
   options.formats = formats_of(given, state, *session);
   if (!given.only_checks()) {
     const auto result = import_state(state, *session, cntlid, options);

@@ -113,6 +113,10 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
   to.add("controlling function", "controller " + std::to_string(identity.controlling_function));
   to.add("function", function_of(identity));
   to.add("taken", identity.time + " on " + identity.host + " by " + identity.tool);
+  if (end.source_resumed) {
+    to.add("source", *end.source_resumed ? "resumed once it had been read: a snapshot"
+                                         : "stayed suspended");
+  }
   to.add("blackout so far", end.blackout_ns == 0 ? "" : milliseconds(end.blackout_ns));
   to.add("backend", identity.backend);
   to.add("formats", formats_of(identity.formats));

@@ -22,6 +22,7 @@ enum class Completes {
   functions,
   running_functions,    ///< online and not suspended
   suspended_functions,  ///< as the journal has it
+  exported_functions,   ///< likewise
   marked_functions,
   unmarked_functions,
   bound_functions,

@@ -73,6 +73,7 @@ std::string vfs_text(const SriovState& sriov) {
 }
 
 Outcome controlling(Session& session) {
+  drop_ended_records(session);
   const auto account = account_of(session);
   const auto& topology = session.topology();
   Outcome outcome{.document = json_of(topology)};
@@ -116,6 +117,7 @@ std::string driver_text(const ControlledFunction& function) {
 
 Outcome controlled(Session& session, const std::string& word) {
   const auto cntlid = select_one(session.topology(), word, "show").cntlid;
+  drop_ended_records(session);
   const auto account = account_of(session, cntlid);
   const auto& topology = session.topology();
   const auto& function = session.function(cntlid);

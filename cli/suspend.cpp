@@ -48,12 +48,12 @@ std::string line_of(const Controlled& each, const ControlledFunction& function, 
                     const std::string& done) {
   const auto who = "controlled function " + label_of(function) + ": ";
   if (each.failure) return failure_text(each.failure);
-  if (function.online == false) return who + "offline, nothing to resume\n";
+  if (function.online == false) return who + "offline; nothing to do\n";
   if (!each.result.changed) return who + "already " + done + "\n";
   return who + (dry_run ? "would be " : "now ") + done + '\n';
 }
 
-/// Suspends or resumes several functions, each by itself.
+/// Suspends, resumes or releases several functions, each by itself.
 /// \param done what became of a function that changed: `suspended`
 Outcome control(Context& context, const Changing& given, const std::string& done,
                 const ControlOne& one) {
@@ -94,6 +94,19 @@ Runner declare_suspend(Options& options) {
         .notice = given->notice, .dry_run = given->dry_run, .allowed = given->allowed};
     return control(context, *given, "suspended", [&](Session& session, std::uint16_t cntlid) {
       return suspend_function(session, cntlid, how);
+    });
+  };
+}
+
+Runner declare_release(Options& options) {
+  const auto given = std::make_shared<Changing>();
+  given->declare_device(options);
+  given->declare_functions(options, Completes::exported_functions);
+  given->declare_allow(options, "release");
+  return [given](Context& context) {
+    const ReleaseOptions how{.dry_run = given->dry_run, .allowed = given->allowed};
+    return control(context, *given, "released", [&](Session& session, std::uint16_t cntlid) {
+      return release_function(session, cntlid, how);
     });
   };
 }

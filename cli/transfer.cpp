@@ -51,7 +51,12 @@ Outcome report(const Transferring& given, SessionPair& pair, std::uint16_t from,
   if (!given.dry_run) {
     outcome.text += "  " + text_of(result.figures) + "\n  the destination " +
                     (result.resumed ? "runs" : "stays suspended") +
-                    "; the source stays suspended and must not be resumed\n";
+                    "; the source is away: unbind it once its VM has ended\n" +
+                    next_steps({},
+                               {{.action = Remedy::Action::unbind,
+                                 .device = given.source,
+                                 .function = from}},
+                               4);
   }
   outcome.text += text_of(result.findings);
   return outcome;

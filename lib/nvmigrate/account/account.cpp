@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/account/account.h"
 
+#include <algorithm>
+
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/migrate/function.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/journal.h"
 #include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
@@ -25,9 +29,26 @@ bool is_news(const Fact& fact, const ControlledFunction& function) {
   return fact.code != "suspension_unknown" || function.marked || !function.intents.empty();
 }
 
+/// A state that had been loaded and is lost is told before its record goes.
+bool has_ended(const ControlledFunction& function) {
+  return was_reset(function) &&
+         std::any_of(function.intents.begin(), function.intents.end(), [](const Intent& intent) {
+           return intent.stale &&
+                  (intent.kind == IntentKind::exported || intent.kind == IntentKind::away);
+         });
+}
+
 class Account {
  public:
   explicit Account(Session& session) : session_(&session) {}
+
+  void add_journal() {
+    const auto& journal = session_->journal();
+    if (const auto& trouble = journal.trouble()) {
+      add_host(trouble->code, {{"reason", trouble->message}});
+    }
+    if (!journal.lost().empty()) add_host("journal_lost", {{"path", journal.lost()}});
+  }
 
   void add_controlling_function() {
     if (const auto unfinished = unfinished_provisioning(session_->topology())) {
@@ -59,6 +80,11 @@ class Account {
   [[nodiscard]] Findings take() { return std::move(findings_); }
 
  private:
+  /// The journal is that of the host, so that every device tells the same.
+  void add_host(std::string_view code, Words words) {
+    findings_.push_back(told({.code = code, .device = {}, .words = std::move(words)}));
+  }
+
   [[nodiscard]] Remedy of(Remedy::Action action, std::uint16_t cntlid) const {
     return {.action = action, .device = session_->device(), .function = cntlid};
   }
@@ -123,6 +149,7 @@ Finding with_severity(Finding found, Severity severity) {
 
 Findings account_of(Session& session) {
   Account account(session);
+  account.add_journal();
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);
@@ -134,6 +161,26 @@ Findings account_of(Session& session, std::uint16_t cntlid) {
   Account account(session);
   account.add(session.function(cntlid));
   return account.take();
+}
+
+void drop_ended_records(Session& session) {
+  std::vector<std::uint16_t> ended;
+  for (const auto& function : session.topology().functions) {
+    const bool any = std::any_of(function.intents.begin(), function.intents.end(),
+                                 [](const Intent& intent) { return is_custody(intent.kind); });
+    if (any && has_ended(session.ask(function.cntlid))) ended.push_back(function.cntlid);
+  }
+  if (ended.empty()) return;
+  try {
+    session.claim();
+    for (const auto cntlid : ended) {
+      if (has_ended(session.ask_again(cntlid))) strike_stale(session, cntlid);
+    }
+    session.refresh();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): another command will do it
+  }
 }
 
 Findings check_abilities(Session& session) {

@@ -22,6 +22,11 @@ NVMIGRATE_API Findings account_of(Session& session);
 /// The part of the account that is about one function. \throws not_found; as above
 NVMIGRATE_API Findings account_of(Session& session, std::uint16_t cntlid);
 
+/// Strikes the records that a reset of their function ended, where the lock of the subsystem is
+/// free and the caller may change it; else they stay until the next change. Without effect on the
+/// device. \throws Interrupted
+NVMIGRATE_API void drop_ended_records(Session& session);
+
 /// What the controlling function can do: live migration, vendor state, SR-IOV.
 /// \throws NvmeError, OsError
 NVMIGRATE_API Findings check_abilities(Session& session);
@@ -35,9 +40,10 @@ NVMIGRATE_API Findings check_folders(Io& io, const Folders& folders);
 struct RepairStep {
   /// What is done.
   enum class Action {
+    set_journal_aside,    ///< that is damaged; what is suspended then counts as exported
     finish_provisioning,  ///< of the controlling function
     strike_record,        ///< that the device contradicts
-    resume,               ///< what a command that ended early left suspended, or loaded whole
+    resume,               ///< what a command that ended early left suspended or loaded
     give_back_driver,     ///< of a function that was taken from its driver
   };
   Action action{};

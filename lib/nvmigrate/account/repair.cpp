@@ -12,10 +12,11 @@ namespace {
 using Action = RepairStep::Action;
 
 std::optional<Action> action_for(const Finding& found) {
+  if (found.code == "journal_damaged") return Action::set_journal_aside;
   if (found.code == "provisioning") return Action::finish_provisioning;
   if (found.code == "unbound") return Action::give_back_driver;
   if (found.code == "stale_record") return Action::strike_record;
-  if (found.code == "left_suspended" || found.code == "loaded") return Action::resume;
+  if (found.code == "left_suspended" || found.code == "left_loaded") return Action::resume;
   return std::nullopt;
 }
 
@@ -37,6 +38,9 @@ class Repairs {
  private:
   void attempt(const RepairStep& step) {
     switch (step.action) {
+      case Action::set_journal_aside:
+        session_->journal().set_aside();
+        return;
       case Action::finish_provisioning:
         finish_provisioning(*session_, limits_);
         return;
@@ -86,6 +90,8 @@ std::vector<RepairStep> steps_for(const Findings& account) {
 
 std::string_view to_string(RepairStep::Action action) noexcept {
   switch (action) {
+    case Action::set_journal_aside:
+      return "set_journal_aside";
     case Action::finish_provisioning:
       return "finish_provisioning";
     case Action::strike_record:
@@ -109,12 +115,14 @@ std::vector<RepairStep> repair(Session& session, const ProvisionLimits& limits) 
     session.refresh();
     done.push_back(std::move(step));
   };
-  for (auto& step : plan_repair(session)) {
-    if (step.action == Action::finish_provisioning) carry_out(step);
+  // A journal that was set aside, and a provisioning that was finished, change everything else.
+  for (const auto first : {Action::set_journal_aside, Action::finish_provisioning}) {
+    for (auto& step : plan_repair(session)) {
+      if (step.action == first) carry_out(step);
+    }
   }
-  // A provisioning that was finished may have changed everything else.
   for (auto& step : plan_repair(session)) {
-    if (step.action != Action::finish_provisioning) carry_out(step);
+    if (step.action > Action::finish_provisioning) carry_out(step);
   }
   return done;
 }

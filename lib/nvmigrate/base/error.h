@@ -76,6 +76,7 @@ struct Remedy {
     unmark,
     bind,
     unbind,
+    release,
     import_state,  ///< `object`: the state file
     reset,         ///< `object`: the PCI address
     // Of a controlling function: `device`.
@@ -99,6 +100,7 @@ struct Remedy {
   std::string device{};                     ///< the controlling function, as the user named it
   std::optional<std::uint16_t> function{};  ///< controller id of the controlled function
   std::string object{};                     ///< see Action
+  std::string allow{};                      ///< the condition to allow; empty: none
   unsigned count = 0;                       ///< see Action
   /// Of `provision` and `recreate`: flexible resources of each VF; nothing: an even share.
   std::optional<std::uint16_t> queues{}, interrupts{};

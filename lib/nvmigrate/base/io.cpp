@@ -90,6 +90,7 @@ int SystemIo::unread(int fd, int& count) {
   pollfd about{.fd = fd, .events = 0, .revents = 0};
   if (::poll(&about, 1, 0) < 0) return -1;
   if ((about.revents & POLLERR) != 0) {
+    if (::ioctl(fd, FIONREAD, &count) != 0) count = 0;
     errno = EPIPE;
     return -1;
   }

@@ -40,8 +40,8 @@ class Io {
   /// Asks for a pipe of 1 MiB, so that its two ends wake each other seldom. Without effect on other
   /// files, or where the kernel refuses.
   virtual void widen_pipe(int /*fd*/) {}
-  /// How many bytes written to a pipe its reader has not taken yet. \return -1 and errno, EPIPE
-  /// when the reader has gone, or 0 with the count.
+  /// How many bytes written to a pipe its reader has not taken yet. \return -1 and errno, or 0 with
+  /// the count; EPIPE, with the count of those that nobody took, when the reader has gone.
   virtual int unread(int fd, int& count) = 0;
   /// readlink(2). \return -1 and errno, or 0 with the target.
   virtual int readlink(const std::string& path, std::string& target) = 0;

@@ -26,6 +26,7 @@ enum class Verb : std::uint8_t {
   handle,
   suspend,
   resume,
+  release,
   export_state,
   import_state,
   transfer,
@@ -36,7 +37,8 @@ inline constexpr std::array verb_names{
     std::string_view{"provision"}, std::string_view{"deprovision"}, std::string_view{"mark"},
     std::string_view{"unmark"},    std::string_view{"bind"},        std::string_view{"unbind"},
     std::string_view{"handle"},    std::string_view{"suspend"},     std::string_view{"resume"},
-    std::string_view{"export"},    std::string_view{"import"},      std::string_view{"transfer"}};
+    std::string_view{"release"},   std::string_view{"export"},      std::string_view{"import"},
+    std::string_view{"transfer"}};
 
 /// `provision`, `export`, …
 constexpr std::string_view name_of(Verb verb) noexcept {

@@ -12,10 +12,14 @@ std::string_view work_of(IntentKind kind) {
   switch (kind) {
     case IntentKind::suspended:
       return "suspended";
-    case IntentKind::loading:
-      return "loaded";
-    case IntentKind::moved:
+    case IntentKind::exporting:
+    case IntentKind::exported:
+      return "exported";
+    case IntentKind::away:
       return "moved";
+    case IntentKind::loading:
+    case IntentKind::loaded:
+      return "loaded";
     case IntentKind::unbound:
       return "given to another driver";
     case IntentKind::provisioning:
@@ -53,6 +57,11 @@ class GuestAccount {
             .function = function_->cntlid,
             .object = std::move(object)};
   }
+  [[nodiscard]] Remedy resume_allowing(std::string code) const {
+    auto remedy = of(Action::resume);
+    remedy.allow = std::move(code);
+    return remedy;
+  }
 
   void consider(const Intent& intent) {
     Words words{{"by", recorded_by(intent)}, {"kind", std::string{to_string(intent.kind)}}};
@@ -61,24 +70,40 @@ class GuestAccount {
       words.emplace_back("work", std::string{work_of(intent.kind)});
       add("in_progress", std::move(words));
     } else if (intent.stale) {
-      add("stale_record", std::move(words));
+      consider_end(intent, std::move(words));
     } else {
       consider_standing(intent, std::move(words));
+    }
+  }
+
+  /// A record that a reset ended is no news, unless it lost a state that had just arrived.
+  void consider_end(const Intent& intent, Words words) {
+    if (intent.kind == IntentKind::exported || intent.kind == IntentKind::away) return;
+    if (intent.kind != IntentKind::loaded || !was_reset(*function_)) {
+      add("stale_record", std::move(words));
+      return;
+    }
+    auto& fact = add("load_lost", std::move(words));
+    if (const auto file = detail_of(intent, "file"); file.starts_with('/')) {
+      fact.remedies = {of(Action::import_state, file)};
     }
   }
 
   void consider_standing(const Intent& intent, Words words) {
     switch (intent.kind) {
       case IntentKind::suspended:
-        if (is_explained_otherwise()) return;
         add(is_unfinished(intent) ? "left_suspended" : "suspended", std::move(words));
         return;
+      case IntentKind::exporting:
+        add("left_suspended", std::move(words));
+        return;
+      case IntentKind::exported:
+      case IntentKind::away:
+        return consider_departure(intent, std::move(words));
       case IntentKind::loading:
         return consider_load(intent, std::move(words));
-      case IntentKind::moved:
-        if (is_loaded()) return;
-        words.emplace_back("destination", destination_of(intent));
-        add("moved", std::move(words));
+      case IntentKind::loaded:
+        add(is_unfinished(intent) ? "left_loaded" : "loaded", std::move(words));
         return;
       case IntentKind::unbound:
         add("unbound", std::move(words));
@@ -88,28 +113,25 @@ class GuestAccount {
     }
   }
 
-  void consider_load(const Intent& intent, Words words) {
-    if (intent.committed) {
-      add("loaded", std::move(words));
-      return;
+  void consider_departure(const Intent& intent, Words words) {
+    words.emplace_back("to", destination_of(intent));
+    if (function_->may_run_twice()) {
+      words.emplace_back("left", intent.kind == IntentKind::away ? "moved" : "exported");
+      add("two_copies", std::move(words)).remedies = {resume_allowing("two_copies")};
+    } else if (intent.kind == IntentKind::away) {
+      add("away", std::move(words));
+    } else {
+      add("exported", std::move(words)).remedies = {of(Action::release),
+                                                    resume_allowing("exported")};
     }
+  }
+
+  void consider_load(const Intent& intent, Words words) {
     auto& fact = add("loading", std::move(words));
-    if (const auto file = detail_of(intent, "file"); !file.empty() && file.front() == '/') {
+    if (const auto file = detail_of(intent, "file"); file.starts_with('/')) {
       fact.remedies.push_back(of(Action::import_state, file));
     }
     if (function_->pci) fact.remedies.push_back(of(Action::reset, function_->pci->address));
-  }
-
-  [[nodiscard]] bool is_loaded() const {
-    const auto* loading = function_->intent(IntentKind::loading);
-    return loading != nullptr && loading->committed;
-  }
-  [[nodiscard]] bool is_explained_otherwise() const {
-    return function_->has(IntentKind::loading) || function_->has(IntentKind::moved);
-  }
-  static std::string destination_of(const Intent& intent) {
-    const auto destination = detail_of(intent, "destination");
-    return destination.empty() ? "another function" : destination;
   }
 
   const Session* session_;
@@ -120,8 +142,16 @@ class GuestAccount {
 }  // namespace
 
 std::string recorded_by(const Intent& intent) {
+  if (const auto remains = detail_of(intent, lost_detail); !remains.empty()) {
+    return " (the records were lost, see " + remains + ")";
+  }
   const auto by = " (" + intent.command + ", pid " + std::to_string(intent.pid);
   return intent.in_progress ? by + ")" : by + ", " + intent.time + ")";
+}
+
+std::string destination_of(const Intent& intent) {
+  const auto destination = detail_of(intent, "destination");
+  return destination.empty() ? std::string{} : " to " + destination;
 }
 
 std::vector<Fact> guest_facts(const Session& session, const ControlledFunction& function) {

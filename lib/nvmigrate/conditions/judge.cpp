@@ -7,6 +7,7 @@
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/session/sentences.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -34,7 +35,9 @@ bool is_harmless(PciBus& bus, const std::string& address) {
 }  // namespace
 
 Judge::Judge(Verb verb, Session& session, std::vector<std::string> allowed)
-    : verb_(verb), session_(&session), allowed_(std::move(allowed)) {}
+    : verb_(verb), session_(&session), allowed_(std::move(allowed)) {
+  look_at_journal();
+}
 
 bool Judge::cares(std::string_view code) const {
   const auto& row = condition(code);
@@ -128,8 +131,32 @@ void Judge::look_at_users(const ControlledFunction& function) {
   if (!function.pci) return;
   const auto& address = function.pci->address;
   look_at_users(fact_of({}, session_->device(), function), address);
-  if (cares("not_open") && function.on_vfio() && session_->pci().vfio_holders(address).empty()) {
-    add("not_open", function, {{"address", address}});
+  if (cares("not_open")) look_at_holders(function);
+}
+
+/// A state needs somebody who holds the function open before it is loaded; a resume matters only to
+/// a state that was loaded.
+void Judge::look_at_holders(const ControlledFunction& function) {
+  if (function.kernel_name) return;
+  if (verb_ == Verb::resume) {
+    const auto* guest = session_->ask(function.cntlid).custody();
+    if (guest == nullptr || guest->kind != IntentKind::loaded) return;
+  }
+  if (!session_->pci().vfio_holders(function.pci->address).empty()) return;
+  auto found = judged(fact_of("not_open", session_->device(), function,
+                              {{"address", function.pci->address}}),
+                      verb_, allowed_);
+  if (keeps_suspended_) {
+    found.severity = Severity::warning;
+    found.overridable = found.allowed = false;
+  }
+  add(std::move(found));
+}
+
+void Judge::look_at_journal() {
+  const auto& trouble = session_->journal().trouble();
+  if (trouble && cares(trouble->code)) {
+    add(about_device(trouble->code, {{"reason", trouble->message}}));
   }
 }
 

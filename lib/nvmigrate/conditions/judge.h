@@ -20,6 +20,8 @@ class Judge {
   /// \param allowed the codes of conditions that the caller allows
   Judge(Verb verb, Session& session, std::vector<std::string> allowed = {});
 
+  /// What is loaded is to stay suspended: that nobody holds the function open is then a warning.
+  void keep_suspended() noexcept { keeps_suspended_ = true; }
   /// All rules of the table that are about a function. Of one that controls others only that is
   /// found, since fixing the rest would not help.
   void look_at(std::uint16_t cntlid);
@@ -50,12 +52,15 @@ class Judge {
   void look_at_place(const ControlledFunction& function);
   void look_at_users(const ControlledFunction& function);
   void look_at_users(Fact who, const std::string& address);
+  void look_at_holders(const ControlledFunction& function);
+  void look_at_journal();
   void look_at_guest(const ControlledFunction& function);
   [[nodiscard]] std::string strangers_in(unsigned group, const std::set<std::string>& ours);
 
   Verb verb_;
   Session* session_;
   std::vector<std::string> allowed_;
+  bool keeps_suspended_ = false;
   Findings findings_;
 };
 

@@ -104,7 +104,9 @@ class Changes {
       release(change, original, is_recorded, request);
     }
     forget(change.cntlid);
-    session_->journal().strike({IntentKind::unbound, IntentKind::moved}, change.cntlid);
+    session_->journal().strike({IntentKind::unbound}, change.cntlid);
+    // Its own driver resets it; without one the device has the last word.
+    if (original.driver) session_->journal().strike_custody(change.cntlid);
   }
 
  private:

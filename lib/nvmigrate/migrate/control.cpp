@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/conditions/fact.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -18,12 +21,60 @@ void suspend_now(Session& session, std::uint16_t cntlid, bool notice) {
   Suspension suspension(session, cntlid, false);
   try {
     if (notice) session.backend().quiesce(cntlid);
-    suspension.begin();
-    suspension.settle();
+    suspension.record(IntentKind::suspended,
+                      {{unfinished_detail, "the command that suspended it was not done"}});
+    suspension.suspend();
+    suspension.record(IntentKind::suspended);
+    suspension.keep();
   } catch (Error& failure) {
     suspension.undo().add_to(failure);
     throw;
   }
+}
+
+/// Of a guest that may run twice only the device is told: the record of its other copy remains.
+void stop_copy(Session& session, std::uint16_t cntlid) { session.backend().suspend(cntlid); }
+
+/// A function that is suspended already is put on record, or its unfinished record is settled.
+void adopt(Session& session, std::uint16_t cntlid) {
+  const auto guest = session.journal().custody(cntlid);
+  if (guest && !(guest->kind == IntentKind::suspended && is_unfinished(*guest))) return;
+  Suspension suspension(session, cntlid, true);
+  suspension.record(IntentKind::suspended);
+  suspension.keep();
+}
+
+/// The ledger notes a state whose source goes on, so that it is not loaded as if it were the guest.
+void strike_resumed(Session& session, std::uint16_t cntlid) {
+  auto& journal = session.journal();
+  const auto guest = journal.custody(cntlid);
+  if (!guest) return;
+  JournalChange change;
+  const auto digest = detail_of(*guest, digest_detail);
+  if (guest->kind == IntentKind::exported && !digest.empty()) {
+    change.note(journal, {.kind = LedgerLine::Kind::resumed,
+                          .sha256 = digest,
+                          .source = session.key(),
+                          .source_cntlid = cntlid,
+                          .cntlid = cntlid,
+                          .device = session.device()});
+  }
+  change.strike_custody(journal, cntlid).write();
+}
+
+Judge judge_release(Session& session, std::uint16_t cntlid,
+                    const std::vector<std::string>& allowed) {
+  auto judge = judge_function(Verb::release, session, cntlid, allowed);
+  const auto& function = session.ask(cntlid);
+  const auto add = [&](std::string_view code) {
+    judge.add(fact_of(code, session.device(), function));
+  };
+  const auto* guest = function.custody();
+  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
+                                         guest->kind == IntentKind::away);
+  if (left || function.controls) return judge;
+  add(function.suspended().value_or(true) ? "not_exported" : "nothing_to_release");
+  return judge;
 }
 
 }  // namespace
@@ -35,9 +86,12 @@ ControlResult suspend_function(Session& session, std::uint16_t cntlid,
   const bool suspended = is_suspended(session, cntlid);
   const auto result = result_of(cntlid, suspended, true);
   if (options.dry_run) return result;
+  const bool twice = session.ask(cntlid).may_run_twice();
   strike_stale(session, cntlid);
   if (suspended) {
-    Suspension(session, cntlid, true).settle();
+    adopt(session, cntlid);
+  } else if (twice) {
+    stop_copy(session, cntlid);
   } else {
     suspend_now(session, cntlid, options.notice);
   }
@@ -53,7 +107,26 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
   if (suspended) result.changed = session.backend().resume(cntlid);
-  session.journal().strike({IntentKind::suspended, IntentKind::loading, IntentKind::moved}, cntlid);
+  strike_resumed(session, cntlid);
+  return result;
+}
+
+ControlResult release_function(Session& session, std::uint16_t cntlid,
+                               const ReleaseOptions& options) {
+  if (!options.dry_run) session.claim();
+  judge_release(session, cntlid, options.allowed).refuse("release");
+  const auto& function = session.ask(cntlid);
+  const auto* guest = function.custody();
+  const bool away = guest != nullptr && guest->kind == IntentKind::away;
+  const bool suspended = function.suspended().value_or(true);
+  const ControlResult result{.cntlid = cntlid,
+                             .suspended_before = suspended,
+                             .suspended = suspended,
+                             .changed = !away};
+  if (options.dry_run || away) return result;
+  stop_if_interrupted("nothing more was released");
+  session.journal().record(IntentKind::away, cntlid, guest != nullptr ? guest->details
+                                                                      : IntentDetails{});
   return result;
 }
 

@@ -15,31 +15,64 @@
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/state/state_writer.h"
 #include "nvmigrate/store/atomic_file.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
 
 constexpr auto poll_interval = std::chrono::milliseconds{1};
 
-/// Waits until the reader of a pipe has taken all: one that went away has not got the state.
-void wait_for_reader(Io& io, int fd, const std::string& object) {
-  for (int count = 1; count > 0;) {
-    if (io.unread(fd, count) != 0) throw OsError(errno, "write", object);
-    stop_if_interrupted("its reader stopped before the end of the state");
-    if (count > 0) std::this_thread::sleep_for(poll_interval);
+/// The descriptor that a state goes to.
+class Outlet {
+ public:
+  Outlet(Io& io, int fd, std::string object) : io_(&io), fd_(fd), object_(std::move(object)) {
+    struct stat about {};
+    if (io.fstat(fd, about) != 0) throw OsError(errno, "look at", object_);
+    is_pipe_ = S_ISFIFO(about.st_mode);
+    is_file_ = S_ISREG(about.st_mode);
   }
-}
 
-/// What was written is where it should be, not only on its way.
-void hand_over(Io& io, int fd, const std::string& object) {
-  struct stat about {};
-  if (io.fstat(fd, about) != 0) throw OsError(errno, "look at", object);
-  if (S_ISFIFO(about.st_mode)) wait_for_reader(io, fd, object);
-  if (!S_ISREG(about.st_mode)) return;
-  while (io.fsync(fd) != 0) {
-    if (errno != EINTR) throw OsError(errno, "sync", object);
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] const std::string& object() const noexcept { return object_; }
+  [[nodiscard]] bool is_pipe() const noexcept { return is_pipe_; }
+
+  /// Waits until the reader of a pipe has taken all: one that went away has not got the state.
+  void wait_for_reader() {
+    if (!is_pipe_) return;
+    for (int count = 1; count > 0;) {
+      if (io_->unread(fd_, count) != 0) {
+        if (errno == EPIPE && count == 0) return;
+        missed_ = errno == EPIPE && is_anonymous();
+        throw OsError(errno, "write", object_);
+      }
+      if (count == 0) return;
+      stop_if_interrupted("its reader stopped before the end of the state");
+      std::this_thread::sleep_for(poll_interval);
+    }
   }
-}
+  /// The reader went away and left bytes that nobody else can take: it has no complete state.
+  [[nodiscard]] bool missed() const noexcept { return missed_; }
+
+  void sync() {
+    if (!is_file_) return;
+    while (io_->fsync(fd_) != 0) {
+      if (errno != EINTR) throw OsError(errno, "sync", object_);
+    }
+  }
+
+ private:
+  /// Another reader can open a FIFO that has a name.
+  [[nodiscard]] bool is_anonymous() {
+    std::string target;
+    return io_->readlink("/proc/self/fd/" + std::to_string(fd_), target) == 0 &&
+           target.starts_with("pipe:");
+  }
+
+  Io* io_;
+  int fd_;
+  std::string object_;
+  bool is_pipe_ = false, is_file_ = false, missed_ = false;
+};
 
 /// One export, from the checks to the result. Made in the thread of the session; may run in another
 /// one beside those of other functions.
@@ -65,25 +98,24 @@ class Export {
 
   [[nodiscard]] ExportResult run_to_file() {
     const auto& path = result_.file;
+    const auto existing = options_->overwrite ? Existing::replace : Existing::refuse;
     if (options_->dry_run) {
-      AtomicFile::check(io(), path);
+      AtomicFile::check(io(), path, existing);
       return plan();
     }
-    AtomicFile file(io(), path);
-    return run(file.fd(), path, [&file] {
-      file.sync();
-      stop_if_interrupted("no file was written");
-      file.publish();
-    });
+    AtomicFile file(io(), path, 0600, existing);
+    return run([&](Suspension& suspension) { write_file(suspension, file); });
   }
 
   [[nodiscard]] ExportResult run_to_descriptor(int fd, const std::string& object) {
     if (options_->dry_run) return plan();
-    return run(fd, object, [&] { hand_over(io(), fd, object); });
+    Outlet outlet(io(), fd, object);
+    return run([&](Suspension& suspension) { write_outlet(suspension, outlet); });
   }
 
  private:
   [[nodiscard]] Io& io() const { return session_->io(); }
+  [[nodiscard]] Journal& journal() const { return session_->journal(); }
   [[nodiscard]] MigrationBackend& backend() const { return session_->backend(); }
 
   [[nodiscard]] std::unique_ptr<StateWriter> writer(int fd, const std::string& object) const {
@@ -91,38 +123,78 @@ class Export {
     return make_state_file_writer(io(), fd, object, identity_);
   }
 
-  ExportResult run(int fd, const std::string& object, const std::function<void()>& publish) {
+  ExportResult run(const std::function<void(Suspension&)>& write) {
     const auto before = session_->commands_of_this_thread();
-    const auto into = writer(fd, object);
     stop_if_interrupted("nothing was done");
     strike_stale(*session_, result_.cntlid);
     Suspension suspension(*session_, result_.cntlid, result_.suspended_before);
     try {
-      suspend(suspension);
-      read(suspension, *into);
-      publish();
-      if (!options_->resume) suspension.settle();
+      write(suspension);
+      suspension.keep();
     } catch (Error& failure) {
-      suspension.undo().add_to(failure);
+      leave(suspension).add_to(failure);
+      throw;
+    } catch (...) {
+      leave(suspension);
       throw;
     }
     result_.figures.commands = commands_ + session_->commands_of_this_thread() - before;
     return plan();
   }
 
-  void suspend(Suspension& suspension) {
-    if (options_->notice && !result_.suspended_before) backend().quiesce(result_.cntlid);
-    suspension.begin();
+  void write_file(Suspension& suspension, AtomicFile& file) {
+    const auto into = writer(file.fd(), file.path());
+    suspend(suspension);
+    const auto end = read(suspension, *into, {});
+    file.sync();
+    stop_if_interrupted("no file was written");
+    if (options_->resume) return file.publish();
+    hand_over(suspension, end);
+    try {
+      file.appear();
+    } catch (...) {
+      handed_over_ = false;  // it never got a name
+      throw;
+    }
+    file.sync_name();
   }
 
-  void read(Suspension& suspension, StateWriter& writer) {
+  void write_outlet(Suspension& suspension, Outlet& outlet) {
+    const auto into = writer(outlet.fd(), outlet.object());
+    if (outlet.is_pipe()) {
+      into->announce();
+      into->show_identity_first();
+      outlet.wait_for_reader();
+    }
+    suspend(suspension);
+    read(suspension, *into, &outlet);
+    try {
+      outlet.wait_for_reader();
+    } catch (...) {
+      if (outlet.missed()) handed_over_ = false;
+      throw;
+    }
+    outlet.sync();
+  }
+
+  void suspend(Suspension& suspension) {
+    if (options_->notice && !result_.suspended_before) backend().quiesce(result_.cntlid);
+    IntentDetails details;
+    if (!result_.file.empty()) details.emplace("file", result_.file);
+    suspension.record(IntentKind::exporting, std::move(details));
+    suspension.suspend();
+  }
+
+  /// \param outlet what the state is handed over to with its last bytes; nullptr: to nothing yet
+  StateEnd read(Suspension& suspension, StateWriter& writer, Outlet* outlet) {
     const auto begun = Suspension::Clock::now();
     writer.suspended_for(suspension.length());
     WatchedSink sink(writer, options_->progress, "export", result_.cntlid);
+    if (outlet != nullptr) sink.when_begun([outlet] { outlet->wait_for_reader(); });
     backend().save(result_.cntlid, result_.formats, sink);
     const auto when_read = suspension.length();
     if (options_->resume) suspension.resume();
-    const auto end = writer.finish(when_read);
+    const auto end = finish(suspension, writer, when_read, outlet);
     auto& figures = result_.figures;
     figures.blackout = suspension.length();
     figures.blackout_ended = options_->resume;
@@ -130,7 +202,26 @@ class Export {
     figures.bytes = end.size;
     result_.file_bytes = writer.written();
     result_.sha256 = end.sha256;
-    judge(writer.decoded());
+    return end;
+  }
+
+  StateEnd finish(Suspension& suspension, StateWriter& writer, std::chrono::nanoseconds when_read,
+                  Outlet* outlet) {
+    const auto before_end = [&](const StateEnd& end, const std::optional<DecodedState>& decoded) {
+      judge(decoded);
+      if (options_->resume) {
+        note_snapshot(end);
+      } else if (outlet != nullptr) {
+        outlet->wait_for_reader();
+        hand_over(suspension, end);
+      }
+    };
+    try {
+      return writer.finish(when_read, options_->resume, before_end);
+    } catch (...) {
+      handed_over_ = false;  // the last bytes were not written, so that nobody has all
+      throw;
+    }
   }
 
   void judge(const std::optional<DecodedState>& decoded) {
@@ -142,11 +233,51 @@ class Export {
     result_.findings = judge.findings();
   }
 
+  /// From here on nothing but the operator resumes the function.
+  void hand_over(Suspension& suspension, const StateEnd& end) {
+    IntentDetails details{{digest_detail, to_string(end.sha256)}};
+    if (!result_.file.empty()) details.emplace("file", result_.file);
+    suspension.record(IntentKind::exported, std::move(details));
+    handed_over_ = true;
+  }
+
+  /// The guest goes on without this state, which must not be loaded as if it were the guest.
+  void note_snapshot(const StateEnd& end) {
+    JournalChange()
+        .note(journal(), {.kind = LedgerLine::Kind::resumed,
+                          .sha256 = to_string(end.sha256),
+                          .source = session_->key(),
+                          .source_cntlid = result_.cntlid,
+                          .cntlid = result_.cntlid,
+                          .device = session_->device()})
+        .write();
+  }
+
+  Leftover leave(Suspension& suspension) {
+    if (!handed_over_) {
+      auto left = suspension.undo();
+      if (left.empty()) {
+        left += suspension.name() + (result_.suspended_before ? " is suspended" : " runs") +
+                " as before";
+      }
+      return left;
+    }
+    suspension.keep();
+    auto resume = suspension.remedy();
+    auto release = resume;
+    release.action = Remedy::Action::release;
+    resume.allow = "exported";
+    return {suspension.name() + " stays suspended, since its state may have been taken; release it "
+                                "if it was, and resume it only if it was not",
+            {release, resume}};
+  }
+
   Session* session_;
   const ExportOptions* options_;
   StateIdentity identity_;
   std::uint64_t commands_ = 0;  ///< sent for the checks
   ExportResult result_;
+  bool handed_over_ = false;  ///< whoever has the bytes may run them
 };
 
 /// Does a part of the work for one of several functions; what it throws is its outcome.

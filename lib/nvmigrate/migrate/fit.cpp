@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -26,6 +28,15 @@ std::uint32_t highest_of(const auto& queues) {
   for (const auto& queue : queues)
     highest = std::max<std::uint32_t>(highest, queue.id);
   return highest;
+}
+
+/// Whether a line of the ledger may be about the same guest: equal bytes of two functions, as of
+/// idle ones, are not the same state.
+bool may_be_of(const LedgerLine& line, const StateIdentity* identity) {
+  if (identity == nullptr || !line.source) return true;
+  return line.source->nqn == identity->subsystem_nqn &&
+         (identity->serial.empty() || line.source->serial == identity->serial) &&
+         line.source_cntlid == identity->controller;
 }
 
 std::uint32_t vectors_of(const std::vector<CompletionQueue>& queues) {
@@ -48,12 +59,11 @@ void Fit::add(std::string_view code, Words words) {
 void Fit::look_at(const Candidate& candidate) {
   if (candidate.identity != nullptr) {
     look_at_source(*candidate.identity);
-    if (candidate.source_is_suspended) {
-      look_at_suspension_of_source(*candidate.identity, *candidate.source_is_suspended);
-    }
+    if (candidate.origin != nullptr) look_at_origin(*candidate.origin);
   } else {
     add("raw");
   }
+  if (candidate.end != nullptr) look_at_past(*candidate.end, candidate.identity);
   look_at_formats(candidate.formats);
   if (candidate.decoded != nullptr) look_at_state(*candidate.decoded);
   if (candidate.destination) look_at_destination(candidate);
@@ -91,10 +101,33 @@ void Fit::look_at_firmware(const StateIdentity& identity) {
   }
 }
 
-void Fit::look_at_suspension_of_source(const StateIdentity& identity, bool suspended) {
-  add(suspended ? "source_suspended" : "source_runs",
-      {{"source",
-        describe(identity.controller, identity.vfn) + " of subsystem " + identity.subsystem_nqn}});
+void Fit::look_at_origin(const Origin& origin) {
+  const auto& source = origin.session->ask_again(origin.cntlid);
+  const auto* guest = source.custody();
+  if (!source.not_told.empty()) {
+    add("source_unknown", {{"source", origin.name()}, {"reason", source.not_told}});
+  } else if (source.told && !source.told->suspended && source.told->queues != 0U) {
+    add("source_runs", {{"source", origin.name()}});
+  } else if (guest != nullptr && guest->kind == IntentKind::away) {
+    add("source_away", {{"source", origin.name()}, {"to", destination_of(*guest)}});
+  }
+}
+
+/// What the ledger knows of this state, and what its end says.
+void Fit::look_at_past(const StateEnd& end, const StateIdentity* identity) {
+  bool resumed = false;
+  const auto digest = to_string(end.sha256);
+  for (const auto& line : session_->journal().ledger()) {
+    if (line.sha256 != digest || !may_be_of(line, identity)) continue;
+    const auto by = " (" + line.command + ", " + line.time + ")";
+    if (line.kind == LedgerLine::Kind::loaded) {
+      add("loaded_before",
+          {{"id", std::to_string(line.cntlid)}, {"place", line.device}, {"by", by}});
+    } else if (!std::exchange(resumed, true)) {
+      add("source_resumed", {{"by", by}});
+    }
+  }
+  if (end.source_resumed == true && !resumed) add("source_resumed", {{"by", ""}});
 }
 
 void Fit::look_at_formats(const FormatChoice& wanted) {

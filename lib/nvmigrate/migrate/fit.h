@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/migrate/function.h"
 #include "nvmigrate/state/raw_state.h"
 #include "nvmigrate/state/state_file.h"
 
@@ -14,8 +15,9 @@ namespace nvmigrate {
 struct Candidate {
   const StateIdentity* identity = nullptr;     ///< nullptr: a raw state does not say
   const DecodedState* decoded = nullptr;       ///< nullptr: not yet known, or opaque
+  const StateEnd* end = nullptr;               ///< nullptr: the state has not been read yet
   FormatChoice formats{};                      ///< as it would be loaded
-  std::optional<bool> source_is_suspended{};   ///< see is_source_suspended()
+  const Origin* origin = nullptr;              ///< see find_origin()
   std::optional<FunctionState> destination{};  ///< see word_on()
 };
 
@@ -34,7 +36,8 @@ class Fit {
   void add(std::string_view code, Words words = {});
   void look_at_source(const StateIdentity& identity);
   void look_at_firmware(const StateIdentity& identity);
-  void look_at_suspension_of_source(const StateIdentity& identity, bool suspended);
+  void look_at_origin(const Origin& origin);
+  void look_at_past(const StateEnd& end, const StateIdentity* identity);
   void look_at_formats(const FormatChoice& wanted);
   void look_at_destination(const Candidate& candidate);
   void look_at_depth(const DecodedState& decoded);

@@ -37,45 +37,40 @@ std::string host_name() {
   return name.data();
 }
 
-/// Nothing: the session's device does not control it now.
-std::optional<bool> ask_for(std::uint16_t cntlid, Session& session) {
-  if (session.topology().find(cntlid) == nullptr) return std::nullopt;
-  session.renew(cntlid);
-  const auto word = word_on(session, cntlid);
-  return word ? std::optional(word->suspended) : std::nullopt;
-}
-
-std::optional<bool> ask_device(const StateIdentity& identity, const Workspace& workspace,
-                               const std::string& device) {
+std::unique_ptr<Session> open_origin(const StateIdentity& identity, const Workspace& workspace,
+                                     const std::string& device) {
   try {
-    const auto session = Session::open(workspace, device, Access::read);
-    return is_of(identity, *session) ? ask_for(identity.controller, *session) : std::nullopt;
+    auto session = Session::open(workspace, device, Access::read);
+    const bool controls =
+        is_of(identity, *session) && session->topology().find(identity.controller) != nullptr;
+    return controls ? std::move(session) : nullptr;
   } catch (const Interrupted&) {
     throw;
   } catch (const Error&) {
-    return std::nullopt;
+    return nullptr;
   }
 }
 
-std::optional<bool> ask_others(const StateIdentity& identity, const Session& session) {
+std::unique_ptr<Session> search_origin(const StateIdentity& identity, const Session& session) {
   const auto& workspace = session.workspace();
   for (const auto& provider : workspace.catalog->providers) {
     if (provider.simulated != identity.simulated) continue;
     for (const auto& device : provider.all(*workspace.io, workspace.folders)) {
       if (device == session.device()) continue;
-      if (const auto suspended = ask_device(identity, workspace, device)) return suspended;
+      if (auto found = open_origin(identity, workspace, device)) return found;
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 }  // namespace
 
 Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
-                     const std::vector<std::string>& allowed) {
+                     const std::vector<std::string>& allowed, Then then) {
   static_cast<void>(session.query());
   session.renew(cntlid);
   Judge judge(verb, session, allowed);
+  if (then == Then::stays_suspended) judge.keep_suspended();
   judge.look_at(cntlid);
   return judge;
 }
@@ -92,11 +87,13 @@ bool is_suspended(Session& session, std::uint16_t cntlid) {
 }
 
 void strike_stale(Session& session, std::uint16_t cntlid) {
-  std::vector<IntentKind> kinds;
-  for (const auto& intent : session.ask(cntlid).intents) {
-    if (intent.stale) kinds.push_back(intent.kind);
-  }
-  session.journal().strike(kinds, cntlid);
+  const auto& intents = session.ask(cntlid).intents;
+  const auto stale = std::find_if(intents.begin(), intents.end(),
+                                  [](const Intent& intent) { return intent.stale; });
+  if (stale == intents.end()) return;
+  JournalChange change;
+  if (stale->kind == IntentKind::loaded) change.drop_loads(session.journal(), cntlid);
+  change.strike_custody(session.journal(), cntlid).write();
 }
 
 FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen) {
@@ -148,13 +145,22 @@ bool is_of(const StateIdentity& identity, const Session& session) {
          (identity.serial.empty() || identity.serial == session.key().serial);
 }
 
-std::optional<bool> is_source_suspended(const StateIdentity& identity, Session& session,
-                                        std::uint16_t destination) {
+std::string Origin::name() const {
+  return describe(session->function(cntlid)) + " of subsystem " + session->key().nqn;
+}
+
+std::optional<Origin> find_origin(const StateIdentity& identity, Session& session,
+                                  std::uint16_t destination) {
+  const auto cntlid = identity.controller;
   if (is_of(identity, session)) {
-    if (identity.controller == destination) return std::nullopt;
-    if (const auto suspended = ask_for(identity.controller, session)) return suspended;
+    if (cntlid == destination) return std::nullopt;
+    if (session.topology().find(cntlid) != nullptr) return Origin{{}, &session, cntlid};
   }
-  return ask_others(identity, session);
+  if (auto own = search_origin(identity, session)) {
+    auto* const found = own.get();
+    return Origin{std::move(own), found, cntlid};
+  }
+  return std::nullopt;
 }
 
 }  // namespace nvmigrate

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,18 +15,21 @@ namespace nvmigrate {
 
 // What all operations on a function begin with.
 
+/// What the caller does with a function once it is loaded.
+enum class Then { runs, stays_suspended };
 /// Holds a function against all conditions of a verb, as the device and the records are now. Asks
 /// the device only when one of the conditions needs its word.
 /// \throws not_found; unsupported when the device cannot migrate
 Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
-                     const std::vector<std::string>& allowed);
+                     const std::vector<std::string>& allowed, Then then = Then::runs);
 /// The device's word on a function; nothing: there is nothing to ask.
 /// \throws what the device answers when it does not tell
 std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid);
 /// Whether it is suspended in that word. \throws as word_on()
 bool is_suspended(Session& session, std::uint16_t cntlid);
 /// Strikes what the journal says of a function and the device contradicts: suspending the function
-/// would make that seem true again. \throws OsError
+/// would make that seem true again. A state that was loaded and lost in a reset before it ran can
+/// be loaded again. \throws OsError
 void strike_stale(Session& session, std::uint16_t cntlid);
 
 /// Whether a device lists a version or a vendor format.
@@ -43,11 +47,19 @@ FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>
 StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
 /// Whether an identity names the subsystem of a session.
 bool is_of(const StateIdentity& identity, const Session& session);
-/// Whether the function that a state was read from is suspended; nothing when no controlling
-/// function of this host controls it now, or when it is the destination itself. Another device that
-/// cannot be asked is passed over.
-/// \throws Interrupted; what the session's own device answers when it does not tell
-std::optional<bool> is_source_suspended(const StateIdentity& identity, Session& session,
-                                        std::uint16_t destination);
+/// The function that a state was read from, where a controlling function of this host controls it.
+struct Origin {
+  std::unique_ptr<Session> own{};  ///< opened for it; empty: it is in the destination's subsystem
+  Session* session = nullptr;
+  std::uint16_t cntlid = 0;
+
+  /// `controlled function 3 (vf 3) of subsystem nqn…`
+  [[nodiscard]] std::string name() const;
+};
+/// \return nothing when no controlling function of this host controls it now, or when it is the
+/// destination itself. Another device that cannot be opened is passed over.
+/// \throws Interrupted
+std::optional<Origin> find_origin(const StateIdentity& identity, Session& session,
+                                  std::uint16_t destination);
 
 }  // namespace nvmigrate

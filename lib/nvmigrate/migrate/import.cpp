@@ -10,7 +10,9 @@
 #include "nvmigrate/migrate/watched_stream.h"
 #include "nvmigrate/nvme/status.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/state/state.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -49,17 +51,17 @@ std::string place_of(const StoredState& state, Io& io) {
 class Import {
  public:
   Import(const StoredState& state, Session& session, std::uint16_t cntlid,
-         const ImportOptions& options, ImportCheck check, std::uint64_t commands_before)
-      : session_(&session),
+         const ImportOptions& options, const std::optional<Origin>& origin, ImportCheck check,
+         std::uint64_t commands_before)
+      : state_(&state),
+        session_(&session),
         options_(&options),
+        origin_(&origin),
         place_(place_of(state, session.io())),
         commands_before_(commands_before),
         bytes_(state.source()),
         watched_(*bytes_, options.progress, "import", cntlid),
         suspension_(session, cntlid, check.suspended_before) {
-    if (check.source_is_suspended == true && is_of(*state.identity(), session)) {
-      source_ = state.identity()->controller;
-    }
     result_.cntlid = cntlid;
     result_.formats = check.formats;
     result_.suspended_before = check.suspended_before;
@@ -70,9 +72,9 @@ class Import {
     stop_if_interrupted("nothing was done");
     try {
       load();
+      record_loaded();
       loaded_ = true;
-      hold_source_back();
-      if (options_->resume) suspension_.wake();
+      if (options_->resume) suspension_.resume();
       end();
     } catch (Error& failure) {
       leave().add_to(failure);
@@ -86,11 +88,12 @@ class Import {
 
  private:
   [[nodiscard]] Journal& journal() const { return session_->journal(); }
+  [[nodiscard]] std::string digest() const { return to_string(state_->end().sha256); }
 
   void load() {
     strike_stale(*session_, result_.cntlid);
-    journal().record(IntentKind::loading, result_.cntlid, {{"file", place_}});
-    suspension_.begin();
+    suspension_.record(IntentKind::loading, {{"file", place_}, {digest_detail, digest()}});
+    suspension_.suspend();
     const auto begun = Suspension::Clock::now();
     try {
       session_->backend().load(result_.cntlid, result_.formats, watched_);
@@ -102,31 +105,60 @@ class Import {
     result_.figures.bytes = watched_.size();
   }
 
-  /// From now on the state is the destination's; the source has a copy that must not run.
-  void hold_source_back() {
-    if (!source_) return;
-    journal().record(IntentKind::moved, *source_,
-                     {{"destination", session_->device() + " " + std::to_string(result_.cntlid)}});
+  /// From now on the guest is the destination's, and the source on this host is away: one write.
+  void record_loaded() {
+    JournalChange change;
+    IntentDetails details{{"file", place_}, {digest_detail, digest()}};
+    if (options_->resume) {
+      details.emplace(unfinished_detail, "the command that loaded it had not resumed it");
+    }
+    suspension_.add_record(change, IntentKind::loaded, std::move(details));
+    change.note(journal(), line());
+    if (takes_source()) {
+      result_.source_device = (*origin_)->session->device();
+      result_.source_cntlid = (*origin_)->cntlid;
+      change.record(
+          (*origin_)->session->journal(), IntentKind::away, (*origin_)->cntlid,
+          {{"destination", session_->device() + " " + std::to_string(result_.cntlid)}});
+    }
+    change.write();
+  }
+
+  [[nodiscard]] LedgerLine line() const {
+    LedgerLine line{.kind = LedgerLine::Kind::loaded,
+                    .sha256 = digest(),
+                    .cntlid = result_.cntlid,
+                    .device = session_->device()};
+    if (const auto& identity = state_->identity()) {
+      line.source = {identity->subsystem_nqn, identity->serial};
+      line.source_cntlid = identity->controller;
+    }
+    return line;
+  }
+
+  /// An older state than the one that was exported last does not take the source with it.
+  [[nodiscard]] bool takes_source() const {
+    if (!*origin_) return false;
+    const auto& source = (*origin_)->session->ask((*origin_)->cntlid);
+    if (source.suspended() != true) return false;
+    const auto* guest = source.custody();
+    if (guest == nullptr || guest->kind != IntentKind::exported) return true;
+    const auto exported = detail_of(*guest, digest_detail);
+    return exported.empty() || exported == digest();
   }
 
   void end() {
+    suspension_.keep();
     result_.figures.blackout = suspension_.length();
     result_.figures.blackout_ended = result_.resumed = options_->resume;
     result_.suspended = !options_->resume;
     result_.figures.commands = session_->commands_of_this_thread() - commands_before_;
-    if (options_->resume) {
-      suspension_.strike();
-    } else {
-      suspension_.settle();
-    }
-    journal().strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
   }
 
   Leftover leave() {
     if (loaded_) return leave_loaded();
     if (watched_.touched()) return leave_half_loaded();
-    auto left = suspension_.undo();
-    return left += journal().try_to_strike({IntentKind::loading}, result_.cntlid);
+    return suspension_.undo();
   }
 
   Leftover leave_half_loaded() {
@@ -143,13 +175,7 @@ class Import {
 
   Leftover leave_loaded() {
     suspension_.keep();
-    Leftover left;
-    left += suspension_.record_at_last();
-    left += journal().try_to_strike({IntentKind::loading, IntentKind::moved}, result_.cntlid);
-    left += left.empty() ? "the state is loaded; resume " + suspension_.name()
-                         : "the state is loaded; resume " + suspension_.name() +
-                               ", allowing `loading`, or load it again";
-    return left += suspension_.remedy();
+    return {"the state is loaded; resume " + suspension_.name(), {suspension_.remedy()}};
   }
 
   [[nodiscard]] Remedy remedy(Remedy::Action action, std::string object) const {
@@ -159,50 +185,80 @@ class Import {
             .object = std::move(object)};
   }
 
+  const StoredState* state_;
   Session* session_;
   const ImportOptions* options_;
+  const std::optional<Origin>* origin_;
   std::string place_;
   std::uint64_t commands_before_;
   std::unique_ptr<StateSource> bytes_;
   WatchedSource watched_;
   Suspension suspension_;
-  std::optional<std::uint16_t> source_;  ///< of the same subsystem, and suspended
   ImportResult result_;
   bool loaded_ = false;
 };
 
-}  // namespace
-
-void check_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
-  judge_function(Verb::import_state, session, cntlid, options.allowed).refuse("import");
+Judge judge_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
+  return judge_function(Verb::import_state, session, cntlid, options.allowed,
+                        options.resume ? Then::runs : Then::stays_suspended);
 }
 
-ImportCheck check_import(const StoredState& state, Session& session, std::uint16_t cntlid,
-                         const ImportOptions& options) {
-  auto judge = judge_function(Verb::import_state, session, cntlid, options.allowed);
+std::optional<Origin> origin_of(const StoredState& state, Session& session, std::uint16_t cntlid) {
+  return state.identity() ? find_origin(*state.identity(), session, cntlid) : std::nullopt;
+}
+
+ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntlid,
+                  const ImportOptions& options, const std::optional<Origin>& origin) {
+  auto judge = judge_destination(session, cntlid, options);
   ImportCheck check;
   check.formats = formats_of(state, session, options);
-  Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
-                      .decoded = state.decoded() ? &*state.decoded() : nullptr,
-                      .formats = check.formats,
-                      .destination = word_on(session, cntlid)};
-  if (candidate.identity != nullptr) {
-    check.source_is_suspended = is_source_suspended(*candidate.identity, session, cntlid);
-    candidate.source_is_suspended = check.source_is_suspended;
-  }
+  const Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
+                            .decoded = state.decoded() ? &*state.decoded() : nullptr,
+                            .end = &state.end(),
+                            .formats = check.formats,
+                            .origin = origin ? &*origin : nullptr,
+                            .destination = word_on(session, cntlid)};
   check.suspended_before = candidate.destination && candidate.destination->suspended;
   Fit(judge, session, cntlid).look_at(candidate);
   check.findings = judge.findings();
   return check;
 }
 
+}  // namespace
+
+void check_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
+  judge_destination(session, cntlid, options).refuse("import");
+}
+
+void check_identity(const StateIdentity& identity, Session& session, std::uint16_t cntlid,
+                    const ImportOptions& options) {
+  auto judge = judge_destination(session, cntlid, options);
+  const auto origin = find_origin(identity, session, cntlid);
+  Fit(judge, session, cntlid)
+      .look_at({.identity = &identity,
+                .formats = identity.formats,
+                .origin = origin ? &*origin : nullptr,
+                .destination = word_on(session, cntlid)});
+  judge.refuse("import");
+}
+
+ImportCheck check_import(const StoredState& state, Session& session, std::uint16_t cntlid,
+                         const ImportOptions& options) {
+  return check(state, session, cntlid, options, origin_of(state, session, cntlid));
+}
+
 ImportResult import_state(const StoredState& state, Session& session, std::uint16_t cntlid,
                           const ImportOptions& options) {
-  session.claim();
+  const auto origin = origin_of(state, session, cntlid);
+  if (origin && origin->own) {
+    claim_pair(*origin->session, session);
+  } else {
+    session.claim();
+  }
   const auto before = session.commands_of_this_thread();
-  auto check = check_import(state, session, cntlid, options);
-  refuse_if_any_stands("import " + state.object(), check.findings);
-  return Import(state, session, cntlid, options, std::move(check), before).run();
+  auto found = check(state, session, cntlid, options, origin);
+  refuse_if_any_stands("import " + state.object(), found.findings);
+  return Import(state, session, cntlid, options, origin, std::move(found), before).run();
 }
 
 }  // namespace nvmigrate

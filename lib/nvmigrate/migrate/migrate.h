@@ -71,7 +71,7 @@ struct ResumeOptions {
   std::vector<std::string> allowed{};
 };
 
-/// What suspending or resuming did.
+/// What suspending, resuming or releasing did.
 struct ControlResult {
   std::uint16_t cntlid = 0;
   bool suspended_before = false;
@@ -92,6 +92,19 @@ NVMIGRATE_API ControlResult suspend_function(Session& session, std::uint16_t cnt
 NVMIGRATE_API ControlResult resume_function(Session& session, std::uint16_t cntlid,
                                             const ResumeOptions& options = {});
 
+/// How an exported function is released.
+struct ReleaseOptions {
+  bool dry_run = false;
+  std::vector<std::string> allowed{};
+};
+
+/// The caller's word that an exported state was taken elsewhere: from then on the guest is `away`,
+/// and the function can be cleaned up. Sends nothing to it.
+/// \return as of a suspend; `changed` is false when it was released before
+/// \throws not_found; Refusal when there is no exported state to release
+NVMIGRATE_API ControlResult release_function(Session& session, std::uint16_t cntlid,
+                                             const ReleaseOptions& options = {});
+
 // --- export
 // ---------------------------------------------------------------------------------------
 
@@ -101,6 +114,7 @@ struct ExportOptions {
   bool raw = false;     ///< write the plain structure of the specification, not a state file
   bool resume = false;  ///< resume as soon as all was read; else it stays suspended
   bool notice = false;  ///< announce the Suspend first
+  bool overwrite = false;  ///< replace a file that has the name already
   std::vector<std::string> allowed{};
   bool dry_run = false;
   ProgressCallback progress{};
@@ -121,14 +135,18 @@ struct ExportResult {
 };
 
 /// Suspends a function unless it is suspended, reads its state into a file and gives that its name.
-/// On any failure there is no file, and a function that was suspended here runs again.
+/// Before the file gets its name, the journal calls the function `exported`: from then on whoever
+/// has the file may run the guest, and nothing resumes the function by itself. After a failure
+/// before that there is no file, and a function that was suspended here runs again.
 /// \throws not_found; unsupported when the device lacks a format; Refusal, also when the device
-/// gave a state that no destination would accept (its status is `device` then)
+/// gave a state that no destination would accept (its status is `device` then), or `file_exists`
 NVMIGRATE_API ExportResult export_to_file(Session& session, std::uint16_t cntlid,
                                           const std::string& path,
                                           const ExportOptions& options = {});
-/// As export_to_file(), into a descriptor. What was written before a failure is an incomplete state
-/// file, which no reader accepts.
+/// As export_to_file(), into a descriptor; the journal says `exported` before the last record, or
+/// the last bytes of a raw state, are written. What was written before that is an incomplete state
+/// file, which no reader accepts. A pipe gets its first bytes before the Suspend, and the state only
+/// when its reader has taken the first record.
 /// \param object names the descriptor in errors: `standard output`
 NVMIGRATE_API ExportResult export_to_descriptor(Session& session, std::uint16_t cntlid, int fd,
                                                 const std::string& object,
@@ -167,9 +185,6 @@ struct ImportOptions {
 struct ImportCheck {
   FormatChoice formats{};
   bool suspended_before = false;
-  /// Whether the function that the state was read from is suspended; nothing: as far as this host
-  /// knows, it is not one of its functions.
-  std::optional<bool> source_is_suspended{};
   Findings findings{};
 
   [[nodiscard]] bool acceptable() const noexcept { return !any_stands(findings); }
@@ -178,6 +193,10 @@ struct ImportCheck {
 /// What an import did.
 struct ImportResult {
   std::uint16_t cntlid = 0;
+  /// The controlling function of this host whose function gave the state, and that function, which
+  /// is away now; empty: it is not one of this host.
+  std::string source_device{};
+  std::optional<std::uint16_t> source_cntlid{};
   FormatChoice formats{};
   bool suspended_before = false;
   bool suspended = false;  ///< now
@@ -190,6 +209,11 @@ struct ImportResult {
 /// the function is asked anything. \throws not_found, Refusal
 NVMIGRATE_API void check_destination(Session& session, std::uint16_t cntlid,
                                      const ImportOptions& options = {});
+/// What can be judged as soon as the first record of a state file was read: model, firmware,
+/// backend, formats, where the source is, resources and queues of the destination.
+/// \throws as check_destination()
+NVMIGRATE_API void check_identity(const StateIdentity& identity, Session& session,
+                                  std::uint16_t cntlid, const ImportOptions& options = {});
 
 /// Compares a state that was read and verified with the function that it is for, and looks for the
 /// function that it was read from among all controlling functions of this host. Changes nothing.
@@ -198,6 +222,8 @@ NVMIGRATE_API ImportCheck check_import(const StoredState& state, Session& sessio
                                        std::uint16_t cntlid, const ImportOptions& options = {});
 
 /// Suspends the function unless it is suspended, loads the state and, when asked to, resumes it.
+/// Where a controlling function of this host controls the function that the state was read from,
+/// that is locked too, and is `away` from the moment that the state is loaded.
 /// Once loading began and failed, the function stays suspended, the journal says `loading`, and the
 /// error says how to go on. When the device took nothing of the state, a function that was
 /// suspended here runs again.

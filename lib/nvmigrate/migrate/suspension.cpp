@@ -48,58 +48,37 @@ Suspension::Suspension(Session& session, std::uint16_t cntlid, bool was_suspende
       cntlid_(cntlid),
       name_(describe(session.function(cntlid))),
       remedy_{.action = Remedy::Action::resume, .device = session.device(), .function = cntlid},
-      was_suspended_(was_suspended) {
+      was_suspended_(was_suspended),
+      before_(session.journal().custody(cntlid)) {
   if (was_suspended) suspended_at_ = recorded_start().value_or(Clock::now());
 }
 
+Suspension::~Suspension() { undo(); }
+
 std::optional<Suspension::Clock::time_point> Suspension::recorded_start() const {
-  const auto intent = session_->journal().find(IntentKind::suspended, cntlid_);
-  const auto count = intent ? parse_number(detail_of(*intent, since_detail)) : std::nullopt;
+  const auto count = before_ ? parse_number(detail_of(*before_, since_detail)) : std::nullopt;
   if (!count) return std::nullopt;
   const Clock::time_point start{std::chrono::nanoseconds(*count)};
   return start <= Clock::now() ? std::optional(start) : std::nullopt;
 }
 
-void Suspension::write(std::map<std::string, std::string> details) {
+void Suspension::add_record(JournalChange& change, IntentKind kind, IntentDetails details) {
   details.emplace(since_detail, text_of(suspended_at_.value_or(Clock::now())));
-  session_->journal().record(IntentKind::suspended, cntlid_, std::move(details));
-}
-
-Suspension::~Suspension() { undo(); }
-
-void Suspension::record(std::map<std::string, std::string> details) {
-  if (was_suspended_) return;
-  details_ = details;
-  details.emplace(unfinished_detail, "the command that suspended it was not done");
-  write(std::move(details));
+  change.record(session_->journal(), kind, cntlid_, std::move(details));
   recorded_ = true;
 }
 
-void Suspension::settle() {
-  const auto intent = session_->journal().find(IntentKind::suspended, cntlid_);
-  if (!intent || is_unfinished(*intent)) write(details_);
-  recorded_ = false;
-}
-
-std::string Suspension::record_at_last() noexcept {
-  try {
-    if (!session_->journal().find(IntentKind::suspended, cntlid_)) write(details_);
-    return {};
-  } catch (const std::exception& failure) {
-    return std::string{"the journal is not up to date: "} + failure.what();
-  }
+void Suspension::record(IntentKind kind, IntentDetails details) {
+  JournalChange change;
+  add_record(change, kind, std::move(details));
+  change.write();
 }
 
 void Suspension::suspend() {
   if (was_suspended_) return;
   suspended_at_ = Clock::now();
-  sent_ = true;
+  sent_ = was_sent_ = true;
   session_->backend().suspend(cntlid_);
-}
-
-void Suspension::begin() {
-  record();
-  suspend();
 }
 
 void Suspension::wake() {
@@ -109,7 +88,7 @@ void Suspension::wake() {
 }
 
 void Suspension::strike() {
-  session_->journal().strike({IntentKind::suspended}, cntlid_);
+  session_->journal().strike_custody(cntlid_);
   recorded_ = false;
 }
 
@@ -128,16 +107,27 @@ bool Suspension::runs_again() {
   }
 }
 
+void Suspension::restore_record() {
+  auto& journal = session_->journal();
+  if (before_ && was_suspended_ && !resumed_at_) {
+    JournalChange().put_back(journal, *before_).write();
+  } else {
+    journal.strike_custody(cntlid_);
+  }
+}
+
 Leftover Suspension::take_back() {
   try {
     if (sent_ && !runs_again()) return {name_ + " is still suspended; resume it", {remedy_}};
   } catch (const std::exception& failure) {
     return {name_ + " may still be suspended (" + failure.what() + "); resume it", {remedy_}};
   }
+  const bool runs = was_sent_ || resumed_at_;
   try {
-    strike();
-    return {};
+    restore_record();
+    return {runs ? name_ + " runs again" : std::string{}, {}};
   } catch (const std::exception& failure) {
+    if (!runs) return {"the journal is not up to date: " + std::string{failure.what()}, {}};
     return {name_ + " runs, but the journal still calls it suspended (" + failure.what() +
                 "); resume it again to update the journal",
             {remedy_}};

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,12 +26,12 @@ struct Leftover {
   void add_to(Error& error) const;
 };
 
-/// The record of suspending one function, so that it is never left suspended in silence: the intent
-/// `suspended`, for the time being `unfinished`, is in the journal before Suspend is sent, and is
-/// struck after Resume succeeded.
+/// The suspension of one function by one operation, so that it is never left suspended in silence:
+/// the journal says what happens to its guest before Suspend is sent, and is struck after Resume
+/// succeeded.
 /// By itself it undoes what it did: a function that it suspended is resumed, one that was suspended
-/// before stays so. A Suspend that failed counts as perhaps sent; where none was sent, no Resume
-/// is.
+/// before stays so, and the journal says again what it said before. A Suspend that failed counts as
+/// perhaps sent; where none was sent, no Resume is.
 class Suspension {
  public:
   using Clock = std::chrono::steady_clock;
@@ -43,31 +42,26 @@ class Suspension {
   Suspension& operator=(const Suspension&) = delete;
   ~Suspension();  ///< undo()
 
-  /// Writes the intent, unless the function is suspended already. \throws OsError
-  void record(std::map<std::string, std::string> details = {});
-  /// Sends Suspend, unless the function is suspended already. Needs record().
+  /// Has a change of the journal say what happens to the guest now.
+  void add_record(JournalChange& change, IntentKind kind, IntentDetails details = {});
+  /// The same, in a write of its own. \throws OsError
+  void record(IntentKind kind, IntentDetails details = {});
+  /// Sends Suspend, unless the function is suspended already. Needs a record.
   void suspend();
-  /// record() and suspend().
-  void begin();
-
-  /// It stays suspended on purpose, and the journal says so, whoever suspended it: `unfinished`
-  /// goes. \throws OsError
-  void settle();
-  /// On the way out of a failure, has the journal call it suspended.
-  /// \return empty, or why the journal does not
-  std::string record_at_last() noexcept;
-  /// It stays suspended, and the journal stays as it is.
-  void keep() noexcept { recorded_ = false; }
-  /// Sends Resume, even to a function that was suspended before; the intent remains until strike().
+  /// Sends Resume, even to a function that was suspended before; the record remains until strike().
   void wake();
-  /// Strikes the intent. \throws OsError
+  /// Strikes the record. \throws OsError
   void strike();
   /// wake() and strike().
   void resume();
+  /// Function and journal stay as they are.
+  void keep() noexcept { recorded_ = false; }
   /// Takes back what this object did and has not ended yet. Harmless when there is nothing.
-  /// \return empty when the function is as it was before
+  /// \return what the function does then, or why it could not be taken back; empty: nothing was done
   Leftover undo() noexcept;
 
+  /// What was recorded of the guest before.
+  [[nodiscard]] const std::optional<Intent>& before() const noexcept { return before_; }
   /// `controlled function 3 (vf 3)`
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const Remedy& remedy() const noexcept { return remedy_; }  ///< resumes it
@@ -77,17 +71,17 @@ class Suspension {
 
  private:
   [[nodiscard]] std::optional<Clock::time_point> recorded_start() const;
-  void write(std::map<std::string, std::string> details);
   [[nodiscard]] bool runs_again();
   [[nodiscard]] Leftover take_back();
+  void restore_record();
 
   Session* session_;
   std::uint16_t cntlid_;
   std::string name_;
   Remedy remedy_;
-  std::map<std::string, std::string> details_;
   bool was_suspended_;
-  bool recorded_ = false, sent_ = false;
+  std::optional<Intent> before_;
+  bool recorded_ = false, sent_ = false, was_sent_ = false;
   std::optional<Clock::time_point> suspended_at_, resumed_at_;
 };
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -15,6 +13,8 @@
 #include "nvmigrate/migrate/watched_stream.h"
 #include "nvmigrate/nvme/status.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -23,13 +23,6 @@ constexpr auto action = "transfer";
 
 std::string place_of(const Session& session, std::uint16_t cntlid) {
   return session.device() + " " + std::to_string(cntlid);
-}
-
-/// Tells one transfer from every other one.
-std::string new_transfer_id() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::to_string(::getpid()) + "-" +
-         std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
 std::size_t ring_size(Session& source, Session& destination) {
@@ -64,7 +57,6 @@ class Transfer {
         destination_(destination),
         options_(&options),
         commands_before_(commands_before),
-        id_(new_transfer_id()),
         pump_(ring_size(*source.session, *destination.session)),
         destination_stop_(*destination.session, destination.cntlid, check.destination_suspended),
         source_stop_(*source.session, source.cntlid, check.source_suspended),
@@ -89,25 +81,42 @@ class Transfer {
   }
 
  private:
-  /// Everything that touches the disk is done before the first Suspend, but for one rename.
-  Journal::Prepared record() {
+  /// Everything that touches the disk is done before the first Suspend, but for one rename: the
+  /// commit, after which the source is away and the destination holds the guest.
+  JournalChange record() {
     strike_stale(*source_.session, source_.cntlid);
     strike_stale(*destination_.session, destination_.cntlid);
-    const auto& key = source_.session->key();
-    destination_.journal().record(IntentKind::loading, destination_.cntlid,
-                                  {{"transfer", id_},
-                                   {"source", source_.place()},
-                                   {"source_nqn", key.nqn},
-                                   {"source_serial", key.serial},
-                                   {"source_controller", std::to_string(source_.cntlid)}});
-    destination_stop_.record();
-    source_stop_.record({{"destination", destination_.place()}});
-    return source_.journal().prepare(source_.cntlid, {IntentKind::suspended}, IntentKind::moved,
-                                     {{"transfer", id_}, {"destination", destination_.place()}});
+    JournalChange begun;
+    destination_stop_.add_record(begun, IntentKind::loading, {{"source", source_.place()}});
+    source_stop_.add_record(begun, IntentKind::suspended,
+                            {{"destination", destination_.place()},
+                             {unfinished_detail, "the transfer was not done"}});
+    begun.write();
+    JournalChange commit;
+    IntentDetails loaded{{"source", source_.place()}};
+    if (options_->resume) loaded.emplace(unfinished_detail, "the transfer had not resumed it");
+    destination_stop_.add_record(commit, IntentKind::loaded, std::move(loaded));
+    source_stop_.add_record(commit, IntentKind::away, {{"destination", destination_.place()}});
+    note_older_state(commit);
+    commit.prepare();
+    return commit;
+  }
+
+  /// A file that the guest was exported to before is not to be loaded any more.
+  void note_older_state(JournalChange& commit) {
+    const auto& before = source_stop_.before();
+    const auto digest = before ? detail_of(*before, digest_detail) : std::string{};
+    if (digest.empty()) return;
+    commit.note(destination_.journal(), {.kind = LedgerLine::Kind::loaded,
+                                         .sha256 = digest,
+                                         .source = source_.session->key(),
+                                         .source_cntlid = source_.cntlid,
+                                         .cntlid = destination_.cntlid,
+                                         .device = destination_.session->device()});
   }
 
   void move() {
-    auto moved = record();
+    auto commit = record();
     if (options_->notice && !source_was_suspended_) source_.backend().quiesce(source_.cntlid);
     destination_stop_.suspend();
     source_stop_.suspend();
@@ -116,7 +125,7 @@ class Transfer {
         [this](StateSink& sink) { source_.backend().save(source_.cntlid, result_.formats, sink); },
         [this](StateSource& source) { load(source); });
     is_committing_ = true;
-    moved.commit();
+    commit.commit();
     source_stop_.keep();
     moved_ = true;
     result_.figures.elapsed = Suspension::Clock::now() - begun;
@@ -155,26 +164,17 @@ class Transfer {
     result_.resumed = result_.figures.blackout_ended = options_->resume;
     result_.figures.commands =
         commands_of(*source_.session, *destination_.session) - commands_before_;
-    if (options_->resume) {
-      destination_stop_.strike();
-    } else {
-      destination_stop_.settle();
-    }
-    destination_.journal().strike({IntentKind::loading, IntentKind::moved}, destination_.cntlid);
+    if (options_->resume) destination_stop_.strike();
+    destination_stop_.keep();
   }
 
   Leftover leave() { return moved_ ? leave_destination() : go_back(); }
 
-  /// The source runs again only once no journal says that its state runs elsewhere.
+  /// The source runs again only once no journal says that its guest is away.
   Leftover go_back() {
-    if (is_committing_ && !source_.journal().try_to_rewrite()) return stay_moved();
+    if (is_committing_ && !restore_journal()) return stay_moved();
     auto left = source_stop_.undo();
-    left += source_.journal().try_to_strike({IntentKind::moved}, source_.cntlid);
-    if (!touched_) {
-      left += destination_stop_.undo();
-      return left +=
-             destination_.journal().try_to_strike({IntentKind::loading}, destination_.cntlid);
-    }
+    if (!touched_) return left += destination_stop_.undo();
     destination_stop_.keep();
     left += destination_.name() +
             " stays suspended without a usable state; transfer the state again, or reset it";
@@ -187,26 +187,26 @@ class Transfer {
     return left;
   }
 
+  /// A commit that failed may have reached the disk.
+  bool restore_journal() {
+    return source_.journal().try_to_rewrite() && destination_.journal().try_to_rewrite();
+  }
+
   Leftover stay_moved() {
     source_stop_.keep();
     return leave_destination();
   }
 
   Leftover leave_destination() {
-    Leftover left;
-    left += destination_stop_.record_at_last();
     destination_stop_.keep();
-    left += destination_.journal().try_to_strike({IntentKind::loading, IntentKind::moved},
-                                                 destination_.cntlid);
-    left += "the state is in " + destination_.name() + "; resume that, and never resume " +
-            source_.name();
-    return left += destination_stop_.remedy();
+    return {"the state is in " + destination_.name() + "; resume that, and never resume " +
+                source_.name(),
+            {destination_stop_.remedy()}};
   }
 
   End source_, destination_;
   const TransferOptions* options_;
   std::uint64_t commands_before_;
-  std::string id_;
   StatePump pump_;
   Suspension destination_stop_, source_stop_;
   bool source_was_suspended_;
@@ -234,7 +234,8 @@ TransferCheck check_transfer(Session& source, std::uint16_t from, Session& desti
   check.formats = formats_to_read(source, options.formats);
   // The source is read as in an export, and the destination loaded as in an import.
   const auto of_source = judge_function(Verb::export_state, source, from, options.allowed);
-  auto of_destination = judge_function(Verb::import_state, destination, to, options.allowed);
+  auto of_destination = judge_function(Verb::import_state, destination, to, options.allowed,
+                                       options.resume ? Then::runs : Then::stays_suspended);
   const auto identity = identity_of(source, from, check.formats);
   const Candidate candidate{
       .identity = &identity, .formats = check.formats, .destination = word_on(destination, to)};

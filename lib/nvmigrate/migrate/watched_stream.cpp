@@ -15,6 +15,7 @@ void WatchedSink::begin(std::uint64_t size) {
   report_.done = 0;
   report_.total = size;
   into_->begin(size);
+  if (when_begun_) when_begun_();
 }
 
 std::span<std::byte> WatchedSink::room(std::size_t wanted) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/state/raw_state.h"
@@ -19,6 +20,8 @@ class WatchedSink final : public StateSink {
  public:
   WatchedSink(StateSink& into, ProgressCallback progress, std::string_view step,
               std::uint16_t cntlid);
+  /// Called after begin(), before the first bytes of the state are asked for.
+  void when_begun(std::function<void()> what) { when_begun_ = std::move(what); }
   void begin(std::uint64_t size) override;
   std::span<std::byte> room(std::size_t wanted) override;
   void commit(std::size_t count) override;
@@ -27,6 +30,7 @@ class WatchedSink final : public StateSink {
  private:
   StateSink* into_;
   ProgressCallback progress_;
+  std::function<void()> when_begun_;
   ProgressReport report_;
 };
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/session/custody.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
-#include "nvmigrate/base/error.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -13,18 +11,39 @@ namespace {
 
 constexpr std::array custody_words{
     std::pair{Custody::running, "running"},     std::pair{Custody::offline, "offline"},
-    std::pair{Custody::suspended, "suspended"}, std::pair{Custody::loading, "loading"},
-    std::pair{Custody::loaded, "loaded"},       std::pair{Custody::moved, "moved"},
-    std::pair{Custody::unbound, "unbound"}};
+    std::pair{Custody::suspended, "suspended"}, std::pair{Custody::exporting, "exporting"},
+    std::pair{Custody::exported, "exported"},   std::pair{Custody::away, "away"},
+    std::pair{Custody::loading, "loading"},     std::pair{Custody::loaded, "loaded"},
+    std::pair{Custody::unbound, "unbound"},     std::pair{Custody::two_copies, "two_copies"}};
 
-bool was_committed(Io& io, const Folders& folders, const Intent& intent) {
-  if (intent.kind != IntentKind::loading || intent.in_progress) return false;
-  try {
-    return load_was_committed(io, folders, intent);
-  } catch (const Error&) {
-    // The journal of the source is damaged; a command on the source says so.
-    return false;
+Custody custody_of(IntentKind kind) noexcept {
+  switch (kind) {
+    case IntentKind::suspended:
+      return Custody::suspended;
+    case IntentKind::exporting:
+      return Custody::exporting;
+    case IntentKind::exported:
+      return Custody::exported;
+    case IntentKind::away:
+      return Custody::away;
+    case IntentKind::loading:
+      return Custody::loading;
+    case IntentKind::loaded:
+      return Custody::loaded;
+    case IntentKind::unbound:
+    case IntentKind::provisioning:
+      return Custody::unbound;
   }
+  return Custody::unbound;
+}
+
+bool has_left(IntentKind kind) noexcept {
+  return kind == IntentKind::exported || kind == IntentKind::away;
+}
+
+/// What must be supposed of a suspended function when the records were lost.
+Intent supposed(std::uint16_t cntlid, const std::string& lost) {
+  return {.kind = IntentKind::exported, .cntlid = cntlid, .details = {{lost_detail, lost}}};
 }
 
 }  // namespace
@@ -37,19 +56,16 @@ std::string_view to_string(Custody custody) noexcept {
 }
 
 Custody custody_of(const ControlledFunction& function) noexcept {
-  const auto* loading = function.intent(IntentKind::loading);
-  if (loading != nullptr && loading->committed) return Custody::loaded;
-  if (function.has(IntentKind::moved)) return Custody::moved;
-  if (loading != nullptr) return Custody::loading;
-  if (function.has(IntentKind::suspended)) return Custody::suspended;
+  if (function.may_run_twice()) return Custody::two_copies;
+  if (const auto* guest = function.custody()) return custody_of(guest->kind);
   if (function.has(IntentKind::unbound)) return Custody::unbound;
   if (function.suspended() == true) return Custody::suspended;
   return function.online == false ? Custody::offline : Custody::running;
 }
 
-bool speaks_of_suspension(const Intent& intent) noexcept {
-  return intent.kind == IntentKind::suspended || intent.kind == IntentKind::loading ||
-         intent.kind == IntentKind::moved;
+bool was_reset(const ControlledFunction& function) noexcept {
+  if (function.online == false) return true;
+  return function.told && !function.told->suspended && function.told->queues == 0U;
 }
 
 bool is_unfinished(const Intent& intent) { return intent.details.contains(unfinished_detail); }
@@ -59,23 +75,16 @@ std::string detail_of(const Intent& intent, const std::string& name) {
   return found == intent.details.end() ? std::string{} : found->second;
 }
 
-void judge_intents(ControlledFunction& function, Io& io, const Folders& folders) {
-  const bool runs = function.suspended() == false || function.online == false;
+void judge_intents(ControlledFunction& function, const std::string& lost) {
+  const bool reset = was_reset(function);
+  const bool runs = function.suspended() == false;
   for (auto& intent : function.intents) {
-    intent.committed = was_committed(io, folders, intent);
-    intent.stale = runs && !intent.in_progress && speaks_of_suspension(intent);
+    if (!is_custody(intent.kind) || intent.in_progress) continue;
+    intent.stale = reset || (runs && !has_left(intent.kind));
   }
-}
-
-bool load_was_committed(Io& io, const Folders& folders, const Intent& loading) {
-  const auto transfer = detail_of(loading, "transfer");
-  const auto nqn = detail_of(loading, "source_nqn");
-  if (transfer.empty() || nqn.empty()) return false;
-  const Journal journal(io, folders, {nqn, detail_of(loading, "source_serial")}, "resume");
-  const auto intents = journal.intents();
-  return std::any_of(intents.begin(), intents.end(), [&](const Intent& intent) {
-    return intent.kind == IntentKind::moved && detail_of(intent, "transfer") == transfer;
-  });
+  if (!lost.empty() && function.suspended_without_record()) {
+    function.intents.push_back(supposed(function.cntlid, lost));
+  }
 }
 
 }  // namespace nvmigrate

@@ -8,23 +8,24 @@
 
 namespace nvmigrate {
 
-struct Folders;
-class Io;
+/// Key of an intent that stands for a lost record: where the remains are.
+inline constexpr const char* lost_detail = "lost";
 
-/// Whether an intent speaks of a suspension, of which the device has the last word.
-bool speaks_of_suspension(const Intent& intent) noexcept;
+/// Whether the device says that the function was reset, or never had a guest: it is offline, or is
+/// not suspended and has no queues.
+bool was_reset(const ControlledFunction& function) noexcept;
 /// Whether the command that recorded it had more to do with the function when it ended.
 bool is_unfinished(const Intent& intent);
 /// A detail of an intent; empty when it has none of that name.
 std::string detail_of(const Intent& intent, const std::string& name);
 
-/// Holds the intents of a function against what the device said of it: which of them are over
-/// (stale), and which loads were the end of a transfer (committed). A function that is offline was
-/// reset and holds nothing. What cannot be found out stays as recorded.
-void judge_intents(ControlledFunction& function, Io& io, const Folders& folders);
-
-/// Whether the load that this intent speaks of belonged to a transfer that reached its point of no
-/// return: then the state is whole, and only the Resume is missing. \throws Error(io), OsError
-bool load_was_committed(Io& io, const Folders& folders, const Intent& loading);
+/// Holds the intents of a function against what the device said of it, and finds out which of them
+/// are over (stale). A function that is offline, or is not suspended and has no queues, was reset
+/// and holds nothing. One that is not suspended and has queues has a guest: that ends a record of
+/// its suspension, but not one that says its state has left. What the device does not tell stays as
+/// recorded.
+/// \param lost where the remains of a journal are that is lost or cannot be used; then a suspended
+/// function without a record counts as exported. Empty: there is none
+void judge_intents(ControlledFunction& function, const std::string& lost);
 
 }  // namespace nvmigrate

@@ -328,7 +328,8 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
       function->failure = std::current_exception();
     }
   }
-  judge_intents(*function, io(), parts_->workspace.folders);
+  const auto& trouble = journal().trouble();
+  judge_intents(*function, trouble ? trouble->path : journal().lost());
   return *function;
 }
 

@@ -188,9 +188,22 @@ std::optional<bool> ControlledFunction::suspended() const noexcept {
   return told ? std::optional(told->suspended) : std::nullopt;
 }
 
+const Intent* ControlledFunction::custody() const noexcept {
+  const auto found = std::find_if(intents.begin(), intents.end(), [](const Intent& one) {
+    return is_custody(one.kind) && !one.stale;
+  });
+  return found == intents.end() ? nullptr : &*found;
+}
+
+bool ControlledFunction::may_run_twice() const noexcept {
+  const auto* guest = custody();
+  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
+                                         guest->kind == IntentKind::away);
+  return left && suspended() == false;
+}
+
 bool ControlledFunction::suspended_without_record() const noexcept {
-  return suspended() == true && !has(IntentKind::suspended) && !has(IntentKind::loading) &&
-         !has(IntentKind::moved);
+  return suspended() == true && custody() == nullptr;
 }
 
 const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {

@@ -45,6 +45,10 @@ struct ControlledFunction {
   /// An intent of this kind that the device does not contradict. \return nullptr: there is none
   [[nodiscard]] NVMIGRATE_API const Intent* intent(IntentKind kind) const noexcept;
   [[nodiscard]] bool has(IntentKind kind) const noexcept { return intent(kind) != nullptr; }
+  /// What is recorded of its guest and not contradicted by the device. \return nullptr: nothing
+  [[nodiscard]] NVMIGRATE_API const Intent* custody() const noexcept;
+  /// Its state has left, and the device says that a guest runs here all the same.
+  [[nodiscard]] NVMIGRATE_API bool may_run_twice() const noexcept;
   /// What the device says; nothing: it does not tell.
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
   /// The device calls it suspended, and there is no record of who suspended it.
@@ -64,11 +68,14 @@ NVMIGRATE_API std::string describe(std::uint16_t cntlid, unsigned vfn);
 enum class Custody {
   running,    ///< or empty; nothing is recorded
   offline,    ///< a secondary controller that is Offline
-  suspended,  ///< by this tool, or as the device says
+  suspended,  ///< by this tool, or as the device says; its state has not left
+  exporting,  ///< its state is being read, or that ended early
+  exported,   ///< its state was handed over: whoever has the bytes may run them
+  away,       ///< its guest runs elsewhere
   loading,    ///< a state is loaded into it, or the load ended early
-  loaded,     ///< it holds the whole state of a transfer and is not resumed yet
-  moved,      ///< its state runs elsewhere
+  loaded,     ///< it holds a complete state and is not resumed yet
   unbound,    ///< taken from its driver and not given to another
+  two_copies, ///< its state has left, and a guest runs here all the same
 };
 /// `running`, `offline`, …: the word in listings and in JSON.
 NVMIGRATE_API std::string_view to_string(Custody custody) noexcept;

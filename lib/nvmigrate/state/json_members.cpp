@@ -99,6 +99,12 @@ std::string JsonMembers::text(const char* name) const {
   return text;
 }
 
+/// A member that former versions do not write.
+std::optional<bool> JsonMembers::maybe_boolean(const char* name) const {
+  if (!object_->contains(name)) return std::nullopt;
+  return boolean(name);
+}
+
 std::optional<std::string> JsonMembers::maybe_text(const char* name) const {
   if (is_null(name)) return std::nullopt;
   return text(name);

@@ -32,6 +32,7 @@ class JsonMembers {
   [[nodiscard]] bool boolean(const char* name) const;
   [[nodiscard]] std::uint64_t number(const char* name, std::uint64_t most) const;
   /// null is nothing
+  [[nodiscard]] std::optional<bool> maybe_boolean(const char* name) const;
   [[nodiscard]] std::optional<std::string> maybe_text(const char* name) const;
   [[nodiscard]] JsonMembers object(const char* name) const;
 

@@ -64,6 +64,9 @@ struct StateEnd {
   std::uint64_t chunks = 0;       ///< records that it is in
   std::uint64_t blackout_ns = 0;  ///< since the first suspend, when the last byte had been read
   std::string time;               ///< RFC 3339, UTC
+  /// Whether the source was resumed when it had been read: the state is a snapshot, and the guest
+  /// went on without it. Nothing: a raw state, or one of a former version, does not say.
+  std::optional<bool> source_resumed{};
   bool operator==(const StateEnd&) const = default;
 };
 
@@ -138,6 +141,9 @@ struct ReadStateOptions {
   /// Keep the bytes of a pipe, so that source() works: a few in memory, more in an unlinked private
   /// file in this folder. Nothing: do not keep them.
   std::optional<std::string> spool_folder = {};
+  /// Called with the first record as soon as it was read, before any of the state; throws to go no
+  /// further. Not called for a raw state. May be empty.
+  std::function<void(const StateIdentity&)> accept = {};
   /// Called with the bytes of the state read so far and in total (0: not known); may be empty.
   std::function<void(std::uint64_t, std::uint64_t)> progress = {};
   /// Starts the threads that hash and read ahead; a state of one chunk needs none.

@@ -30,11 +30,19 @@ void StateEncoding::suspended_for(std::chrono::nanoseconds so_far) {
   identity_->blackout_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, so_far.count()));
 }
 
+void StateEncoding::preamble() {
+  if (!identity_) return;
+  std::vector<std::byte> bytes;
+  append(bytes, state_file::Preamble{state_file::magic, state_file::version, {}});
+  put(bytes);
+  announced_ = true;
+}
+
 void StateEncoding::begin(std::uint64_t size) {
   if (!identity_) return;
   identity_->size = size;
   std::vector<std::byte> bytes;
-  append(bytes, state_file::Preamble{state_file::magic, state_file::version, {}});
+  if (!announced_) append(bytes, state_file::Preamble{state_file::magic, state_file::version, {}});
   append_record(bytes, state_file::tag_identity, encode(*identity_));
   put(bytes);
 }

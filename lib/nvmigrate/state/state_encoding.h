@@ -21,10 +21,13 @@ class StateEncoding {
   StateEncoding(Io& io, int fd, std::string object, std::optional<StateIdentity> identity);
 
   void suspended_for(std::chrono::nanoseconds so_far);
+  /// The first bytes of a state file; begin() writes them unless this did.
+  void preamble();
   void begin(std::uint64_t size);
   void chunk(ChunkBuffer& buffer, std::size_t length);
   void end(const StateEnd& end);
 
+  [[nodiscard]] bool raw() const noexcept { return !identity_; }
   /// Whether a write cannot wait for another process.
   [[nodiscard]] bool is_file();
   /// Bytes of the file.
@@ -40,6 +43,7 @@ class StateEncoding {
   std::string object_;
   std::optional<StateIdentity> identity_;
   std::uint64_t number_ = 0, written_ = 0;
+  bool announced_ = false;
 };
 
 }  // namespace nvmigrate

@@ -135,6 +135,7 @@ std::string encode(const StateEnd& end) {
   json["chunks"] = end.chunks;
   json["blackout_ns"] = end.blackout_ns;
   json["time"] = printable(end.time);
+  if (end.source_resumed) json["source_resumed"] = *end.source_resumed;
   return dump(json);
 }
 
@@ -149,6 +150,7 @@ StateEnd decode_state_end(std::string_view json, std::uint64_t offset) {
   end.chunks = members.number<std::uint64_t>("chunks");
   end.blackout_ns = members.number<std::uint64_t>("blackout_ns");
   end.time = members.text("time");
+  end.source_resumed = members.maybe_boolean("source_resumed");
   return end;
 }
 

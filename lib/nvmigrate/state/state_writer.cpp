@@ -21,12 +21,13 @@ void StateWriter::begin(std::uint64_t size) {
     throw unsupported(fmt::format("the state has {} bytes, more than a state file can hold", size));
   }
   size_ = size;
+  if (identity_first_) encoding_.begin(size);
   if (size <= state_file::max_chunk) return;
   hasher_.emplace(start_);
   // A write to a pipe may wait for its reader, and only the caller's thread gets the signals that
   // stop it.
   if (encoding_.is_file()) writer_.emplace(start_);
-  encoding_.begin(size);
+  if (!identity_first_) encoding_.begin(size);
 }
 
 StateWriter::Slot& StateWriter::acquire() {
@@ -56,7 +57,7 @@ void StateWriter::commit(std::size_t count) {
   if (decoder_) decoder_->feed(current.buffer->payload().subspan(current.used, count));
   current.used += count;
   committed_ += count;
-  if (hasher_ && (committed_ == size_ || current.used == state_file::max_chunk)) flush();
+  if (hasher_ && committed_ != size_ && current.used == state_file::max_chunk) flush();
 }
 
 void StateWriter::flush() {
@@ -73,31 +74,40 @@ void StateWriter::flush() {
   }
 }
 
-void StateWriter::hash_and_write_last() {
-  encoding_.begin(size_);
-  auto& only = slot();
-  if (only.used == 0) return;
-  digest_.update(only.buffer->payload().first(only.used));
-  encoding_.chunk(*only.buffer, only.used);
-  ++chunks_;
+void StateWriter::hash_last() {
+  if (hasher_) hasher_->wait();
+  auto& last = slot();
+  if (last.used != 0) digest_.update(last.buffer->payload().first(last.used));
 }
 
-StateEnd StateWriter::finish(std::chrono::nanoseconds blackout) {
+void StateWriter::write_last() {
+  if (!hasher_ && !identity_first_) encoding_.begin(size_);
+  if (writer_) writer_->wait();
+  if (slot().used == 0) return;
+  encoding_.chunk(*slot().buffer, slot().used);
+}
+
+StateEnd StateWriter::finish(std::chrono::nanoseconds blackout, bool source_resumed,
+                             const BeforeEnd& before_end) {
   if (committed_ != size_) throw Error(ExitStatus::internal, "the state was written in part");
+  hash_last();
+  if (decoder_) decoded_ = decoder_->finish();
   StateEnd end;
   end.time = utc_now();
-  if (hasher_) {
-    hasher_->wait();
-    if (writer_) writer_->wait();
-  } else {
-    hash_and_write_last();
-  }
   end.sha256 = digest_.finish();
   end.size = size_;
-  end.chunks = chunks_;
+  end.chunks = chunks_ + (slot().used != 0 ? 1 : 0);
   end.blackout_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(0, blackout.count()));
-  encoding_.end(end);
-  if (decoder_) decoded_ = decoder_->finish();
+  end.source_resumed = source_resumed;
+  // The last bytes of a raw state are those of the state itself.
+  if (encoding_.raw()) {
+    if (before_end) before_end(end, decoded_);
+    write_last();
+  } else {
+    write_last();
+    if (before_end) before_end(end, decoded_);
+    encoding_.end(end);
+  }
   return end;
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,11 +16,15 @@
 
 namespace nvmigrate {
 
+/// What is to be done when a state was read completely and all but its last bytes are written: the
+/// last moment at which nobody has it. Throws to leave it at that.
+using BeforeEnd = std::function<void(const StateEnd& end, const std::optional<DecodedState>&)>;
+
 /// A sink that writes what comes to a descriptor (a file or a pipe). It hashes and writes beside
-/// the caller, who meanwhile lets the device fill the next buffer. Memory: a few chunks. A state of
-/// one chunk needs no thread, and begin() writes nothing yet: finish() writes all of it. begin(),
-/// room(), commit() and finish() throw OsError of a write that failed meanwhile, and begin() throws
-/// Error(io) when the system has no more threads.
+/// the caller, who meanwhile lets the device fill the next buffer. Memory: a few chunks. The last
+/// chunk is written by finish(); a state of one chunk needs no thread. begin(), room(), commit() and
+/// finish() throw OsError of a write that failed meanwhile, and begin() throws Error(io) when the
+/// system has no more threads.
 class StateWriter final : public StateSink {
  public:
   /// \param identity nothing: the state is written raw
@@ -29,14 +34,21 @@ class StateWriter final : public StateSink {
   /// How long the function has been suspended when the reading begins. Call it before begin();
   /// without effect on a raw state.
   void suspended_for(std::chrono::nanoseconds so_far) { encoding_.suspended_for(so_far); }
+  /// Writes what can be written before the state is known, so that a reader can get ready. Without
+  /// effect on a raw state. Optional; call it before begin().
+  void announce() { encoding_.preamble(); }
+  /// Has begin() write the first record at once, for a reader that judges by it.
+  void show_identity_first() noexcept { identity_first_ = true; }
   void begin(std::uint64_t size) override;
   std::span<std::byte> room(std::size_t wanted) override;
   void commit(std::size_t count) override;
   /// All bytes that begin() announced are committed: writes the rest. Neither syncs nor closes the
   /// descriptor.
   /// \param blackout since the first suspend until now
-  /// \throws Error(internal) when bytes are missing
-  StateEnd finish(std::chrono::nanoseconds blackout);
+  /// \param source_resumed see StateEnd
+  /// \throws Error(internal) when bytes are missing; what `before_end` throws
+  StateEnd finish(std::chrono::nanoseconds blackout, bool source_resumed = false,
+                  const BeforeEnd& before_end = {});
   /// The state that was written, after finish(); nothing for an opaque layout.
   [[nodiscard]] const std::optional<DecodedState>& decoded() const { return decoded_; }
   /// Bytes of the file, after finish().
@@ -51,7 +63,8 @@ class StateWriter final : public StateSink {
   Slot& slot() { return slots_.at(chunks_ % chunk_slots); }
   Slot& acquire();
   void flush();
-  void hash_and_write_last();
+  void hash_last();
+  void write_last();
 
   StateEncoding encoding_;
   StartThread start_;
@@ -61,6 +74,7 @@ class StateWriter final : public StateSink {
   std::array<Slot, chunk_slots> slots_;
   std::uint64_t size_ = 0, chunks_ = 0, committed_ = 0;
   std::size_t room_ = 0;
+  bool identity_first_ = false;
   // Last, so that they end before what they use.
   std::optional<Worker> hasher_, writer_;
 };

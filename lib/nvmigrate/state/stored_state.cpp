@@ -123,6 +123,7 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   const auto chunks = reader(std::move(source));
   const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
   const bool decode = raw || file_reader->identity().layout == StateLayout::nvme;
+  if (!raw && options.accept) options.accept(file_reader->identity());
   const auto begin = chunks->offset();
   VerifyPass pass{*chunks, decode, options};
   try {

@@ -21,7 +21,12 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-bool replaces_regular(Io& io, const std::string& path) {
+Error exists_already(const std::string& path) {
+  return refused(fmt::format("cannot write {}: it exists", path), "name another file")
+      .with_code("file_exists");
+}
+
+bool replaces_regular(Io& io, const std::string& path, Existing existing) {
   if (path.empty()) throw usage_error("the name of the file to write is empty");
   struct stat about {};
   if (io.lstat(path, about) != 0) {
@@ -31,6 +36,7 @@ bool replaces_regular(Io& io, const std::string& path) {
     if (errno != ENOENT) throw OsError(errno, "look at", path);
     return false;
   }
+  if (S_ISREG(about.st_mode) && existing == Existing::refuse) throw exists_already(path);
   if (S_ISREG(about.st_mode)) return true;
   throw refused(fmt::format("cannot write {}: it exists and is not a regular file", path),
                 "name a regular file, or - for standard output");
@@ -82,10 +88,11 @@ void sync_folder_of(Io& io, const std::string& path) {
   if (code != 0 && code != EINVAL && code != ENOTSUP) throw OsError(code, "sync", folder);
 }
 
-AtomicFile::AtomicFile(Io& io, std::string path, mode_t mode)
+AtomicFile::AtomicFile(Io& io, std::string path, mode_t mode, Existing existing)
     : io_(&io),
       path_(std::move(path)),
-      replaces_(replaces_regular(io, path_)),
+      existing_(existing),
+      replaces_(replaces_regular(io, path_, existing)),
       file_(make_file(io, path_, mode, temporary_)) {}
 
 AtomicFile::~AtomicFile() {
@@ -104,27 +111,37 @@ void AtomicFile::give_temporary_name() {
 }
 
 void AtomicFile::appear() {
-  if (temporary_.empty() && !replaces_) {
-    if (io_->link(file_.fd(), path_) == 0) return;
+  sync();
+  const bool refuses = existing_ == Existing::refuse;
+  if (refuses || (temporary_.empty() && !replaces_)) {
+    if (io_->link(file_.fd(), path_) == 0) {
+      if (!temporary_.empty()) io_->unlink(temporary_);
+      done_ = true;
+      return;
+    }
     if (errno != EEXIST) throw OsError(errno, "publish", path_);
+    if (refuses) throw exists_already(path_);
   }
   if (temporary_.empty()) give_temporary_name();
   if (io_->rename(temporary_, path_) != 0) throw OsError(errno, "publish", path_);
+  done_ = true;
 }
 
+void AtomicFile::sync_name() { sync_folder_of(*io_, path_); }
+
 void AtomicFile::publish() {
-  sync();
   appear();
-  done_ = true;
   try {
-    sync_folder_of(*io_, path_);
+    sync_name();
   } catch (...) {
     if (!replaces_) io_->unlink(path_);
     throw;
   }
 }
 
-void AtomicFile::check(Io& io, const std::string& path) { const AtomicFile trial(io, path); }
+void AtomicFile::check(Io& io, const std::string& path, Existing existing) {
+  const AtomicFile trial(io, path, 0600, existing);
+}
 
 void write_file(Io& io, const std::string& path, std::string_view text, mode_t mode) {
   AtomicFile file(io, path, mode);

@@ -8,6 +8,12 @@
 
 namespace nvmigrate {
 
+/// What becomes of a file that has the name already.
+enum class Existing {
+  replace,
+  refuse,  ///< with the code `file_exists`
+};
+
 /// A file that appears whole or not at all. It is written without a name and synced; then it gets
 /// its name, and its folder is synced. Until then it leaves nothing behind, even if the process is
 /// killed. Where it replaces another file it has a temporary name (.nvmigrate-PID-N) for a moment,
@@ -16,8 +22,8 @@ class AtomicFile {
  public:
   /// \param mode of the new file
   /// \throws OsError naming the file; not_found when its folder does not exist; refused when
-  /// something else than a regular file has that name
-  AtomicFile(Io& io, std::string path, mode_t mode = 0600);
+  /// something else than a regular file has that name, or any file that is not to be replaced
+  AtomicFile(Io& io, std::string path, mode_t mode = 0600, Existing existing = Existing::replace);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
@@ -29,16 +35,21 @@ class AtomicFile {
   /// Makes the file visible under its name. \throws OsError; then nothing is visible, or, when a
   /// file is replaced and the folder cannot be synced, either the whole old or the whole new file
   void publish();
+  /// The first half of publish(): gives the file its name. \throws OsError, and then it has none for
+  /// certain; refused when a file appeared there that is not to be replaced
+  void appear();
+  /// The second half: after a crash the name is still there. \throws OsError; the file stays
+  void sync_name();
 
   /// Tries whether a file can be made at `path`, and leaves nothing. \throws as the constructor
-  static void check(Io& io, const std::string& path);
+  static void check(Io& io, const std::string& path, Existing existing = Existing::replace);
 
  private:
-  void appear();
   void give_temporary_name();
 
   Io* io_;
   std::string path_, temporary_;  ///< the latter is empty while the file has no name
+  Existing existing_;
   bool replaces_;
   OpenFile file_;  ///< makes temporary_ where it needs a name
   bool synced_ = false, done_ = false;

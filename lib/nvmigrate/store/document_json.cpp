@@ -6,12 +6,8 @@
 #include "nvmigrate/store/folders.h"
 
 namespace nvmigrate::store {
-namespace {
-
-/// As the text comes back from the file.
 std::string as_written(const std::string& text) { return Json::parse(dump(Json(text))); }
 
-/// What nlohmann says begins with the name of its exception, in brackets.
 std::string without_brackets(const std::string& what) {
   const auto end = what.find("] ");
   return what.starts_with('[') && end != std::string::npos ? what.substr(end + 2) : what;
@@ -20,8 +16,6 @@ std::string without_brackets(const std::string& what) {
 std::string file_of(const std::string& subsystem, const DocumentKind& kind) {
   return file_name_of(subsystem) + std::string{kind.ending};
 }
-
-}  // namespace
 
 SubsystemDocument::SubsystemDocument(Io& io, const std::string& folder, SubsystemKey key,
                                      DocumentKind kind)
@@ -73,23 +67,15 @@ Json SubsystemDocument::begin() const {
 }
 
 Error SubsystemDocument::damaged(const std::string& what) const {
-  return {ExitStatus::io,
-          "cannot read " + path_ + ": the " + std::string{kind_.name} +
-              " is damaged: " + without_brackets(what),
-          std::string{kind_.advice} + ", then remove " + path_};
+  return Error(ExitStatus::io,
+               "cannot read " + path_ + ": the " + std::string{kind_.name} +
+                   " is damaged: " + without_brackets(what),
+               std::string{kind_.advice} + ", then remove " + path_)
+      .with_code(std::string{kind_.name} + "_damaged");
 }
 
 void SubsystemDocument::replace(const std::string& text) {
   current_.replace(text);
-  drop_old();
-}
-
-std::unique_ptr<AtomicFile> SubsystemDocument::prepare(const std::string& text) {
-  return current_.prepare(text);
-}
-
-void SubsystemDocument::publish(AtomicFile& prepared, const std::string& text) {
-  current_.publish(prepared, text);
   drop_old();
 }
 

@@ -35,13 +35,14 @@ class SubsystemDocument {
   std::optional<Json> read();
   /// Begins a document of this kind and subsystem.
   [[nodiscard]] Json begin() const;
-  /// Error(io) that names the file, what is wrong in it, and how to move on.
+  /// Error(io) that names the file, what is wrong in it, and how to move on; its code is the name of
+  /// the kind with `_damaged`.
   [[nodiscard]] Error damaged(const std::string& what) const;
+  /// Of the file that was read.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// As Document::replace, prepare and publish.
+  /// As Document::replace.
   void replace(const std::string& text);
-  [[nodiscard]] std::unique_ptr<AtomicFile> prepare(const std::string& text);
-  void publish(AtomicFile& prepared, const std::string& text);
 
  private:
   [[nodiscard]] std::optional<std::string> read_text();
@@ -53,6 +54,13 @@ class SubsystemDocument {
   std::optional<Document> old_;  ///< while the file under the old name is the one that counts
   std::string path_;             ///< of the file that was read
 };
+
+/// The file of a subsystem in its folder.
+std::string file_of(const std::string& subsystem, const DocumentKind& kind);
+/// As the text comes back from the file.
+std::string as_written(const std::string& text);
+/// What nlohmann says begins with the name of its exception, in brackets.
+std::string without_brackets(const std::string& what);
 
 /// As it is written: indented, invalid UTF-8 replaced.
 std::string dump(const Json& json);

@@ -5,58 +5,112 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/store/document_json.h"
+#include "nvmigrate/store/former_journal.h"
+#include "nvmigrate/store/journal_file.h"
 #include "nvmigrate/store/lock.h"
 
 namespace nvmigrate {
 namespace {
 
 using store::Json;
+using Intents = std::vector<Intent>;
 
-constexpr store::DocumentKind kind_of_document{
-    "nvmigrate.journal/1", "journal", ".journal.json",
-    "find out which functions are suspended and which have no driver"};
+/// The ledger forgets the oldest lines beyond so many, so that it stays small.
+constexpr std::size_t longest_ledger = 4096;
 
-constexpr std::array<std::pair<IntentKind, std::string_view>, 5> kind_names{{
+constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
     {IntentKind::suspended, "suspended"},
+    {IntentKind::exporting, "exporting"},
+    {IntentKind::exported, "exported"},
+    {IntentKind::away, "away"},
     {IntentKind::loading, "loading"},
-    {IntentKind::moved, "moved"},
+    {IntentKind::loaded, "loaded"},
     {IntentKind::unbound, "unbound"},
     {IntentKind::provisioning, "provisioning"},
 }};
 
-IntentKind kind_of(const Json& json) {
-  const auto name = json.get<std::string>();
-  if (const auto kind = intent_kind_of(name)) return *kind;
-  throw std::invalid_argument("'" + name + "' is not a kind of intent");
+Json to_json(const LedgerLine& line) {
+  return {{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
+          {"sha256", line.sha256},
+          {"source", line.source ? Json{{"subsystem", line.source->nqn},
+                                        {"serial", line.source->serial},
+                                        {"controller", line.source_cntlid.value_or(0)}}
+                                 : Json()},
+          {"subsystem", line.place.nqn},
+          {"serial", line.place.serial},
+          {"controller", line.cntlid},
+          {"device", line.device},
+          {"command", line.command},
+          {"time", line.time}};
 }
 
-Intent intent_of(const Json& json) {
-  Intent intent;
-  intent.kind = kind_of(json.at("kind"));
-  intent.cntlid = store::controller_of(json.at("controller"));
-  intent.command = json.at("command").get<std::string>();
-  intent.pid = json.at("pid").get<pid_t>();
-  intent.time = json.at("time").get<std::string>();
-  intent.details = json.at("details").get<std::map<std::string, std::string>>();
-  return intent;
+LedgerLine line_of(const Json& json) {
+  LedgerLine line;
+  const auto kind = json.at("kind").get<std::string>();
+  if (kind != "loaded" && kind != "resumed") {
+    throw std::invalid_argument("'" + kind + "' is not a kind of line");
+  }
+  line.kind = kind == "loaded" ? LedgerLine::Kind::loaded : LedgerLine::Kind::resumed;
+  line.sha256 = json.at("sha256").get<std::string>();
+  if (const auto& source = json.at("source"); !source.is_null()) {
+    line.source = {source.at("subsystem").get<std::string>(),
+                   source.at("serial").get<std::string>()};
+    line.source_cntlid = store::controller_of(source.at("controller"));
+  }
+  line.place = {json.at("subsystem").get<std::string>(), json.at("serial").get<std::string>()};
+  line.cntlid = store::controller_of(json.at("controller"));
+  line.device = json.at("device").get<std::string>();
+  line.command = json.at("command").get<std::string>();
+  line.time = json.at("time").get<std::string>();
+  return line;
 }
 
-Json to_json(const Intent& intent) {
-  return {{"kind", to_string(intent.kind)},
-          {"controller", intent.cntlid},
-          {"command", intent.command},
-          {"pid", intent.pid},
-          {"time", intent.time},
-          {"details", intent.details}};
+bool is_of(const Json& json, const SubsystemKey& key) {
+  return json.at("subsystem") == Json(store::as_written(key.nqn)) &&
+         json.at("serial") == Json(store::as_written(key.serial));
 }
 
-std::vector<Intent> without(std::vector<Intent> intents, const std::vector<IntentKind>& kinds,
-                            std::uint16_t cntlid) {
+/// The entry of a subsystem. \return nullptr when there is none
+const Json* entry_of(const Json& document, const SubsystemKey& key) {
+  for (const auto& entry : document.at("subsystems")) {
+    if (is_of(entry, key)) return &entry;
+  }
+  return nullptr;
+}
+
+/// \param keep whether an entry remains when there are no intents
+void put_entry(Json& document, const SubsystemKey& key, const Intents& intents, bool keep) {
+  auto& entries = document["subsystems"];
+  for (auto entry = entries.begin(); entry != entries.end();) {
+    entry = is_of(*entry, key) ? entries.erase(entry) : entry + 1;
+  }
+  if (intents.empty() && !keep) return;
+  Json entry{{"subsystem", key.nqn}, {"serial", key.serial}, {"intents", Json::array()}};
+  for (const auto& intent : intents)
+    entry["intents"].push_back(store::to_json(intent));
+  entries.push_back(std::move(entry));
+}
+
+void append(Json& ledger, const LedgerLine& line) {
+  ledger.push_back(to_json(line));
+  if (ledger.size() > longest_ledger) ledger.erase(ledger.begin());
+}
+
+void drop_loads(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid) {
+  for (auto line = ledger.begin(); line != ledger.end();) {
+    const bool drop = is_of(*line, key) && line->at("controller") == Json(cntlid) &&
+                      line->at("kind") == Json("loaded");
+    line = drop ? ledger.erase(line) : line + 1;
+  }
+}
+
+Intents without(Intents intents, const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
   std::erase_if(intents, [&](const Intent& intent) {
     return intent.cntlid == cntlid &&
            std::find(kinds.begin(), kinds.end(), intent.kind) != kinds.end();
@@ -64,14 +118,22 @@ std::vector<Intent> without(std::vector<Intent> intents, const std::vector<Inten
   return intents;
 }
 
-std::vector<Intent> with(std::vector<Intent> intents, Intent intent) {
-  intents = without(std::move(intents), {intent.kind}, intent.cntlid);
+Intents without_custody(Intents intents, std::uint16_t cntlid) {
+  std::erase_if(intents, [cntlid](const Intent& intent) {
+    return intent.cntlid == cntlid && is_custody(intent.kind);
+  });
+  return intents;
+}
+
+Intents with(Intents intents, Intent intent) {
+  intents = is_custody(intent.kind) ? without_custody(std::move(intents), intent.cntlid)
+                                    : without(std::move(intents), {intent.kind}, intent.cntlid);
   intents.push_back(std::move(intent));
   return intents;
 }
 
 void mark_those_in_progress(Io& io, const Folders& folders, const std::string& key,
-                            std::vector<Intent>& intents) {
+                            Intents& intents) {
   std::map<pid_t, bool> known;
   for (auto& intent : intents) {
     const auto [entry, fresh] = known.try_emplace(intent.pid, false);
@@ -97,20 +159,58 @@ std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept {
 }
 
 Journal::Journal(Io& io, const Folders& folders, const SubsystemKey& key, std::string command)
-    : document_(std::make_unique<store::SubsystemDocument>(io, folders.run, key, kind_of_document)),
+    : file_(std::make_unique<store::JournalFile>(io, folders.run)),
+      io_(&io),
+      folders_(folders),
+      key_(key),
       command_(std::move(command)) {
-  const auto json = document_->read();
-  if (!json) return;
   try {
-    for (const auto& intent : json->at("intents"))
-      intents_.push_back(intent_of(intent));
-  } catch (const std::exception& error) {
-    throw document_->damaged(error.what());
+    read(io, folders);
+  } catch (const store::JournalError& error) {
+    trouble_ = {error.code(), error.what(), error.path()};
+    intents_.clear();
   }
-  mark_those_in_progress(io, folders, key.text(), intents_);
 }
 
 Journal::~Journal() = default;
+
+void Journal::read(Io& io, const Folders& folders) {
+  const auto document = file_->read();
+  try {
+    lost_ = store::text_or_null(document["lost"]).value_or("");
+    for (const auto& line : document["ledger"])
+      static_cast<void>(line_of(line));
+    if (const auto* entry = entry_of(document, key_)) {
+      for (const auto& intent : entry->at("intents"))
+        intents_.push_back(store::intent_of(intent));
+      has_former_ = store::has_former_journal(io, folders, key_);
+    } else {
+      const store::FormerJournal former(io, folders, key_);
+      has_former_ = former.exists();
+      intents_ = former.intents();
+    }
+  } catch (const store::JournalError&) {
+    throw;
+  } catch (const Error& error) {
+    throw store::JournalError("journal_unreadable", file_->path(), error.what());
+  } catch (const std::exception& error) {
+    throw store::JournalError(
+        "journal_damaged", file_->path(),
+        file_->path() + ": " + store::without_brackets(error.what()));
+  }
+  mark_those_in_progress(io, folders, key_.text(), intents_);
+}
+
+std::string Journal::set_aside() {
+  const std::lock_guard only(mutex_);
+  const auto path = trouble_ ? trouble_->path : file_->path();
+  lost_ = path == file_->path() ? file_->set_aside()
+                                : store::set_former_journal_aside(*io_, path);
+  if (path != file_->path()) file_->note_loss(lost_);
+  trouble_.reset();
+  intents_.clear();
+  return lost_;
+}
 
 std::vector<Intent> Journal::intents() const {
   const std::lock_guard only(mutex_);
@@ -125,42 +225,57 @@ std::optional<Intent> Journal::find(IntentKind kind, std::uint16_t cntlid) const
   return found == intents_.end() ? std::nullopt : std::optional(*found);
 }
 
-Intent Journal::make(IntentKind kind, std::uint16_t cntlid,
-                     std::map<std::string, std::string> details) const {
-  return {kind, cntlid, command_, ::getpid(), utc_now(), std::move(details), true};
-}
-
-std::string Journal::text_of(const std::vector<Intent>& intents) const {
-  if (intents.empty()) return {};
-  auto json = document_->begin();
-  json["intents"] = Json::array();
-  for (const auto& intent : intents)
-    json["intents"].push_back(to_json(intent));
-  return store::dump(json);
-}
-
-void Journal::replace(std::vector<Intent> intents) {
-  document_->replace(text_of(intents));
-  intents_ = std::move(intents);
-  ++revision_;
-}
-
-void Journal::record(IntentKind kind, std::uint16_t cntlid,
-                     std::map<std::string, std::string> details) {
+std::optional<Intent> Journal::custody(std::uint16_t cntlid) const {
   const std::lock_guard only(mutex_);
-  replace(with(intents_, make(kind, cntlid, std::move(details))));
+  const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const Intent& intent) {
+    return is_custody(intent.kind) && intent.cntlid == cntlid;
+  });
+  return found == intents_.end() ? std::nullopt : std::optional(*found);
+}
+
+std::vector<LedgerLine> Journal::ledger() const {
+  std::vector<LedgerLine> lines;
+  if (trouble_) return lines;
+  const auto document = file_->read();
+  for (const auto& line : document["ledger"])
+    lines.push_back(line_of(line));
+  return lines;
+}
+
+void Journal::apply(const std::function<Intents(Intents)>& change) {
+  auto after = change(intents_);
+  file_->update([&](Json& document) { put_entry(document, key_, after, has_former_); });
+  intents_ = std::move(after);
+  drop_former();
+}
+
+/// What is left of it does no harm: the entry in the file counts.
+void Journal::drop_former() {
+  if (!has_former_) return;
+  try {
+    store::drop_former_journal(*io_, folders_, key_);
+    has_former_ = false;
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the next change tries again
+  }
+}
+
+void Journal::record(IntentKind kind, std::uint16_t cntlid, IntentDetails details) {
+  JournalChange().record(*this, kind, cntlid, std::move(details)).write();
 }
 
 void Journal::strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
   const std::lock_guard only(mutex_);
-  auto left = without(intents_, kinds, cntlid);
-  if (left.size() != intents_.size()) replace(std::move(left));
+  if (without(intents_, kinds, cntlid).size() == intents_.size()) return;
+  apply([&](Intents intents) { return without(std::move(intents), kinds, cntlid); });
 }
 
-std::string Journal::try_to_strike(const std::vector<IntentKind>& kinds,
-                                   std::uint16_t cntlid) noexcept {
+void Journal::strike_custody(std::uint16_t cntlid) {
+  if (custody(cntlid)) JournalChange().strike_custody(*this, cntlid).write();
+}
+
+std::string Journal::try_to_strike_custody(std::uint16_t cntlid) noexcept {
   try {
-    strike(kinds, cntlid);
+    strike_custody(cntlid);
     return {};
   } catch (const std::exception& failure) {
     return std::string{"the journal is not up to date: "} + failure.what();
@@ -170,7 +285,7 @@ std::string Journal::try_to_strike(const std::vector<IntentKind>& kinds,
 bool Journal::try_to_rewrite() noexcept {
   try {
     const std::lock_guard only(mutex_);
-    document_->replace(text_of(intents_));
+    apply([](Intents intents) { return intents; });
     return true;
   } catch (const std::exception&) {
     return false;
@@ -179,36 +294,141 @@ bool Journal::try_to_rewrite() noexcept {
 
 void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
   const std::lock_guard only(mutex_);
-  auto left = intents_;
-  std::erase_if(left, [&](const Intent& intent) {
-    return std::find(cntlids.begin(), cntlids.end(), intent.cntlid) != cntlids.end();
-  });
-  if (left.size() != intents_.size()) replace(std::move(left));
+  const auto left = [&](Intents intents) {
+    std::erase_if(intents, [&](const Intent& intent) {
+      return std::find(cntlids.begin(), cntlids.end(), intent.cntlid) != cntlids.end();
+    });
+    return intents;
+  };
+  if (left(intents_).size() != intents_.size()) apply(left);
 }
 
-Journal::Prepared Journal::prepare(std::uint16_t cntlid, const std::vector<IntentKind>& strike,
-                                   IntentKind record, std::map<std::string, std::string> details) {
-  const std::lock_guard only(mutex_);
-  auto after = without(intents_, strike, cntlid);
-  return {*this, with(std::move(after), make(record, cntlid, std::move(details)))};
-}
+/// What is to be changed, in its order.
+struct JournalChange::Steps {
+  struct Step {
+    Journal* journal;
+    std::function<Intents(Intents)> intents{};
+    std::function<void(Json&)> ledger{};
+  };
 
-Journal::Prepared::Prepared(Journal& journal, std::vector<Intent> intents)
-    : journal_(&journal),
-      intents_(std::move(intents)),
-      text_(journal.text_of(intents_)),
-      file_(journal.document_->prepare(text_)),
-      revision_(journal.revision_) {}
-
-void Journal::Prepared::commit() {
-  const std::lock_guard only(journal_->mutex_);
-  if (!file_ || revision_ != journal_->revision_) {
-    throw Error(ExitStatus::internal, "the journal was changed since this change was prepared");
+  void add(Journal& journal, std::function<Intents(Intents)> intents) {
+    steps.push_back({.journal = &journal, .intents = std::move(intents)});
   }
-  const auto file = std::exchange(file_, nullptr);
-  journal_->document_->publish(*file, text_);
-  journal_->intents_ = std::move(intents_);
-  ++journal_->revision_;
+  void add_to_ledger(Journal& journal, std::function<void(Json&)> ledger) {
+    steps.push_back({.journal = &journal, .ledger = std::move(ledger)});
+  }
+
+  /// What the journals will hold; their mutexes are held.
+  [[nodiscard]] std::map<Journal*, Intents> after() const {
+    std::map<Journal*, Intents> all;
+    for (const auto& step : steps) {
+      auto& intents = all.try_emplace(step.journal, step.journal->intents_).first->second;
+      if (step.intents) intents = step.intents(std::move(intents));
+    }
+    return all;
+  }
+
+  [[nodiscard]] store::JournalFile::Edit edit() const {
+    return [this](Json& document) {
+      for (const auto& [journal, intents] : after())
+        put_entry(document, journal->key_, intents, journal->has_former_);
+      for (const auto& step : steps) {
+        if (step.ledger) step.ledger(document["ledger"]);
+      }
+    };
+  }
+
+  /// Of all journals, in the order of their addresses.
+  [[nodiscard]] std::vector<std::unique_lock<std::mutex>> lock() const {
+    std::vector<std::unique_lock<std::mutex>> locks;
+    for (auto* journal : journals())
+      locks.emplace_back(journal->mutex_);
+    return locks;
+  }
+
+  void make(const std::function<void()>& write) {
+    if (steps.empty()) return;
+    const auto locks = lock();
+    const auto now = after();
+    write();
+    for (const auto& [journal, intents] : now) {
+      journal->intents_ = intents;
+      journal->drop_former();
+    }
+    steps.clear();
+  }
+
+  [[nodiscard]] std::set<Journal*> journals() const {
+    std::set<Journal*> all;
+    for (const auto& step : steps)
+      all.insert(step.journal);
+    return all;
+  }
+  [[nodiscard]] store::JournalFile& file() const { return *steps.front().journal->file_; }
+
+  std::vector<Step> steps;
+  std::unique_ptr<store::JournalFile::Prepared> prepared;
+};
+
+JournalChange::JournalChange() : steps_(std::make_unique<Steps>()) {}
+JournalChange::JournalChange(JournalChange&&) noexcept = default;
+JournalChange& JournalChange::operator=(JournalChange&&) noexcept = default;
+JournalChange::~JournalChange() = default;
+
+JournalChange& JournalChange::record(Journal& journal, IntentKind kind, std::uint16_t cntlid,
+                                     IntentDetails details) {
+  return put_back(journal, {.kind = kind,
+                            .cntlid = cntlid,
+                            .command = journal.command_,
+                            .pid = ::getpid(),
+                            .time = utc_now(),
+                            .details = std::move(details),
+                            .in_progress = true});
+}
+
+JournalChange& JournalChange::put_back(Journal& journal, Intent intent) {
+  steps_->add(journal, [intent = std::move(intent)](Intents intents) {
+    return with(std::move(intents), intent);
+  });
+  return *this;
+}
+
+JournalChange& JournalChange::strike_custody(Journal& journal, std::uint16_t cntlid) {
+  steps_->add(journal, [cntlid](Intents intents) {
+    return without_custody(std::move(intents), cntlid);
+  });
+  return *this;
+}
+
+JournalChange& JournalChange::note(Journal& journal, LedgerLine line) {
+  line.place = journal.key_;
+  line.command = journal.command_;
+  line.time = utc_now();
+  steps_->add_to_ledger(journal, [line = std::move(line)](Json& ledger) { append(ledger, line); });
+  return *this;
+}
+
+JournalChange& JournalChange::drop_loads(Journal& journal, std::uint16_t cntlid) {
+  steps_->add_to_ledger(journal, [key = journal.key_, cntlid](Json& ledger) {
+    nvmigrate::drop_loads(ledger, key, cntlid);
+  });
+  return *this;
+}
+
+void JournalChange::write() {
+  steps_->make([this] { steps_->file().update(steps_->edit()); });
+}
+
+void JournalChange::prepare() {
+  const auto locks = steps_->lock();
+  steps_->prepared = steps_->file().prepare(steps_->edit());
+}
+
+void JournalChange::commit() {
+  if (!steps_->prepared) {
+    throw Error(ExitStatus::internal, "a change of the journal was not prepared");
+  }
+  steps_->make([this] { std::exchange(steps_->prepared, nullptr)->commit(); });
 }
 
 }  // namespace nvmigrate

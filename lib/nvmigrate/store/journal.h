@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,91 +10,129 @@
 #include <vector>
 
 #include "nvmigrate/base/io.h"
-#include "nvmigrate/store/atomic_file.h"
 #include "nvmigrate/store/records.h"
 
 namespace nvmigrate {
 
 namespace store {
-class SubsystemDocument;
+class JournalFile;
 }
 
-/// Key of an intent `suspended` whose command had more to do when it was recorded: the function is
-/// to be resumed when that command died. Without it, the function was left suspended on purpose.
+/// Key of an intent whose command had more to do when it was recorded: a function that is
+/// `suspended` or `loaded` is to be resumed when that command died. Without it, it was left so on
+/// purpose.
 inline constexpr const char* unfinished_detail = "unfinished";
 
-/// The intents of one subsystem, recorded before their effect and struck after it, so that the next
-/// command knows what an earlier one began, wherever that ended. One file in the run folder,
-/// replaced whole and synced at every change. Change it under the subsystem's lock only. Safe to
-/// use from several threads.
+/// Key of an intent about a state: its SHA-256.
+inline constexpr const char* digest_detail = "sha256";
+
+/// Why the journal cannot be used.
+struct JournalTrouble {
+  std::string code;     ///< `journal_damaged`, `journal_newer`, `journal_unreadable`
+  std::string message;  ///< names the file
+  std::string path;     ///< of the file
+};
+
+class JournalChange;
+
+/// What the journal of this host says of one subsystem: intents, recorded before their effect and
+/// struck after it, so that the next command knows what an earlier one began, wherever that ended.
+/// The file is in the run folder, and is replaced whole and synced at every change. Change it under
+/// the subsystem's lock only. Safe to use from several threads.
+///
+/// Journals of former versions, one file a subsystem, are read and taken over by the first change.
 class Journal {
  public:
-  /// \throws refused, Error(io) naming the file when it is damaged
+  /// Never throws for a journal that cannot be used: trouble() has the reason, there are no
+  /// intents, and every change throws.
   Journal(Io& io, const Folders& folders, const SubsystemKey& key, std::string command);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
   ~Journal();
 
+  [[nodiscard]] const std::optional<JournalTrouble>& trouble() const noexcept { return trouble_; }
+  /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
+  /// suspended without a record may have been exported. Empty: there was none.
+  [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
+  /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws OsError
+  std::string set_aside();
+
   [[nodiscard]] std::vector<Intent> intents() const;
   [[nodiscard]] std::optional<Intent> find(IntentKind kind, std::uint16_t cntlid) const;
+  /// What is recorded of a function's guest.
+  [[nodiscard]] std::optional<Intent> custody(std::uint16_t cntlid) const;
+  /// What is known of states on this host, by all subsystems, as the file has it now.
+  [[nodiscard]] std::vector<LedgerLine> ledger() const;
 
-  /// Records and syncs, replacing one of the same kind and function. \throws OsError
-  void record(IntentKind kind, std::uint16_t cntlid,
-              std::map<std::string, std::string> details = {});
+  /// Records and syncs, replacing one of the same kind and function; one that says where the guest
+  /// is replaces every other that does. \throws OsError
+  void record(IntentKind kind, std::uint16_t cntlid, IntentDetails details = {});
   /// Strikes these kinds of a function in one write; those that are not there are passed over.
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
-  /// As strike(), on the way out of a failure. \return empty, or why the journal still has them
-  [[nodiscard]] std::string try_to_strike(const std::vector<IntentKind>& kinds,
-                                          std::uint16_t cntlid) noexcept;
+  /// Strikes what is recorded of a function's guest.
+  void strike_custody(std::uint16_t cntlid);
+  /// As strike_custody(), on the way out of a failure. \return empty, or why the journal still has
+  /// it
+  [[nodiscard]] std::string try_to_strike_custody(std::uint16_t cntlid) noexcept;
   /// Writes what this object holds, whatever the file holds: after a commit() that failed and whose
   /// effect may have been seen. \return false when that failed too
   [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
 
-  /// A change that is on disk already and needs only its name.
-  class Prepared;
-  /// Writes and syncs what the journal would be after striking `strike` and recording `record` of
-  /// one function; commit() makes it so. For the blackout of a transfer.
-  [[nodiscard]] Prepared prepare(std::uint16_t cntlid, const std::vector<IntentKind>& strike,
-                                 IntentKind record, std::map<std::string, std::string> details);
-
  private:
-  [[nodiscard]] Intent make(IntentKind kind, std::uint16_t cntlid,
-                            std::map<std::string, std::string> details) const;
-  [[nodiscard]] std::string text_of(const std::vector<Intent>& intents) const;
-  void replace(std::vector<Intent> intents);
+  friend class JournalChange;
+
+  void read(Io& io, const Folders& folders);
+  void apply(const std::function<std::vector<Intent>(std::vector<Intent>)>& change);
+  void drop_former();
 
   mutable std::mutex mutex_;
-  std::unique_ptr<store::SubsystemDocument> document_;
+  std::unique_ptr<store::JournalFile> file_;
+  Io* io_;
+  Folders folders_;
+  SubsystemKey key_;
   std::string command_;
   std::vector<Intent> intents_;
-  std::size_t revision_ = 0;  ///< counts the changes, so that an outdated Prepared is known
+  std::optional<JournalTrouble> trouble_;
+  std::string lost_;
+  bool has_former_ = false;  ///< a file of a former version is still there
 };
 
-/// Dropped without commit() it changes nothing and leaves no file. Its journal must outlive it and
-/// stay where it is.
-class Journal::Prepared {
+/// Changes of the journal that become true together, in one write, of one or two subsystems. The
+/// journals must outlive it and stay where they are.
+class JournalChange {
  public:
-  Prepared(Prepared&&) noexcept = default;
-  Prepared& operator=(Prepared&&) noexcept = default;
-  Prepared(const Prepared&) = delete;
-  Prepared& operator=(const Prepared&) = delete;
-  ~Prepared() = default;
+  JournalChange();
+  JournalChange(JournalChange&&) noexcept;
+  JournalChange& operator=(JournalChange&&) noexcept;
+  JournalChange(const JournalChange&) = delete;
+  JournalChange& operator=(const JournalChange&) = delete;
+  ~JournalChange();
 
-  /// Makes it so. \throws OsError, and then the journal is as it was before; Error(internal) when
-  /// the journal was changed since, or it was committed already
+  /// See Journal::record().
+  JournalChange& record(Journal& journal, IntentKind kind, std::uint16_t cntlid,
+                        IntentDetails details = {});
+  /// As it was recorded before.
+  JournalChange& put_back(Journal& journal, Intent intent);
+  /// See Journal::strike_custody().
+  JournalChange& strike_custody(Journal& journal, std::uint16_t cntlid);
+  /// A line for the ledger; `place`, `command` and `time` are those of the journal and of now.
+  JournalChange& note(Journal& journal, LedgerLine line);
+  /// Drops the lines on loads of a function that never ran.
+  JournalChange& drop_loads(Journal& journal, std::uint16_t cntlid);
+
+  /// Makes it so. \throws OsError, and then the journal is as it was before
+  void write();
+  /// Writes and syncs the change so that commit() needs only a rename, as in the blackout of a
+  /// transfer. \throws OsError
+  void prepare();
+  /// Makes so what was prepared. \throws as write()
   void commit();
 
  private:
-  friend class Journal;
-  Prepared(Journal& journal, std::vector<Intent> intents);
-
-  Journal* journal_;
-  std::vector<Intent> intents_;
-  std::string text_;
-  std::unique_ptr<AtomicFile> file_;
-  std::size_t revision_;
+  struct Steps;
+  std::unique_ptr<Steps> steps_;
 };
 
 }  // namespace nvmigrate

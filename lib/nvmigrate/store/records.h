@@ -42,18 +42,27 @@ struct Binding {
   std::string time;                              ///< RFC 3339, UTC
 };
 
-/// What was about to be done when an intent was recorded.
+/// What was about to be done when an intent was recorded. A function has at most one of the first
+/// six, which say where its guest is.
 enum class IntentKind {
-  suspended,     ///< the function is suspended by us, or about to be
-  loading,       ///< a state is being loaded into it; do not resume before a whole load
-  moved,         ///< its state runs elsewhere since a transfer's commit; never resume it
+  suspended,     ///< suspended by us, or about to be; its state has not left
+  exporting,     ///< its state is being read and is not handed over yet
+  exported,      ///< its state was handed over: whoever has the bytes may run them
+  away,          ///< its guest is known to run elsewhere; never resume it
+  loading,       ///< a state is being loaded into it; do not resume before a complete load
+  loaded,        ///< it holds a complete state and was not resumed yet
   unbound,       ///< taken from its driver, the new one not yet verified
   provisioning,  ///< numvfs and flexible resources of a controlling function are being changed
 };
-/// `suspended`, `loading`, …: the word in journal and JSON.
+/// `suspended`, `exporting`, …: the word in journal and JSON.
 NVMIGRATE_API std::string_view to_string(IntentKind kind) noexcept;
 /// \return nothing when no kind has this name
 NVMIGRATE_API std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
+/// Whether it says where the guest of a function is; the device has the last word on these.
+constexpr bool is_custody(IntentKind kind) noexcept { return kind <= IntentKind::loaded; }
+
+/// What an intent says beside its kind: address, original_driver, was_vfs, destination …
+using IntentDetails = std::map<std::string, std::string>;
 
 /// One line of the journal: an effect that is begun and not yet ended.
 struct Intent {
@@ -62,12 +71,27 @@ struct Intent {
   std::string command{};     ///< `export`, …
   pid_t pid = 0;             ///< of the process that recorded it
   std::string time{};        ///< RFC 3339, UTC
-  std::map<std::string, std::string> details;  ///< address, original_driver, was_vfs, destination …
+  IntentDetails details{};
   bool in_progress = false;  ///< its process still holds the subsystem's lock; set on reading
-  /// `loading` of a transfer that has reached its point of no return: the state is whole. Found out
-  /// from the journal of the source, as the next is from the device, when a session asks it.
-  bool committed = false;
-  bool stale = false;  ///< what it speaks of is over: the device says that the function runs
+  bool stale = false;        ///< what it speaks of is over, says the device; set on asking
+};
+
+/// One line of the ledger: what became of a state on this host. A state that was loaded once, or
+/// whose source went on, must not be loaded as if it were the guest.
+struct LedgerLine {
+  /// What became of it.
+  enum class Kind {
+    loaded,   ///< it was loaded completely
+    resumed,  ///< its source was resumed after it had been read
+  };
+  Kind kind{};
+  std::string sha256{};                 ///< of the state, 64 hexadecimal digits
+  std::optional<SubsystemKey> source{}; ///< of the function it was read from; nothing: not known
+  std::optional<std::uint16_t> source_cntlid{};
+  SubsystemKey place{};                 ///< the subsystem where that happened
+  std::uint16_t cntlid = 0;             ///< the function there
+  std::string device{};                 ///< as the user named it
+  std::string command{}, time{};
 };
 
 }  // namespace nvmigrate

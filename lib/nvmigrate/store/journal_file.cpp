@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/store/journal_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "nvmigrate/base/time.h"
+#include "nvmigrate/store/document_json.h"
+#include "nvmigrate/store/folders.h"
+
+namespace nvmigrate::store {
+namespace {
+
+constexpr auto name_of_file = "journal.json";
+constexpr auto schema = "nvmigrate.journal/2";
+constexpr std::string_view schema_stem = "nvmigrate.journal/";
+
+bool is_empty(const JournalFile::Json& document) {
+  return document["subsystems"].empty() && document["ledger"].empty() &&
+         document["lost"].is_null();
+}
+
+std::string text_of(const JournalFile::Json& document) {
+  return is_empty(document) ? std::string{} : dump(document);
+}
+
+}  // namespace
+
+JournalError::JournalError(const std::string& code, std::string path, const std::string& message)
+    : Error(ExitStatus::io, message), path_(std::move(path)) {
+  set_code(code);
+}
+
+JournalFile::JournalFile(Io& io, const std::string& folder)
+    : io_(&io), folder_(folder), document_(io, folder, name_of_file) {}
+
+std::string JournalFile::read_text() {
+  try {
+    return document_.read().value_or("");
+  } catch (const Error& error) {
+    throw JournalError("journal_unreadable", path(), error.what());
+  }
+}
+
+JournalFile::Json JournalFile::parse(const std::string& text) const {
+  if (text.empty()) {
+    return {{"schema", schema},
+            {"subsystems", Json::array()},
+            {"ledger", Json::array()},
+            {"lost", nullptr}};
+  }
+  const auto damaged = [this](const std::string& why) {
+    return JournalError("journal_damaged", path(), path() + ": " + why);
+  };
+  const auto json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) throw damaged("it is not a JSON object");
+  const auto is = json.value("schema", Json());
+  if (is != Json(schema)) {
+    if (is.is_string() && is.get<std::string>().starts_with(schema_stem)) {
+      throw JournalError("journal_newer", path(),
+                         path() + ": its schema is " + is.get<std::string>());
+    }
+    throw damaged(std::string{"its schema is not "} + schema);
+  }
+  for (const auto* list : {"subsystems", "ledger"}) {
+    if (!json.contains(list) || !json[list].is_array()) {
+      throw damaged(std::string{"it has no list of "} + list);
+    }
+  }
+  auto whole = json;
+  if (!whole.contains("lost")) whole["lost"] = nullptr;
+  return whole;
+}
+
+JournalFile::Json JournalFile::read() { return parse(read_text()); }
+
+OpenFile JournalFile::lock() {
+  make_private_folder(*io_, folder_);
+  auto file = OpenFile::open(*io_, folder_, O_RDONLY | O_DIRECTORY);
+  while (io_->flock(file.fd(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw OsError(errno, "lock", folder_);
+  }
+  return file;
+}
+
+void JournalFile::update(const Edit& edit) {
+  const auto only = lock();
+  auto document = read();
+  edit(document);
+  document_.replace(text_of(document));
+}
+
+std::string JournalFile::set_aside() {
+  const auto only = lock();
+  const auto aside = path() + ".damaged-" + utc_now();
+  if (io_->rename(path(), aside) != 0) throw OsError(errno, "rename", path());
+  auto document = parse({});
+  document["lost"] = aside;
+  static_cast<void>(read_text());
+  document_.replace(text_of(document));
+  return aside;
+}
+
+void JournalFile::note_loss(const std::string& aside) {
+  update([&](Json& document) { document["lost"] = aside; });
+}
+
+std::unique_ptr<JournalFile::Prepared> JournalFile::prepare(const Edit& edit) {
+  return std::make_unique<Prepared>(*this, edit);
+}
+
+JournalFile::Prepared::Prepared(JournalFile& file, Edit edit)
+    : file_(&file), edit_(std::move(edit)) {
+  const auto only = file.lock();
+  before_ = file.read_text();
+  auto document = file.parse(before_);
+  edit_(document);
+  after_ = text_of(document);
+  if (!after_.empty()) written_ = file.document_.prepare(after_);
+}
+
+void JournalFile::Prepared::commit() {
+  const auto only = file_->lock();
+  const auto now = file_->read_text();
+  if (now == before_ && written_) {
+    file_->document_.publish(*written_, after_);
+    return;
+  }
+  auto document = file_->parse(now);
+  edit_(document);
+  file_->document_.replace(text_of(document));
+}
+
+}  // namespace nvmigrate::store

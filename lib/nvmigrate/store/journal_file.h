@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/store/document.h"
+
+namespace nvmigrate::store {
+
+/// The journal cannot be used. Its code is `journal_damaged`, `journal_newer` (written by a newer
+/// version) or `journal_unreadable`.
+class JournalError : public Error {
+ public:
+  JournalError(const std::string& code, std::string path, const std::string& message);
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// The journal of a host, one JSON document for all its subsystems. Every change reads it anew and
+/// replaces it whole, under a lock on the run folder that is held for just that time, so that
+/// commands on different subsystems do not lose each other's records.
+class JournalFile {
+ public:
+  using Json = nlohmann::ordered_json;
+  using Edit = std::function<void(Json& document)>;
+
+  JournalFile(Io& io, const std::string& folder);
+
+  [[nodiscard]] const std::string& path() const noexcept { return document_.path(); }
+  /// The document; an empty one when there is none. \throws JournalError
+  [[nodiscard]] Json read();
+  /// \throws JournalError, OsError; the file is as it was
+  void update(const Edit& edit);
+  /// Sets the file aside under a name that says so, and begins an empty journal that remembers it.
+  /// \return the new path. \throws OsError
+  std::string set_aside();
+  /// Has an empty journal remember that records were lost: `path` has what is left of them.
+  void note_loss(const std::string& path);
+
+  /// A change that is written and synced and needs only its name.
+  class Prepared;
+  [[nodiscard]] std::unique_ptr<Prepared> prepare(const Edit& edit);
+
+ private:
+  [[nodiscard]] OpenFile lock();
+  [[nodiscard]] std::string read_text();
+  [[nodiscard]] Json parse(const std::string& text) const;
+
+  Io* io_;
+  std::string folder_;
+  Document document_;
+};
+
+/// Dropped without commit() it changes nothing and leaves no file.
+class JournalFile::Prepared {
+ public:
+  Prepared(JournalFile& file, Edit edit);
+  /// Gives it its name; when the journal was changed meanwhile, makes the change anew.
+  /// \throws as JournalFile::update()
+  void commit();
+
+ private:
+  JournalFile* file_;
+  Edit edit_;
+  std::string before_, after_;
+  std::unique_ptr<AtomicFile> written_;
+};
+
+}  // namespace nvmigrate::store

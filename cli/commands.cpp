@@ -140,12 +140,14 @@ constexpr std::array table{
 
     Command{"help", "Help", "Print the help of a command", nothing, declare_help, {}},
 
-    Command{"__complete",
+    Command{"__receive",
             "",
-            "Print the completions of a command line",
-            to_read,
-            declare_complete,
+            "Take a guest that another host transfers, on standard input and output",
+            to_change,
+            declare_receive,
             {}},
+    Command{
+        "__complete", "", "Print the completions of a command line", to_read, declare_complete, {}},
     Command{"__man-options",
             "",
             "Print the options of a command as its manual page has them",

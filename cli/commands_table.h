@@ -24,6 +24,7 @@ Runner declare_release(Options& options);
 Runner declare_export(Options& options);
 Runner declare_import(Options& options);
 Runner declare_transfer(Options& options);
+Runner declare_receive(Options& options);
 Runner declare_inspect(Options& options);
 Runner declare_verify(Options& options);
 Runner declare_compare(Options& options);

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "cli/json.h"
+#include "cli/ssh.h"
 #include "nvmigrate/nvme/status.h"
 
 namespace nvmigrate::cli {
@@ -50,6 +51,19 @@ Argv provision_of(const Remedy& remedy) {
   return command;
 }
 
+/// The command of another host, through ssh.
+Argv on_its_host(const Remedy& remedy) {
+  const auto target = parse_ssh(remedy.device);
+  auto there = remedy;
+  there.device = target.device;
+  Argv command{"ssh"};
+  if (!target.port.empty()) command.insert(command.end(), {"-p", target.port});
+  command.push_back(target.login);
+  for (auto& word : command_of(there))
+    command.push_back(std::move(word));
+  return command;
+}
+
 bool is_plain(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
          std::string_view{"-_./:,=+@%"}.find(c) != std::string_view::npos;
@@ -65,9 +79,8 @@ std::string quoted(const std::string& word) {
 
 std::string override_line(const Finding& found, std::size_t indent) {
   if (!found.stands() || !found.overridable) return {};
-  const bool shown =
-      std::any_of(found.remedies.begin(), found.remedies.end(),
-                  [&](const Remedy& remedy) { return remedy.allow == found.code; });
+  const bool shown = std::any_of(found.remedies.begin(), found.remedies.end(),
+                                 [&](const Remedy& remedy) { return remedy.allow == found.code; });
   if (shown) return {};
   return std::string(indent, ' ') + "(--allow " + found.code + " overrides this)\n";
 }
@@ -117,6 +130,7 @@ std::vector<const Finding*> standing(const Refusal& refusal) {
 }  // namespace
 
 std::vector<std::string> command_of(const Remedy& remedy) {
+  if (is_ssh(remedy.device)) return on_its_host(remedy);
   switch (remedy.action) {
     case Action::resume:
       return of_function("resume", remedy);
@@ -132,6 +146,13 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       return of_function("unbind", remedy);
     case Action::release:
       return of_function("release", remedy);
+    case Action::settle: {
+      const auto blank = remedy.object.rfind(' ');
+      auto command = of_function("transfer", remedy);
+      command.insert(command.end(),
+                     {remedy.object.substr(0, blank), remedy.object.substr(blank + 1), "--settle"});
+      return command;
+    }
     case Action::import_state: {
       auto command = of_function("import", remedy);
       command.insert(command.end(), {"-f", remedy.object});

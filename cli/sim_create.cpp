@@ -125,8 +125,7 @@ void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vi", chosen.vi, "Flexible interrupts, 0 for none [4 a VF]", 0, 1U << 20U);
   options.number("--vq-max", chosen.vq_max, "Most queues of one VF [16]", 0, u16_max);
   options.number("--vi-max", chosen.vi_max, "Most interrupts of one VF [8]", 0, u16_max);
-  options.number("--grain", chosen.grain, "Step in which resources are granted [1]", 1,
-                 u16_max);
+  options.number("--grain", chosen.grain, "Step in which resources are granted [1]", 1, u16_max);
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {

@@ -24,9 +24,10 @@ Outcome sound(const std::string& file, const StoredState& state) {
       {"bytes", state.end().size},
       {"sha256", to_string(state.end().sha256)},
       {"findings", json_of(findings)}};
-  outcome.text = called(file) + (blocked ? ": complete, but the controller state in it is invalid\n"
-                                         : ": complete and valid, " + format_size(state.end().size) +
-                                               ", SHA-256 " + to_string(state.end().sha256) + '\n');
+  outcome.text =
+      called(file) + (blocked ? ": complete, but the controller state in it is invalid\n"
+                              : ": complete and valid, " + format_size(state.end().size) +
+                                    ", SHA-256 " + to_string(state.end().sha256) + '\n');
   outcome.text += text_of(findings);
   if (blocked) outcome.status = ExitStatus::bad_state;
   return outcome;

@@ -187,7 +187,8 @@ Findings check_abilities(Session& session) {
   Findings findings;
   const auto& device = session.device();
   if (session.serving() != nullptr) {
-    findings.push_back(fine("live_migration", device + " can migrate its controlled functions", device));
+    findings.push_back(
+        fine("live_migration", device + " can migrate its controlled functions", device));
   }
   for (const auto& fact : ability_facts(session))
     findings.push_back(told(fact));

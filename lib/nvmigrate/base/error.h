@@ -77,6 +77,7 @@ struct Remedy {
     bind,
     unbind,
     release,
+    settle,        ///< `object`: the destination, `ssh://b/nvme0 3`
     import_state,  ///< `object`: the state file
     reset,         ///< `object`: the PCI address
     // Of a controlling function: `device`.

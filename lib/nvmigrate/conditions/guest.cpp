@@ -2,6 +2,7 @@
 #include "nvmigrate/conditions/guest.h"
 
 #include "nvmigrate/session/custody.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -103,7 +104,7 @@ class GuestAccount {
       case IntentKind::loading:
         return consider_load(intent, std::move(words));
       case IntentKind::loaded:
-        add(is_unfinished(intent) ? "left_loaded" : "loaded", std::move(words));
+        consider_loaded(intent, std::move(words));
         return;
       case IntentKind::unbound:
         add("unbound", std::move(words));
@@ -123,6 +124,15 @@ class GuestAccount {
     } else {
       add("exported", std::move(words)).remedies = {of(Action::release),
                                                     resume_allowing("exported")};
+    }
+  }
+
+  void consider_loaded(const Intent& intent, Words words) {
+    if (const auto source = detail_of(intent, in_doubt_detail); !source.empty()) {
+      words.emplace_back("source", source);
+      add("in_doubt", std::move(words));
+    } else {
+      add(is_unfinished(intent) ? "left_loaded" : "loaded", std::move(words));
     }
   }
 

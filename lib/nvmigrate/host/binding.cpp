@@ -279,8 +279,7 @@ FunctionList select_to_bind(const Topology& topology, const std::string& words) 
   if (words != "all") return functions;
   std::erase_if(functions, [](const ControlledFunction* function) { return !function->pci; });
   if (!functions.empty()) return functions;
-  throw not_found("no function that " + topology.device + " controls is on the PCI bus",
-                  {},
+  throw not_found("no function that " + topology.device + " controls is on the PCI bus", {},
                   {{.action = Remedy::Action::provision, .device = topology.device, .count = 1}});
 }
 

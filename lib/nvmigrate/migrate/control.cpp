@@ -70,8 +70,8 @@ Judge judge_release(Session& session, std::uint16_t cntlid,
     judge.add(fact_of(code, session.device(), function));
   };
   const auto* guest = function.custody();
-  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
-                                         guest->kind == IntentKind::away);
+  const bool left =
+      guest != nullptr && (guest->kind == IntentKind::exported || guest->kind == IntentKind::away);
   if (left || function.controls) return judge;
   add(function.suspended().value_or(true) ? "not_exported" : "nothing_to_release");
   return judge;
@@ -119,14 +119,12 @@ ControlResult release_function(Session& session, std::uint16_t cntlid,
   const auto* guest = function.custody();
   const bool away = guest != nullptr && guest->kind == IntentKind::away;
   const bool suspended = function.suspended().value_or(true);
-  const ControlResult result{.cntlid = cntlid,
-                             .suspended_before = suspended,
-                             .suspended = suspended,
-                             .changed = !away};
+  const ControlResult result{
+      .cntlid = cntlid, .suspended_before = suspended, .suspended = suspended, .changed = !away};
   if (options.dry_run || away) return result;
   stop_if_interrupted("nothing more was released");
-  session.journal().record(IntentKind::away, cntlid, guest != nullptr ? guest->details
-                                                                      : IntentDetails{});
+  session.journal().record(IntentKind::away, cntlid,
+                           guest != nullptr ? guest->details : IntentDetails{});
   return result;
 }
 

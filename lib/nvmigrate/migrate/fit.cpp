@@ -192,6 +192,17 @@ void Fit::look_at_resources(const DecodedState& decoded) {
   }
 }
 
+Judge judge_arrival(const StateIdentity& identity, Session& session, std::uint16_t cntlid,
+                    const std::vector<std::string>& allowed, Then then, const Origin* origin) {
+  auto judge = judge_function(Verb::import_state, session, cntlid, allowed, then);
+  Fit(judge, session, cntlid)
+      .look_at({.identity = &identity,
+                .formats = identity.formats,
+                .origin = origin,
+                .destination = word_on(session, cntlid)});
+  return judge;
+}
+
 Finding of_function(Finding found, const Session& session, std::uint16_t cntlid,
                     ExitStatus status) {
   found.status = status;

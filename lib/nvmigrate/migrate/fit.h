@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/migrate/function.h"
@@ -47,6 +49,12 @@ class Fit {
   Session* session_;
   const ControlledFunction* function_;
 };
+
+/// Holds a function against everything that can be known of a state for it before the state itself
+/// comes. \param origin see Candidate
+Judge judge_arrival(const StateIdentity& identity, Session& session, std::uint16_t cntlid,
+                    const std::vector<std::string>& allowed, Then then,
+                    const Origin* origin = nullptr);
 
 /// What the decoder of states found, as a finding about the function that has the state.
 /// \param status of a command that it stops

@@ -117,9 +117,8 @@ class Import {
     if (takes_source()) {
       result_.source_device = (*origin_)->session->device();
       result_.source_cntlid = (*origin_)->cntlid;
-      change.record(
-          (*origin_)->session->journal(), IntentKind::away, (*origin_)->cntlid,
-          {{"destination", session_->device() + " " + std::to_string(result_.cntlid)}});
+      change.record((*origin_)->session->journal(), IntentKind::away, (*origin_)->cntlid,
+                    {{"destination", session_->device() + " " + std::to_string(result_.cntlid)}});
     }
     change.write();
   }
@@ -162,13 +161,12 @@ class Import {
   }
 
   Leftover leave_half_loaded() {
-    suspension_.keep();
-    Leftover left{suspension_.name() +
-                      " stays suspended without a usable state; load a complete state, or reset it",
-                  {}};
-    if (place_.starts_with('/')) left += remedy(Remedy::Action::import_state, place_);
-    if (const auto& pci = session_->function(result_.cntlid).pci) {
-      left += remedy(Remedy::Action::reset, pci->address);
+    auto left = nvmigrate::leave_half_loaded(suspension_, *session_, result_.cntlid);
+    if (place_.starts_with('/')) {
+      left.remedies.insert(left.remedies.begin(), {.action = Remedy::Action::import_state,
+                                                   .device = session_->device(),
+                                                   .function = result_.cntlid,
+                                                   .object = place_});
     }
     return left;
   }
@@ -176,13 +174,6 @@ class Import {
   Leftover leave_loaded() {
     suspension_.keep();
     return {"the state is loaded; resume " + suspension_.name(), {suspension_.remedy()}};
-  }
-
-  [[nodiscard]] Remedy remedy(Remedy::Action action, std::string object) const {
-    return {.action = action,
-            .device = session_->device(),
-            .function = result_.cntlid,
-            .object = std::move(object)};
   }
 
   const StoredState* state_;
@@ -198,9 +189,12 @@ class Import {
   bool loaded_ = false;
 };
 
+Then then_of(const ImportOptions& options) {
+  return options.resume ? Then::runs : Then::stays_suspended;
+}
+
 Judge judge_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
-  return judge_function(Verb::import_state, session, cntlid, options.allowed,
-                        options.resume ? Then::runs : Then::stays_suspended);
+  return judge_function(Verb::import_state, session, cntlid, options.allowed, then_of(options));
 }
 
 std::optional<Origin> origin_of(const StoredState& state, Session& session, std::uint16_t cntlid) {
@@ -232,14 +226,10 @@ void check_destination(Session& session, std::uint16_t cntlid, const ImportOptio
 
 void check_identity(const StateIdentity& identity, Session& session, std::uint16_t cntlid,
                     const ImportOptions& options) {
-  auto judge = judge_destination(session, cntlid, options);
   const auto origin = find_origin(identity, session, cntlid);
-  Fit(judge, session, cntlid)
-      .look_at({.identity = &identity,
-                .formats = identity.formats,
-                .origin = origin ? &*origin : nullptr,
-                .destination = word_on(session, cntlid)});
-  judge.refuse("import");
+  judge_arrival(identity, session, cntlid, options.allowed, then_of(options),
+                origin ? &*origin : nullptr)
+      .refuse("import");
 }
 
 ImportCheck check_import(const StoredState& state, Session& session, std::uint16_t cntlid,

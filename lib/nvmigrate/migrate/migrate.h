@@ -111,9 +111,9 @@ NVMIGRATE_API ControlResult release_function(Session& session, std::uint16_t cnt
 /// How a state is exported.
 struct ExportOptions {
   std::optional<FormatChoice> formats{};  ///< nothing: whole_state()
-  bool raw = false;     ///< write the plain structure of the specification, not a state file
-  bool resume = false;  ///< resume as soon as all was read; else it stays suspended
-  bool notice = false;  ///< announce the Suspend first
+  bool raw = false;        ///< write the plain structure of the specification, not a state file
+  bool resume = false;     ///< resume as soon as all was read; else it stays suspended
+  bool notice = false;     ///< announce the Suspend first
   bool overwrite = false;  ///< replace a file that has the name already
   std::vector<std::string> allowed{};
   bool dry_run = false;
@@ -145,9 +145,9 @@ NVMIGRATE_API ExportResult export_to_file(Session& session, std::uint16_t cntlid
                                           const ExportOptions& options = {});
 /// As export_to_file(), into a descriptor; the journal says `exported` before the last record, or
 /// the last bytes of a raw state, are written. What was written before that is an incomplete state
-/// file, which no reader accepts. A pipe gets its first bytes before the Suspend, and the state only
-/// when its reader has taken the first record.
-/// \param object names the descriptor in errors: `standard output`
+/// file, which no reader accepts. A pipe gets its first bytes before the Suspend, and the state
+/// only when its reader has taken the first record. \param object names the descriptor in errors:
+/// `standard output`
 NVMIGRATE_API ExportResult export_to_descriptor(Session& session, std::uint16_t cntlid, int fd,
                                                 const std::string& object,
                                                 const ExportOptions& options = {});

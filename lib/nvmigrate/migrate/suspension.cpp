@@ -146,6 +146,20 @@ Leftover Suspension::undo() noexcept {
   }
 }
 
+Leftover leave_half_loaded(Suspension& suspension, Session& session, std::uint16_t cntlid) {
+  suspension.keep();
+  Leftover left{suspension.name() +
+                    " stays suspended without a usable state; load a complete state, or reset it",
+                {}};
+  if (const auto& pci = session.function(cntlid).pci) {
+    left += Remedy{.action = Remedy::Action::reset,
+                   .device = session.device(),
+                   .function = cntlid,
+                   .object = pci->address};
+  }
+  return left;
+}
+
 std::chrono::nanoseconds Suspension::length() const {
   if (!suspended_at_) return std::chrono::nanoseconds{0};
   return resumed_at_.value_or(Clock::now()) - *suspended_at_;

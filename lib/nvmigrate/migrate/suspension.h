@@ -57,7 +57,8 @@ class Suspension {
   /// Function and journal stay as they are.
   void keep() noexcept { recorded_ = false; }
   /// Takes back what this object did and has not ended yet. Harmless when there is nothing.
-  /// \return what the function does then, or why it could not be taken back; empty: nothing was done
+  /// \return what the function does then, or why it could not be taken back; empty: nothing was
+  /// done
   Leftover undo() noexcept;
 
   /// What was recorded of the guest before.
@@ -84,5 +85,9 @@ class Suspension {
   bool recorded_ = false, sent_ = false, was_sent_ = false;
   std::optional<Clock::time_point> suspended_at_, resumed_at_;
 };
+
+/// The device may hold a part of a state: the function stays suspended, and the journal says
+/// `loading`. \return that, and how to reset it
+Leftover leave_half_loaded(Suspension& suspension, Session& session, std::uint16_t cntlid);
 
 }  // namespace nvmigrate

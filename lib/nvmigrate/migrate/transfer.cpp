@@ -88,9 +88,9 @@ class Transfer {
     strike_stale(*destination_.session, destination_.cntlid);
     JournalChange begun;
     destination_stop_.add_record(begun, IntentKind::loading, {{"source", source_.place()}});
-    source_stop_.add_record(begun, IntentKind::suspended,
-                            {{"destination", destination_.place()},
-                             {unfinished_detail, "the transfer was not done"}});
+    source_stop_.add_record(
+        begun, IntentKind::suspended,
+        {{"destination", destination_.place()}, {unfinished_detail, "the transfer was not done"}});
     begun.write();
     JournalChange commit;
     IntentDetails loaded{{"source", source_.place()}};
@@ -175,15 +175,7 @@ class Transfer {
     if (is_committing_ && !restore_journal()) return stay_moved();
     auto left = source_stop_.undo();
     if (!touched_) return left += destination_stop_.undo();
-    destination_stop_.keep();
-    left += destination_.name() +
-            " stays suspended without a usable state; transfer the state again, or reset it";
-    if (const auto& pci = destination_.session->function(destination_.cntlid).pci) {
-      left += Remedy{.action = Remedy::Action::reset,
-                     .device = destination_.session->device(),
-                     .function = destination_.cntlid,
-                     .object = pci->address};
-    }
+    left += leave_half_loaded(destination_stop_, *destination_.session, destination_.cntlid);
     return left;
   }
 

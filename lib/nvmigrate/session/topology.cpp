@@ -197,8 +197,8 @@ const Intent* ControlledFunction::custody() const noexcept {
 
 bool ControlledFunction::may_run_twice() const noexcept {
   const auto* guest = custody();
-  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
-                                         guest->kind == IntentKind::away);
+  const bool left =
+      guest != nullptr && (guest->kind == IntentKind::exported || guest->kind == IntentKind::away);
   return left && suspended() == false;
 }
 

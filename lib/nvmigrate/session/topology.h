@@ -66,16 +66,16 @@ NVMIGRATE_API std::string describe(std::uint16_t cntlid, unsigned vfn);
 
 /// Where the guest of a controlled function is, as far as the device and the records tell.
 enum class Custody {
-  running,    ///< or empty; nothing is recorded
-  offline,    ///< a secondary controller that is Offline
-  suspended,  ///< by this tool, or as the device says; its state has not left
-  exporting,  ///< its state is being read, or that ended early
-  exported,   ///< its state was handed over: whoever has the bytes may run them
-  away,       ///< its guest runs elsewhere
-  loading,    ///< a state is loaded into it, or the load ended early
-  loaded,     ///< it holds a complete state and is not resumed yet
-  unbound,    ///< taken from its driver and not given to another
-  two_copies, ///< its state has left, and a guest runs here all the same
+  running,     ///< or empty; nothing is recorded
+  offline,     ///< a secondary controller that is Offline
+  suspended,   ///< by this tool, or as the device says; its state has not left
+  exporting,   ///< its state is being read, or that ended early
+  exported,    ///< its state was handed over: whoever has the bytes may run them
+  away,        ///< its guest runs elsewhere
+  loading,     ///< a state is loaded into it, or the load ended early
+  loaded,      ///< it holds a complete state and is not resumed yet
+  unbound,     ///< taken from its driver and not given to another
+  two_copies,  ///< its state has left, and a guest runs here all the same
 };
 /// `running`, `offline`, …: the word in listings and in JSON.
 NVMIGRATE_API std::string_view to_string(Custody custody) noexcept;

@@ -46,8 +46,9 @@ bool damaged_as_text(const std::array<std::uint8_t, 8>& found) {
 
 }  // namespace
 
-FileChunkReader::FileChunkReader(std::unique_ptr<ByteSource> source, std::string object)
-    : source_(std::move(source)), object_(std::move(object)) {
+FileChunkReader::FileChunkReader(std::unique_ptr<ByteSource> source, std::string object,
+                                 Behind behind)
+    : source_(std::move(source)), object_(std::move(object)), behind_(behind) {
   read_preamble();
   read_identity();
 }
@@ -206,7 +207,7 @@ std::span<std::byte> FileChunkReader::next(ChunkBuffer& buffer) {
 void FileChunkReader::take_end(ChunkBuffer& buffer) {
   const auto start = body_offset_;
   const auto length = static_cast<std::size_t>(header_.length);
-  const auto surplus = read_body(buffer, 1);
+  const auto surplus = read_body(buffer, behind_ == Behind::nothing ? 1 : 0);
   end_ = decode_state_end(text_of(buffer.payload().first(length)), start);
   if (bytes_ != identity_.size || end_.size != bytes_ || end_.chunks != chunks_) {
     damaged(start,

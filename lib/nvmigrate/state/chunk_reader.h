@@ -27,11 +27,18 @@ class ChunkReader {
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 };
 
+/// What comes behind the last record of a state file.
+enum class Behind {
+  nothing,  ///< anything else is damage
+  more,     ///< of a connection, for others to read
+};
+
 /// Of a state file; the identity is read at once.
 class FileChunkReader final : public ChunkReader {
  public:
   /// \param object names the file in errors
-  FileChunkReader(std::unique_ptr<ByteSource> source, std::string object);
+  FileChunkReader(std::unique_ptr<ByteSource> source, std::string object,
+                  Behind behind = Behind::nothing);
 
   std::span<std::byte> next(ChunkBuffer& buffer) override;
   [[nodiscard]] std::uint64_t offset() const noexcept override { return offset_; }
@@ -69,6 +76,7 @@ class FileChunkReader final : public ChunkReader {
   std::uint64_t offset_ = 0, body_offset_ = 0, sum_ = 0;
   std::uint64_t number_ = 0, chunks_ = 0, bytes_ = 0, skipped_ = 0;
   bool ended_ = false;
+  Behind behind_;
 };
 
 /// Of a raw state. Bytes behind the size of its header are read and skipped.

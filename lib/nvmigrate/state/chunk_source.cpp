@@ -15,8 +15,18 @@ ChunkSource::ChunkSource(MakeReader make, VerifiedFacts facts, std::string objec
   start();
 }
 
+ChunkSource::ChunkSource(std::unique_ptr<ChunkReader> reader, std::uint64_t size,
+                         StreamChecks checks, std::string object, StartThread thread)
+    : start_thread_(std::move(thread)),
+      facts_{.size = size},
+      object_(std::move(object)),
+      checks_(std::move(checks)),
+      reader_(std::move(reader)) {
+  start();
+}
+
 void ChunkSource::start() {
-  reader_ = make_();
+  if (make_) reader_ = make_();
   requested_ = fetched_ = read_ = taken_ = 0;
   front_ = chunk_ = {};
   if (facts_.size > state_file::max_chunk) worker_.emplace(start_thread_);
@@ -25,6 +35,7 @@ void ChunkSource::start() {
 }
 
 bool ChunkSource::rewind() {
+  if (checks_) return false;
   worker_.reset();
   start();
   return true;
@@ -51,6 +62,7 @@ void ChunkSource::read_into(Slot& slot) {
   if (!slot.buffer) slot.buffer.emplace();
   slot.chunk = reader_->next(*slot.buffer);
   read_ += slot.chunk.size();
+  if (checks_) checks_->chunk(slot.chunk);
   const auto missing = facts_.add_dword ? std::uint64_t{4} : 0;
   if (slot.chunk.empty() || read_ > facts_.size - missing) changed();
   if (read_ == facts_.size - missing) check_end(slot);
@@ -66,6 +78,10 @@ void ChunkSource::check_end(Slot& slot) {
     read_ += 4;
   }
   if (!end_buffer_) end_buffer_.emplace();
+  if (checks_) {
+    if (!reader_->next(*end_buffer_).empty()) changed();
+    return checks_->end(*reader_);
+  }
   if (!reader_->next(*end_buffer_).empty() || reader_->sum() != facts_.sum ||
       reader_->offset() != facts_.offset) {
     changed();

@@ -22,6 +22,12 @@ struct VerifiedFacts {
   bool add_dword = false;    ///< the last, reserved dword is not in the file
 };
 
+/// How a state is checked that is read for the first time: while it is handed out.
+struct StreamChecks {
+  std::function<void(std::span<const std::byte>)> chunk;  ///< each chunk, before it is handed out
+  std::function<void(ChunkReader&)> end;  ///< at the end, before the last chunk is handed out
+};
+
 /// Hands out the bytes of a state that is read a second time, chunk by chunk, ahead of the caller.
 /// It hands out the chunk with the last byte only after it has read the end too, and has found all
 /// as it was verified.
@@ -31,6 +37,9 @@ class ChunkSource final : public StateSource {
 
   /// \throws Error(io) when the system has no more threads
   ChunkSource(MakeReader make, VerifiedFacts facts, std::string object, StartThread thread);
+  /// Of a state that comes in now and cannot be read again. \param size of the state in bytes
+  ChunkSource(std::unique_ptr<ChunkReader> reader, std::uint64_t size, StreamChecks checks,
+              std::string object, StartThread thread);
 
   [[nodiscard]] std::uint64_t size() const override { return facts_.size; }
   std::span<const std::byte> view(std::size_t wanted) override;
@@ -55,6 +64,7 @@ class ChunkSource final : public StateSource {
   StartThread start_thread_;
   VerifiedFacts facts_;
   std::string object_;
+  std::optional<StreamChecks> checks_;
   std::unique_ptr<ChunkReader> reader_;
   std::array<Slot, chunk_slots> slots_;
   std::uint64_t requested_ = 0, fetched_ = 0;

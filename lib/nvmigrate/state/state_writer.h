@@ -22,9 +22,9 @@ using BeforeEnd = std::function<void(const StateEnd& end, const std::optional<De
 
 /// A sink that writes what comes to a descriptor (a file or a pipe). It hashes and writes beside
 /// the caller, who meanwhile lets the device fill the next buffer. Memory: a few chunks. The last
-/// chunk is written by finish(); a state of one chunk needs no thread. begin(), room(), commit() and
-/// finish() throw OsError of a write that failed meanwhile, and begin() throws Error(io) when the
-/// system has no more threads.
+/// chunk is written by finish(); a state of one chunk needs no thread. begin(), room(), commit()
+/// and finish() throw OsError of a write that failed meanwhile, and begin() throws Error(io) when
+/// the system has no more threads.
 class StateWriter final : public StateSink {
  public:
   /// \param identity nothing: the state is written raw

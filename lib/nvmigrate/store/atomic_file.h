@@ -35,8 +35,8 @@ class AtomicFile {
   /// Makes the file visible under its name. \throws OsError; then nothing is visible, or, when a
   /// file is replaced and the folder cannot be synced, either the whole old or the whole new file
   void publish();
-  /// The first half of publish(): gives the file its name. \throws OsError, and then it has none for
-  /// certain; refused when a file appeared there that is not to be replaced
+  /// The first half of publish(): gives the file its name. \throws OsError, and then it has none
+  /// for certain; refused when a file appeared there that is not to be replaced
   void appear();
   /// The second half: after a crash the name is still there. \throws OsError; the file stays
   void sync_name();

@@ -35,8 +35,8 @@ class SubsystemDocument {
   std::optional<Json> read();
   /// Begins a document of this kind and subsystem.
   [[nodiscard]] Json begin() const;
-  /// Error(io) that names the file, what is wrong in it, and how to move on; its code is the name of
-  /// the kind with `_damaged`.
+  /// Error(io) that names the file, what is wrong in it, and how to move on; its code is the name
+  /// of the kind with `_damaged`.
   [[nodiscard]] Error damaged(const std::string& what) const;
   /// Of the file that was read.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }

@@ -26,6 +26,11 @@ inline constexpr const char* unfinished_detail = "unfinished";
 /// Key of an intent about a state: its SHA-256.
 inline constexpr const char* digest_detail = "sha256";
 
+/// Key of a `loaded` intent: the source that alone knows whether the transfer was committed.
+inline constexpr const char* in_doubt_detail = "in_doubt";
+/// Key of a `loaded` intent that is not to be resumed when its transfer is committed.
+inline constexpr const char* keep_detail = "keep_suspended";
+
 /// Why the journal cannot be used.
 struct JournalTrouble {
   std::string code;     ///< `journal_damaged`, `journal_newer`, `journal_unreadable`

@@ -19,8 +19,7 @@ constexpr auto schema = "nvmigrate.journal/2";
 constexpr std::string_view schema_stem = "nvmigrate.journal/";
 
 bool is_empty(const JournalFile::Json& document) {
-  return document["subsystems"].empty() && document["ledger"].empty() &&
-         document["lost"].is_null();
+  return document["subsystems"].empty() && document["ledger"].empty() && document["lost"].is_null();
 }
 
 std::string text_of(const JournalFile::Json& document) {

@@ -85,12 +85,12 @@ struct LedgerLine {
     resumed,  ///< its source was resumed after it had been read
   };
   Kind kind{};
-  std::string sha256{};                 ///< of the state, 64 hexadecimal digits
-  std::optional<SubsystemKey> source{}; ///< of the function it was read from; nothing: not known
+  std::string sha256{};                  ///< of the state, 64 hexadecimal digits
+  std::optional<SubsystemKey> source{};  ///< of the function it was read from; nothing: not known
   std::optional<std::uint16_t> source_cntlid{};
-  SubsystemKey place{};                 ///< the subsystem where that happened
-  std::uint16_t cntlid = 0;             ///< the function there
-  std::string device{};                 ///< as the user named it
+  SubsystemKey place{};      ///< the subsystem where that happened
+  std::uint16_t cntlid = 0;  ///< the function there
+  std::string device{};      ///< as the user named it
   std::string command{}, time{};
 };
 

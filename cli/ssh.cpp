@@ -68,9 +68,7 @@ bool is_ssh(std::string_view device) noexcept { return device.starts_with(scheme
 SshTarget parse_ssh(const std::string& device) {
   const auto rest = device.substr(scheme.size());
   const auto slash = rest.find('/');
-  if (slash == std::string::npos || slash + 1 == rest.size()) {
-    throw malformed(device, "names no device");
-  }
+  if (slash == std::string::npos) throw malformed(device, "names no device");
   SshTarget target;
   target.login = rest.substr(0, slash);
   target.device = rest.substr(slash + 1);

@@ -22,7 +22,8 @@ struct SshTarget {
 
 /// Whether it names a device of another host.
 bool is_ssh(std::string_view device) noexcept;
-/// \throws usage_error when it lacks a host or a device, or has a password
+/// The device may be empty, as of a remedy for the host as a whole.
+/// \throws usage_error when there is no host, no slash behind it, or a password
 SshTarget parse_ssh(const std::string& device);
 
 /// How ssh is run.

@@ -68,6 +68,10 @@ Outcome report(const Transferring& given, SessionPair& pair, std::uint16_t from,
 template <typename What>
 auto connected(const Transferring& given, const What& what) {
   const auto target = parse_ssh(given.destination);
+  if (target.device.empty()) {
+    throw usage_error("'" + given.destination + "' names no device",
+                      "name it as ssh://[USER@]HOST[:PORT]/DEVICE");
+  }
   SshConnection ssh(target, given.ssh);
   const Peer peer{.in = ssh.in(),
                   .out = ssh.out(),

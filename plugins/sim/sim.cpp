@@ -44,8 +44,15 @@ class SimDevice final : public Device {
         admin_(store_, place_.controlling),
         pci_(store_) {
     if (place_.name.starts_with("demo")) store_.create_if_missing({});
-    const auto subsystem = store_.read();
-    address_ = subsystem->address_of(controlling_function(*subsystem, place_));
+    find_address();
+  }
+  SimDevice(Memory& memory, std::string device)
+      : device_(std::move(device)),
+        place_(place_of(device_)),
+        store_(memory),
+        admin_(store_, place_.controlling),
+        pci_(store_) {
+    find_address();
   }
 
   AdminPort& admin() override { return admin_; }
@@ -55,6 +62,11 @@ class SimDevice final : public Device {
   [[nodiscard]] bool simulated() const override { return true; }
 
  private:
+  void find_address() {
+    const auto subsystem = store_.read();
+    address_ = subsystem->address_of(controlling_function(*subsystem, place_));
+  }
+
   std::string device_;
   Place place_;
   Store store_;
@@ -92,6 +104,10 @@ std::vector<std::string> devices_of(const Folders& folders, const std::string& n
 }
 
 }  // namespace
+
+std::unique_ptr<Device> open_in_memory(Memory& memory, const std::string& device) {
+  return std::make_unique<SimDevice>(memory, device);
+}
 
 void check_name(std::string_view name) {
   if (!name.empty() && name.size() <= longest_name && name.front() != '-' &&

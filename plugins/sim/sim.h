@@ -29,6 +29,10 @@ std::vector<std::string> all_sims(Io& io, const Folders& folders);
 
 namespace sim {
 
+struct Memory;
+/// A device of a subsystem that is in memory, which must outlive it.
+std::unique_ptr<Device> open_in_memory(Memory& memory, const std::string& device);
+
 /// The parts of a device string.
 struct Place {
   std::string name;

@@ -60,6 +60,7 @@ bool Store::exists() {
 }
 
 const std::shared_ptr<const Subsystem>& Store::refreshed() {
+  if (memory_ != nullptr) return memory_->now;
   struct stat now {};
   if (io_.stat(path_, now) != 0) {
     const int failure = errno;
@@ -94,9 +95,13 @@ std::shared_ptr<const Subsystem> Store::parsed(int fd) {
 }
 
 void Store::publish(Subsystem next) {
-  if (next == *current_) return;
-  advance_guests(next);
+  if (next == *refreshed()) return;
+  if (memory_ == nullptr) advance_guests(next);
   ++next.generation;
+  if (memory_ != nullptr) {
+    memory_->now = std::make_shared<const Subsystem>(std::move(next));
+    return;
+  }
   write(std::make_shared<const Subsystem>(std::move(next)));
 }
 
@@ -189,6 +194,7 @@ bool Store::lock_is_current() {
 }
 
 Store::Locked::Locked(Store& store) : store_(&store) {
+  if (store.memory_ != nullptr) return;
   for (;;) {
     if (!store.lock_) {
       store.lock_ = OpenFile::open(store.io_, store.lock_path_, O_RDWR | O_CREAT | O_NOFOLLOW);

@@ -18,6 +18,12 @@ std::string to_text(const Subsystem& subsystem);
 /// \throws std::exception saying what is wrong with the text
 Subsystem from_text(const std::string& text);
 
+/// A subsystem in memory in the place of its file, for tests that explore many worlds. Its guests
+/// do I/O only when they are told to.
+struct Memory {
+  std::shared_ptr<const Subsystem> now;
+};
+
 /// Keeps a subsystem in one file, which every change replaces whole under a lock file (and does not
 /// sync: it is a simulation). Readers take no lock, and read the file only if it was replaced.
 /// Threads and processes may share it.
@@ -25,6 +31,7 @@ class Store {
  public:
   /// \param folder of all simulated subsystems
   Store(std::string folder, std::string name);
+  explicit Store(Memory& memory) : memory_(&memory) {}
 
   /// The subsystem as it is now. \throws not_found, Error(io) when it is damaged
   std::shared_ptr<const Subsystem> read();
@@ -88,6 +95,7 @@ class Store {
   void make(const Parameters& parameters);
   bool lock_is_current();
 
+  Memory* memory_ = nullptr;  ///< instead of a file
   SystemIo io_;
   std::string folder_, name_, path_, lock_path_;
   std::mutex mutex_;

@@ -458,7 +458,7 @@ constexpr std::array table{
               .looks_at = "the device",
               .sentence = "{function} has {count} I/O queues already: a guest, or a state that was "
                           "loaded before",
-              .advice = "shut down its guest, or reset it",
+              .advice = "name a function without a guest; to reset this one ends its guest",
               .blocks = loads,
               .overrides = loads},
     Condition{.code = "queues",

@@ -144,15 +144,7 @@ void Fit::look_at_formats(const FormatChoice& wanted) {
 void Fit::look_at_destination(const Candidate& candidate) {
   const auto& there = *candidate.destination;
   if (candidate.formats.version && there.queues.value_or(0) > 0) {
-    auto fact = fact_of("queues_exist", session_->device(), *function_,
-                        {{"count", std::to_string(*there.queues)}});
-    if (function_->pci) {
-      fact.remedies = {{.action = Remedy::Action::reset,
-                        .device = session_->device(),
-                        .function = function_->cntlid,
-                        .object = function_->pci->address}};
-    }
-    judge_->add(fact);
+    add("queues_exist", {{"count", std::to_string(*there.queues)}});
   }
   if (candidate.decoded == nullptr || there.bytes == 0) return;
   const auto vendor = candidate.decoded->header.vendor_bytes;

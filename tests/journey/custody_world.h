@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "nvmigrate/base/finding.h"
+#include "plugins/sim/model.h"
+#include "tests/support/memory_io.h"
+
+namespace nvmigrate::test {
+
+/// Two hosts with three simulated subsystems of one VF each, as values: copying a world is cheap,
+/// and equal worlds have equal signatures.
+inline constexpr std::array subsystem_names{"a", "b", "c"};
+/// The host of a subsystem: sim:a and sim:b are on the first one, sim:c is on the second.
+constexpr std::size_t host_of(std::size_t subsystem) noexcept { return subsystem < 2 ? 0 : 1; }
+
+/// What is known of a guest beside the hosts: what an operator would know.
+struct Fate {
+  std::uint64_t latest = 0;  ///< progress when it ran last
+  bool ended = false;        ///< the operator ended its only copy
+  bool doubled = false;      ///< an override, or another tool, let two copies run
+  bool given_up = false;     ///< an override that names it lost it
+};
+
+/// A world between two steps.
+struct CustodyWorld {
+  std::array<MemoryFiles, 2> files;
+  MemoryFiles shared;  ///< state files, which every host can read
+  std::array<std::shared_ptr<const sim::Subsystem>, 3> subsystems;
+  std::map<std::uint64_t, Fate> guests;  ///< by seed
+  std::set<std::size_t> foreign;         ///< subsystems whose function another tool suspended
+};
+
+/// One step of an operator, of another tool, or of fate.
+struct Step {
+  enum class Verb {
+    suspend,
+    resume,
+    release,
+    export_file,
+    snapshot,
+    export_pipe,  ///< into an import with resume at `other`
+    import_file,  ///< of the file of `other`
+    import_and_resume,
+    transfer,
+    settle,
+    bind,
+    unbind,
+    deprovision,
+    recreate,
+    repair,
+    start_guest,
+    start_empty,
+    stop_guest,
+    reset,
+    power_cycle,
+    raw_suspend,
+    raw_resume,
+  };
+  Verb verb{};
+  std::size_t at = 0;     ///< the subsystem
+  std::size_t other = 0;  ///< see Verb; of a transfer the destination
+  std::string allow{};    ///< the condition that the operator allows; empty: none
+  bool advised = false;   ///< the tool printed it
+};
+std::string to_string(const Step& step);
+/// All steps without an advice.
+std::vector<Step> all_steps();
+
+/// What happens to a step: nothing, or that a call through a seam fails, or the process dies there.
+struct Disturbance {
+  enum class Kind { none, failure, kill };
+  Kind kind = Kind::none;
+  std::size_t call = 0;   ///< the number of the call, from 1 on
+  bool at_peer = false;   ///< counted in the process on the other host
+};
+
+/// What a step led to.
+struct Outcome {
+  CustodyWorld world;
+  std::string error{};             ///< empty: it did what it was told
+  std::vector<Remedy> remedies{};  ///< that the error printed
+  std::size_t calls = 0;           ///< through seams, of the first process
+  std::size_t peer_calls = 0;      ///< of the process on the other host
+  std::vector<std::string> faults{};  ///< invariants that do not hold
+};
+
+/// A guest runs on sim:a; VMs that wait hold the functions of sim:b and sim:c.
+CustodyWorld first_world();
+/// Takes the step and checks the invariants.
+Outcome take(const CustodyWorld& world, const Step& step, const Disturbance& disturbance = {});
+/// Worlds with equal signatures behave the same.
+std::string signature_of(const CustodyWorld& world);
+/// What the tool advises in a world, as steps.
+std::vector<Step> advice_of(const CustodyWorld& world);
+/// The step that a remedy is. \return nothing for one that only looks
+std::optional<Step> step_of(const Remedy& remedy);
+
+}  // namespace nvmigrate::test

@@ -54,7 +54,8 @@ class Journal {
   /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
   /// suspended without a record may have been exported. Empty: there was none.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
-  /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws OsError
+  /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws busy when
+  /// another command did so meanwhile; OsError
   std::string set_aside();
 
   [[nodiscard]] std::vector<Intent> intents() const;
@@ -84,6 +85,7 @@ class Journal {
   friend class JournalChange;
 
   void read(Io& io, const Folders& folders);
+  void expect_usable() const;
   void apply(const std::function<std::vector<Intent>(std::vector<Intent>)>& change);
   void drop_former();
 
@@ -134,5 +136,9 @@ class JournalChange {
   struct Steps;
   std::unique_ptr<Steps> steps_;
 };
+
+/// Forgets a subsystem that exists no more: its intents, and what became of states there. A journal
+/// that cannot be used stays as it is. \throws OsError
+void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key);
 
 }  // namespace nvmigrate

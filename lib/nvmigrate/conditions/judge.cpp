@@ -2,6 +2,7 @@
 #include "nvmigrate/conditions/judge.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "nvmigrate/conditions/guest.h"
@@ -143,9 +144,9 @@ void Judge::look_at_holders(const ControlledFunction& function) {
     if (guest == nullptr || guest->kind != IntentKind::loaded) return;
   }
   if (!session_->pci().vfio_holders(function.pci->address).empty()) return;
-  auto found = judged(fact_of("not_open", session_->device(), function,
-                              {{"address", function.pci->address}}),
-                      verb_, allowed_);
+  auto found = judged(
+      fact_of("not_open", session_->device(), function, {{"address", function.pci->address}}),
+      verb_, allowed_);
   if (keeps_suspended_) {
     found.severity = Severity::warning;
     found.overridable = found.allowed = false;
@@ -173,7 +174,10 @@ void Judge::look_at_users(Fact who, const std::string& address) {
 }
 
 void Judge::look_at_guest(const ControlledFunction& function) {
-  if (!cares("suspended") && !cares("loading")) return;
+  constexpr std::array of_guests{"suspended", "loading", "exported", "two_copies"};
+  if (std::none_of(of_guests.begin(), of_guests.end(), [&](auto* code) { return cares(code); })) {
+    return;
+  }
   for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))
     add(fact);
 }

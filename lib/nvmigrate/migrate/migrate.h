@@ -111,9 +111,9 @@ NVMIGRATE_API ControlResult release_function(Session& session, std::uint16_t cnt
 /// How a state is exported.
 struct ExportOptions {
   std::optional<FormatChoice> formats{};  ///< nothing: whole_state()
-  bool raw = false;     ///< write the plain structure of the specification, not a state file
-  bool resume = false;  ///< resume as soon as all was read; else it stays suspended
-  bool notice = false;  ///< announce the Suspend first
+  bool raw = false;        ///< write the plain structure of the specification, not a state file
+  bool resume = false;     ///< resume as soon as all was read; else it stays suspended
+  bool notice = false;     ///< announce the Suspend first
   bool overwrite = false;  ///< replace a file that has the name already
   std::vector<std::string> allowed{};
   bool dry_run = false;
@@ -145,9 +145,9 @@ NVMIGRATE_API ExportResult export_to_file(Session& session, std::uint16_t cntlid
                                           const ExportOptions& options = {});
 /// As export_to_file(), into a descriptor; the journal says `exported` before the last record, or
 /// the last bytes of a raw state, are written. What was written before that is an incomplete state
-/// file, which no reader accepts. A pipe gets its first bytes before the Suspend, and the state only
-/// when its reader has taken the first record.
-/// \param object names the descriptor in errors: `standard output`
+/// file, which no reader accepts. A pipe gets its first bytes before the Suspend, and the state
+/// only when its reader has taken the first record. \param object names the descriptor in errors:
+/// `standard output`
 NVMIGRATE_API ExportResult export_to_descriptor(Session& session, std::uint16_t cntlid, int fd,
                                                 const std::string& object,
                                                 const ExportOptions& options = {});
@@ -205,8 +205,8 @@ struct ImportResult {
   Findings findings{};  ///< warnings, and blockers that were allowed
 };
 
-/// What can be judged of a destination before the state for it is read, as from a pipe, and before
-/// the function is asked anything. \throws not_found, Refusal
+/// What can be judged of a destination before the state for it is read, as from a pipe.
+/// \throws not_found, Refusal
 NVMIGRATE_API void check_destination(Session& session, std::uint16_t cntlid,
                                      const ImportOptions& options = {});
 /// What can be judged as soon as the first record of a state file was read: model, firmware,
@@ -269,7 +269,7 @@ NVMIGRATE_API TransferCheck check_transfer(Session& source, std::uint16_t from,
 /// blackout counts from the Suspend of the source to the Resume of the destination.
 ///
 /// The source stays the fallback until the destination took the whole state; then the journal of
-/// the source says `moved` (the point of no return) and the destination is resumed; the source is
+/// the source says `away` (the point of no return) and the destination is resumed; the source is
 /// never resumed after that. A failure before that point resumes the source if it was suspended
 /// here, and leaves the destination suspended if it took any of the state. After it the destination
 /// keeps the state, and the error says how to resume it.

@@ -70,8 +70,8 @@ Judge judge_release(Session& session, std::uint16_t cntlid,
     judge.add(fact_of(code, session.device(), function));
   };
   const auto* guest = function.custody();
-  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
-                                         guest->kind == IntentKind::away);
+  const bool left =
+      guest != nullptr && (guest->kind == IntentKind::exported || guest->kind == IntentKind::away);
   if (left || function.controls) return judge;
   add(function.suspended().value_or(true) ? "not_exported" : "nothing_to_release");
   return judge;
@@ -106,7 +106,11 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   auto result = result_of(cntlid, suspended, false);
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
-  if (suspended) result.changed = session.backend().resume(cntlid);
+  if (suspended) {
+    result.changed = session.backend().resume(cntlid);
+  } else {
+    strike_stale(session, cntlid);
+  }
   strike_resumed(session, cntlid);
   return result;
 }
@@ -119,14 +123,12 @@ ControlResult release_function(Session& session, std::uint16_t cntlid,
   const auto* guest = function.custody();
   const bool away = guest != nullptr && guest->kind == IntentKind::away;
   const bool suspended = function.suspended().value_or(true);
-  const ControlResult result{.cntlid = cntlid,
-                             .suspended_before = suspended,
-                             .suspended = suspended,
-                             .changed = !away};
+  const ControlResult result{
+      .cntlid = cntlid, .suspended_before = suspended, .suspended = suspended, .changed = !away};
   if (options.dry_run || away) return result;
   stop_if_interrupted("nothing more was released");
-  session.journal().record(IntentKind::away, cntlid, guest != nullptr ? guest->details
-                                                                      : IntentDetails{});
+  session.journal().record(IntentKind::away, cntlid,
+                           guest != nullptr ? guest->details : IntentDetails{});
   return result;
 }
 

@@ -308,9 +308,15 @@ std::string Journal::try_to_strike_custody(std::uint16_t cntlid) noexcept {
 bool Journal::try_to_rewrite() noexcept {
   try {
     const std::lock_guard only(mutex_);
+    if (unsure_) trouble_.reset();
     apply([](Intents intents) { return intents; });
+    unsure_ = false;
     return true;
-  } catch (const std::exception&) {
+  } catch (const std::exception& failure) {
+    if (!trouble_) {
+      trouble_ = {"journal_unreadable", failure.what(), file_->path()};
+      unsure_ = true;
+    }
     return false;
   }
 }

@@ -76,7 +76,8 @@ class Journal {
   /// it
   [[nodiscard]] std::string try_to_strike_custody(std::uint16_t cntlid) noexcept;
   /// Writes what this object holds, whatever the file holds: after a commit() that failed and whose
-  /// effect may have been seen. \return false when that failed too
+  /// effect may have been seen. \return false when that failed too; then nobody knows what the file
+  /// holds, and until this succeeds the journal is in trouble
   [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
@@ -98,6 +99,7 @@ class Journal {
   std::vector<Intent> intents_;
   std::optional<JournalTrouble> trouble_;
   std::string lost_;
+  bool unsure_ = false;      ///< the trouble is that of try_to_rewrite()
   bool has_former_ = false;  ///< a file of a former version is still there
 };
 

@@ -72,8 +72,8 @@ TEST_P(TakingAwayTest, DoesNotBelieveARecordThatTheDeviceContradicts) {
 }
 
 TEST_P(TakingAwayTest, IsRefusedWhileTheOnlyGuestMayBeInIt) {
-  for (const auto& [kind, code] : {std::pair{IntentKind::exported, "exported"},
-                                   std::pair{IntentKind::loaded, "loaded"}}) {
+  for (const auto& [kind, code] :
+       {std::pair{IntentKind::exported, "exported"}, std::pair{IntentKind::loaded, "loaded"}}) {
     record(kind, 1);
     EXPECT_THAT(codes_of(refused({code}).findings()), ElementsAre(code));
   }

@@ -325,7 +325,9 @@ TEST_F(ReleaseTest, GivesUpAGuestThatWasNotExportedOnlyWhenThatIsAllowed) {
 }
 
 TEST_F(ReleaseTest, OfAFunctionThatRunsIsRefused) {
-  EXPECT_THAT(refusal_of([&] { release({.allowed = {"not_exported", "nothing_to_release"}}); }),
+  EXPECT_THAT(refusal_of([&] {
+                release({.allowed = {"not_exported", "nothing_to_release"}});
+              }),
               ElementsAre("nothing_to_release"));
   a->journal().record(IntentKind::exported, 1);
   a->backend[1].queues = 4;

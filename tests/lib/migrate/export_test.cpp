@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 
 #include "nvmigrate/migrate/migrate.h"
@@ -36,10 +37,12 @@ class ExportTest : public test::MigrateTest {
   }
   bool there() { return exists(system, file); }
   void begin_anew() {
+    sweep();
     ::unlink(file.c_str());
     a->backend[1].suspended = false;
     EXPECT_TRUE(a->journal().try_to_rewrite());
     a->journal().strike_custody(1);
+    std::filesystem::remove(folder.folders().run + "/journal.json");
   }
   void expect_whole_or_absent() {
     if (there()) {

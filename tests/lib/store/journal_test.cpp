@@ -248,7 +248,10 @@ TEST_F(JournalTest, OnTheWayOutAFailureIsSaidNotThrown) {
   io.heal();
   EXPECT_TRUE(open().custody(3));
   std::filesystem::remove(path());
+  EXPECT_EQ(journal.trouble().value().code, "journal_unreadable");
+  EXPECT_THROW(journal.record(IntentKind::suspended, 4), Error);
   EXPECT_TRUE(journal.try_to_rewrite());
+  EXPECT_FALSE(journal.trouble());
   EXPECT_TRUE(open().custody(3));
   EXPECT_EQ(journal.try_to_strike_custody(3), "");
   EXPECT_THAT(open().intents(), IsEmpty());

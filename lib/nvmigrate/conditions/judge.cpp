@@ -178,6 +178,9 @@ void Judge::look_at_guest(const ControlledFunction& function) {
   if (std::none_of(of_guests.begin(), of_guests.end(), [&](auto* code) { return cares(code); })) {
     return;
   }
+  // Without a journal every suspended function counts as exported; that it is missing says more.
+  const auto& trouble = session_->journal().trouble();
+  if (trouble && cares(trouble->code)) return;
   for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))
     add(fact);
 }

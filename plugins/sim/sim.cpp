@@ -8,6 +8,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/store/journal.h"
 #include "plugins/sim/admin.h"
 #include "plugins/sim/pci.h"
 #include "plugins/sim/store.h"
@@ -75,7 +76,8 @@ class SimDevice final : public Device {
   std::string address_;
 };
 
-// Removes registry and journal, also those of versions that named them by the NQN alone.
+// Removes registry and journal, also those of versions that named them by the NQN alone and had a
+// journal for each subsystem.
 void forget(const Folders& folders, const SubsystemKey& key) {
   SystemIo io;
   for (const auto& name : {key.text(), key.nqn}) {
@@ -87,6 +89,7 @@ void forget(const Folders& folders, const SubsystemKey& key) {
       }
     }
   }
+  forget_subsystem(io, folders, key);
 }
 
 std::vector<std::string> devices_of(const Folders& folders, const std::string& name) {

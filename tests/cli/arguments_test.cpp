@@ -88,6 +88,7 @@ TEST_F(Arguments, OnlyConditionsOfTheCommandAreAllowed) {
                                            {"import", {"sim:a", "1", "-f", "x"}},
                                            {"transfer", {"sim:a", "1", "sim:b", "1"}},
                                            {"resume", {"sim:a", "1"}},
+                                           {"release", {"sim:a", "1"}},
                                            {"bind", {"sim:a", "1"}},
                                            {"unbind", {"sim:a", "1"}},
                                            {"provision", {"sim:a", "--vfs", "1"}},
@@ -98,7 +99,7 @@ TEST_F(Arguments, OnlyConditionsOfTheCommandAreAllowed) {
     const auto known = overrides_of(verb);
     ASSERT_THAT(known, testing::Not(IsEmpty())) << verb;
     expect_refused(words, ExitStatus::usage, "'nonsense'");
-    words[2] = verb == "bind" ? "moved" : "shared_group";
+    words[2] = verb == "bind" ? "exported" : "shared_group";
     expect_refused(words, ExitStatus::usage, "'" + words[2] + "'");
     words[2] = known.back();
     EXPECT_NE(tool.run(words).status, static_cast<int>(ExitStatus::usage));
@@ -147,8 +148,8 @@ TEST_F(Arguments, APartOfTheStateIsChosenOnTheCommandLine) {
   prepare("a", 1);
   const auto vendor = json_of("show sim:a")["migration"]["state_formats"]["vendors"].at(0);
   const auto formats = [&](const std::string& more) {
-    return json_of("export sim:a 1 --notice -f " + tool.folder() / "x" + " --then resume " +
-                   more)["functions"][0]["formats"];
+    return json_of("export sim:a 1 --notice -f " + tool.folder() / "x" +
+                   " --overwrite --then resume " + more)["functions"][0]["formats"];
   };
   EXPECT_EQ(formats("")["vendor"], vendor);
   EXPECT_EQ(formats("--vendor " + vendor.get<std::string>())["vendor"], vendor);

@@ -52,13 +52,17 @@ TEST_F(Changes, AreWhatWasDoneOrWouldBe) {
   twice("sim change a --model other");
   must("sim guest start sim:a 2");
   twice("sim guest stop sim:a 2");
+  must("bind sim:b 1");
+  must("sim guest start sim:b 1 --empty");
   for (const std::string more : {" --dry-run", ""}) {
     expect_changed("export sim:a 1 --then resume -f " + path("x") + more, true);
     expect_changed("transfer sim:a 1 sim:b 1 --allow model" + more, true);
   }
-  expect_changed("import sim:b 2 --allow model --check-only -f " + path("x"), true);
-  expect_changed("import sim:b 2 --allow model --dry-run -f " + path("x"), true);
-  expect_changed("import sim:b 2 --allow model -f " + path("x"), true);
+  const std::string snapshot =
+      "import sim:b 2 --allow model --allow source_away --allow source_resumed -f " + path("x");
+  expect_changed(snapshot + " --check-only", true);
+  expect_changed(snapshot + " --dry-run", true);
+  expect_changed(snapshot, true);
   EXPECT_EQ(
       json_of("import sim:b 2 --check-only -f " + path("x"), ExitStatus::bad_state)["changed"],
       false);
@@ -78,7 +82,7 @@ TEST_F(Changes, OfNothingWhenAllFailed) {
 TEST_F(Changes, OfSeveralFunctionsNameEachThatFailed) {
   prepare("a", 3);
   must("unmark sim:a 2");
-  const auto line = "export sim:a 1-3 --parallel 2 --dir " + tool.folder().path();
+  const auto line = "export sim:a 1-3 --parallel 2 --overwrite --dir " + tool.folder().path();
   const auto document = json_of(line + " --then resume", ExitStatus::partial);
   ASSERT_THAT(document["functions"], SizeIs(3));
   EXPECT_EQ(document["changed"], true);
@@ -108,8 +112,8 @@ TEST_F(Changes, OfSeveralFunctionsFailAlikeInSuspendAndResume) {
     EXPECT_THAT(lines_of(tool.run(line).error), SizeIs(2)) << line;
   };
   expect_one_failed("suspend sim:a 1-3", 2, "offline");
-  must("transfer sim:a 1 sim:a 2");
-  expect_one_failed("resume sim:a 1-2", 0, "moved");
+  must("transfer sim:a 1 sim:a 2 --allow not_open");
+  expect_one_failed("resume sim:a 1-2", 0, "away");
 }
 
 TEST_F(Changes, ASuspensionIsAWarningOfTheDoctor) {
@@ -134,8 +138,9 @@ TEST_F(Changes, AreRehearsedWhileAnotherCommandChangesSomething) {
   const auto lock = busy("a");
   for (const auto& line :
        Words{"suspend sim:a 1", "resume sim:a 1", "export sim:a 1 -f " + path("y"),
-             "import sim:a 1 -f " + path("x"), "transfer sim:a 1 sim:a 2", "mark sim:a 1",
-             "bind sim:a 1", "provision sim:a --vfs 2", "sim change a --model x", "sim destroy a",
+             "import sim:a 1 --allow source_resumed -f " + path("x"),
+             "transfer sim:a 1 sim:a 2 --allow not_open", "mark sim:a 1", "bind sim:a 1",
+             "provision sim:a --vfs 2", "sim change a --model x", "sim destroy a",
              "sim guest start sim:a 1", "sim guest stop sim:a 1"}) {
     const auto ran = tool.run(line + " --dry-run");
     EXPECT_EQ(ran.status, 0) << line << ran.error;

@@ -96,6 +96,9 @@ TEST_F(Completion, CompletesWhatTheVerbCanBeDoneTo) {
     EXPECT_THAT(complete("nvmigrate " + verb + " sim:left "), ElementsAre("2"));
   for (const std::string verb : {"export", "import", "transfer"})
     EXPECT_THAT(complete("nvmigrate " + verb + " sim:left "), ElementsAre("1"));
+  must("export sim:left 1 -f " + tool.folder() / "x");
+  EXPECT_THAT(complete("nvmigrate release sim:left "), ElementsAre("1"));
+  EXPECT_THAT(complete("nvmigrate resume sim:left "), ElementsAre("3"));
 }
 
 TEST_F(Completion, NamesFunctionsAsTheyAreBegun) {
@@ -108,10 +111,11 @@ TEST_F(Completion, NamesFunctionsAsTheyAreBegun) {
 
 TEST_F(Completion, CompletesWhatMayBeAllowed) {
   EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "), ElementsAre("shared_group"));
-  EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow m"), ElementsAre("moved"));
+  EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow l"), ElementsAre("loading"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow f"),
               ElementsAre("firmware"));
-  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow=so"), ElementsAre("source_runs"));
+  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow=source_r"),
+              UnorderedElementsAre("source_runs", "source_resumed"));
 }
 
 TEST_F(Completion, TakesWordsWithBlanksAndQuotes) {

@@ -122,7 +122,7 @@ TEST_F(Progress, IsLinesOfJsonWhenAskedFor) {
 }
 
 TEST_F(Progress, OfAFileThatIsVerifiedIsOfNoFunction) {
-  must("export sim:a 1 -f " + file);
+  must("export sim:a 1 --then resume -f " + file);
   const auto ran =
       tool.run({"import", "sim:a", "1", "-f", file, "--progress", "json", "--check-only"});
   const auto lines = lines_of(ran.error);
@@ -137,9 +137,10 @@ TEST_F(Progress, OfAFileThatIsVerifiedIsOfNoFunction) {
 }
 
 TEST_F(Progress, IsNotShownWithoutATerminalOrWhenSoAsked) {
-  EXPECT_THAT(tool.run({"export", "sim:a", "1", "-f", file}).error, IsEmpty());
+  const Words snapshot{"export", "sim:a", "1", "-f", file, "--then", "resume", "--overwrite"};
+  EXPECT_THAT(tool.run(snapshot).error, IsEmpty());
   for (const Words& more : {Words{"--progress", "none"}, Words{"-q"}, Words{"-o", "json"}}) {
-    Words words{"export", "sim:a", "1", "-f", file};
+    auto words = snapshot;
     words.insert(words.end(), more.begin(), more.end());
     EXPECT_EQ(tool.run(words, standard_error).status, 0);
     EXPECT_THAT(terminal.shown(), IsEmpty()) << more[0];

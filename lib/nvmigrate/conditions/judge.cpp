@@ -2,6 +2,7 @@
 #include "nvmigrate/conditions/judge.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "nvmigrate/conditions/guest.h"
@@ -173,7 +174,13 @@ void Judge::look_at_users(Fact who, const std::string& address) {
 }
 
 void Judge::look_at_guest(const ControlledFunction& function) {
-  if (!cares("suspended") && !cares("loading")) return;
+  constexpr std::array of_guests{"suspended", "loading", "exported", "two_copies"};
+  if (std::none_of(of_guests.begin(), of_guests.end(), [&](auto* code) { return cares(code); })) {
+    return;
+  }
+  // Without a journal every suspended function counts as exported; that it is missing says more.
+  const auto& trouble = session_->journal().trouble();
+  if (trouble && cares(trouble->code)) return;
   for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))
     add(fact);
 }

@@ -106,7 +106,11 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   auto result = result_of(cntlid, suspended, false);
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
-  if (suspended) result.changed = session.backend().resume(cntlid);
+  if (suspended) {
+    result.changed = session.backend().resume(cntlid);
+  } else {
+    strike_stale(session, cntlid);
+  }
   strike_resumed(session, cntlid);
   return result;
 }

@@ -205,8 +205,8 @@ struct ImportResult {
   Findings findings{};  ///< warnings, and blockers that were allowed
 };
 
-/// What can be judged of a destination before the state for it is read, as from a pipe, and before
-/// the function is asked anything. \throws not_found, Refusal
+/// What can be judged of a destination before the state for it is read, as from a pipe.
+/// \throws not_found, Refusal
 NVMIGRATE_API void check_destination(Session& session, std::uint16_t cntlid,
                                      const ImportOptions& options = {});
 /// What can be judged as soon as the first record of a state file was read: model, firmware,
@@ -269,7 +269,7 @@ NVMIGRATE_API TransferCheck check_transfer(Session& source, std::uint16_t from,
 /// blackout counts from the Suspend of the source to the Resume of the destination.
 ///
 /// The source stays the fallback until the destination took the whole state; then the journal of
-/// the source says `moved` (the point of no return) and the destination is resumed; the source is
+/// the source says `away` (the point of no return) and the destination is resumed; the source is
 /// never resumed after that. A failure before that point resumes the source if it was suspended
 /// here, and leaves the destination suspended if it took any of the state. After it the destination
 /// keeps the state, and the error says how to resume it.

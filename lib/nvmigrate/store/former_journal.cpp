@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "nvmigrate/base/time.h"
 #include "nvmigrate/store/document_json.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/store/journal_file.h"
@@ -147,10 +146,8 @@ void drop_former_journal(Io& io, const Folders& folders, const SubsystemKey& key
   if (document.read()) document.replace({});
 }
 
-std::string set_former_journal_aside(Io& io, const std::string& path) {
-  const auto aside = path + ".damaged-" + utc_now();
+void set_former_journal_aside(Io& io, const std::string& path, const std::string& aside) {
   if (io.rename(path, aside) != 0) throw OsError(errno, "rename", path);
-  return aside;
 }
 
 }  // namespace nvmigrate::store

@@ -34,7 +34,7 @@ class FormerJournal {
 bool has_former_journal(Io& io, const Folders& folders, const SubsystemKey& key);
 /// Removes it. \throws OsError
 void drop_former_journal(Io& io, const Folders& folders, const SubsystemKey& key);
-/// Gives it a name under which nobody reads it. \return that name. \throws OsError
-std::string set_former_journal_aside(Io& io, const std::string& path);
+/// Gives it a name under which nobody reads it. \throws OsError
+void set_former_journal_aside(Io& io, const std::string& path, const std::string& aside);
 
 }  // namespace nvmigrate::store

@@ -76,6 +76,14 @@ bool is_of(const Json& json, const SubsystemKey& key) {
          json.at("serial") == Json(store::as_written(key.serial));
 }
 
+Intents intents_in(const Json& entry) {
+  static_cast<void>(is_of(entry, {}));
+  Intents intents;
+  for (const auto& intent : entry.at("intents"))
+    intents.push_back(store::intent_of(intent));
+  return intents;
+}
+
 /// The entry of a subsystem. \return nullptr when there is none
 const Json* entry_of(const Json& document, const SubsystemKey& key) {
   for (const auto& entry : document.at("subsystems")) {
@@ -102,12 +110,16 @@ void append(Json& ledger, const LedgerLine& line) {
   if (ledger.size() > longest_ledger) ledger.erase(ledger.begin());
 }
 
+void drop_lines(Json& ledger, const std::function<bool(const Json&)>& which) {
+  for (auto line = ledger.begin(); line != ledger.end();)
+    line = which(*line) ? ledger.erase(line) : line + 1;
+}
+
 void drop_loads(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid) {
-  for (auto line = ledger.begin(); line != ledger.end();) {
-    const bool drop = is_of(*line, key) && line->at("controller") == Json(cntlid) &&
-                      line->at("kind") == Json("loaded");
-    line = drop ? ledger.erase(line) : line + 1;
-  }
+  drop_lines(ledger, [&](const Json& line) {
+    return is_of(line, key) && line.at("controller") == Json(cntlid) &&
+           line.at("kind") == Json("loaded");
+  });
 }
 
 Intents without(Intents intents, const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
@@ -180,9 +192,10 @@ void Journal::read(Io& io, const Folders& folders) {
     lost_ = store::text_or_null(document["lost"]).value_or("");
     for (const auto& line : document["ledger"])
       static_cast<void>(line_of(line));
+    for (const auto& entry : document["subsystems"])
+      static_cast<void>(intents_in(entry));
     if (const auto* entry = entry_of(document, key_)) {
-      for (const auto& intent : entry->at("intents"))
-        intents_.push_back(store::intent_of(intent));
+      intents_ = intents_in(*entry);
       has_former_ = store::has_former_journal(io, folders, key_);
     } else {
       const store::FormerJournal former(io, folders, key_);
@@ -203,8 +216,14 @@ void Journal::read(Io& io, const Folders& folders) {
 std::string Journal::set_aside() {
   const std::lock_guard only(mutex_);
   const auto path = trouble_ ? trouble_->path : file_->path();
-  lost_ = path == file_->path() ? file_->set_aside() : store::set_former_journal_aside(*io_, path);
-  if (path != file_->path()) file_->note_loss(lost_);
+  auto aside = store::aside_of(path);
+  if (path == file_->path()) {
+    aside = file_->set_aside();
+  } else {
+    file_->note_loss(aside);
+    store::set_former_journal_aside(*io_, path, aside);
+  }
+  lost_ = aside;
   trouble_.reset();
   intents_.clear();
   return lost_;
@@ -240,7 +259,13 @@ std::vector<LedgerLine> Journal::ledger() const {
   return lines;
 }
 
+/// What could not be read must not be replaced, even when it could be read by now.
+void Journal::expect_usable() const {
+  if (trouble_) throw store::JournalError(trouble_->code, trouble_->path, trouble_->message);
+}
+
 void Journal::apply(const std::function<Intents(Intents)>& change) {
+  expect_usable();
   auto after = change(intents_);
   file_->update([&](Json& document) { put_entry(document, key_, after, has_former_); });
   intents_ = std::move(after);
@@ -283,9 +308,15 @@ std::string Journal::try_to_strike_custody(std::uint16_t cntlid) noexcept {
 bool Journal::try_to_rewrite() noexcept {
   try {
     const std::lock_guard only(mutex_);
+    if (unsure_) trouble_.reset();
     apply([](Intents intents) { return intents; });
+    unsure_ = false;
     return true;
-  } catch (const std::exception&) {
+  } catch (const std::exception& failure) {
+    if (!trouble_) {
+      trouble_ = {"journal_unreadable", failure.what(), file_->path()};
+      unsure_ = true;
+    }
     return false;
   }
 }
@@ -336,11 +367,13 @@ struct JournalChange::Steps {
     };
   }
 
-  /// Of all journals, in the order of their addresses.
+  /// Of all journals, in the order of their addresses. \throws JournalError when one is of no use
   [[nodiscard]] std::vector<std::unique_lock<std::mutex>> lock() const {
     std::vector<std::unique_lock<std::mutex>> locks;
-    for (auto* journal : journals())
+    for (auto* journal : journals()) {
       locks.emplace_back(journal->mutex_);
+      journal->expect_usable();
+    }
     return locks;
   }
 
@@ -426,6 +459,22 @@ void JournalChange::commit() {
     throw Error(ExitStatus::internal, "a change of the journal was not prepared");
   }
   steps_->make([this] { std::exchange(steps_->prepared, nullptr)->commit(); });
+}
+
+void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key) {
+  const auto forget = [&key](Json& document) {
+    put_entry(document, key, {}, false);
+    drop_lines(document["ledger"], [&](const Json& line) { return is_of(line, key); });
+  };
+  try {
+    store::JournalFile file(io, folders.run);
+    const auto before = file.read();
+    auto after = before;
+    forget(after);
+    if (after != before) file.update(forget);
+  } catch (const store::JournalError&) {  // NOLINT(bugprone-empty-catch): nobody reads it either
+  } catch (const Json::exception&) {      // NOLINT(bugprone-empty-catch): likewise
+  }
 }
 
 }  // namespace nvmigrate

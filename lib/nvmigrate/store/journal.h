@@ -59,7 +59,8 @@ class Journal {
   /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
   /// suspended without a record may have been exported. Empty: there was none.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
-  /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws OsError
+  /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws busy when
+  /// another command did so meanwhile; OsError
   std::string set_aside();
 
   [[nodiscard]] std::vector<Intent> intents() const;
@@ -80,7 +81,8 @@ class Journal {
   /// it
   [[nodiscard]] std::string try_to_strike_custody(std::uint16_t cntlid) noexcept;
   /// Writes what this object holds, whatever the file holds: after a commit() that failed and whose
-  /// effect may have been seen. \return false when that failed too
+  /// effect may have been seen. \return false when that failed too; then nobody knows what the file
+  /// holds, and until this succeeds the journal is in trouble
   [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
@@ -89,6 +91,7 @@ class Journal {
   friend class JournalChange;
 
   void read(Io& io, const Folders& folders);
+  void expect_usable() const;
   void apply(const std::function<std::vector<Intent>(std::vector<Intent>)>& change);
   void drop_former();
 
@@ -101,6 +104,7 @@ class Journal {
   std::vector<Intent> intents_;
   std::optional<JournalTrouble> trouble_;
   std::string lost_;
+  bool unsure_ = false;      ///< the trouble is that of try_to_rewrite()
   bool has_former_ = false;  ///< a file of a former version is still there
 };
 
@@ -139,5 +143,9 @@ class JournalChange {
   struct Steps;
   std::unique_ptr<Steps> steps_;
 };
+
+/// Forgets a subsystem that exists no more: its intents, and what became of states there. A journal
+/// that cannot be used stays as it is. \throws OsError
+void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key);
 
 }  // namespace nvmigrate

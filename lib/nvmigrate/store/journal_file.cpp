@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "nvmigrate/base/time.h"
+#include "nvmigrate/store/atomic_file.h"
 #include "nvmigrate/store/document_json.h"
 #include "nvmigrate/store/folders.h"
 
@@ -33,19 +34,21 @@ JournalError::JournalError(const std::string& code, std::string path, const std:
   set_code(code);
 }
 
+std::string aside_of(const std::string& path) { return path + ".damaged-" + utc_now(); }
+
 JournalFile::JournalFile(Io& io, const std::string& folder)
     : io_(&io), folder_(folder), document_(io, folder, name_of_file) {}
 
-std::string JournalFile::read_text() {
+JournalFile::Text JournalFile::read_text() {
   try {
-    return document_.read().value_or("");
+    return document_.read();
   } catch (const Error& error) {
     throw JournalError("journal_unreadable", path(), error.what());
   }
 }
 
-JournalFile::Json JournalFile::parse(const std::string& text) const {
-  if (text.empty()) {
+JournalFile::Json JournalFile::parse(const Text& text) const {
+  if (!text) {
     return {{"schema", schema},
             {"subsystems", Json::array()},
             {"ledger", Json::array()},
@@ -54,7 +57,7 @@ JournalFile::Json JournalFile::parse(const std::string& text) const {
   const auto damaged = [this](const std::string& why) {
     return JournalError("journal_damaged", path(), path() + ": " + why);
   };
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = Json::parse(*text, nullptr, false);
   if (!json.is_object()) throw damaged("it is not a JSON object");
   const auto is = json.value("schema", Json());
   if (is != Json(schema)) {
@@ -74,7 +77,10 @@ JournalFile::Json JournalFile::parse(const std::string& text) const {
   return whole;
 }
 
-JournalFile::Json JournalFile::read() { return parse(read_text()); }
+JournalFile::Json JournalFile::read() {
+  seen_ = read_text();
+  return parse(seen_);
+}
 
 OpenFile JournalFile::lock() {
   make_private_folder(*io_, folder_);
@@ -94,11 +100,15 @@ void JournalFile::update(const Edit& edit) {
 
 std::string JournalFile::set_aside() {
   const auto only = lock();
-  const auto aside = path() + ".damaged-" + utc_now();
-  if (io_->rename(path(), aside) != 0) throw OsError(errno, "rename", path());
+  const auto text = read_text();
+  if (text != seen_) {
+    throw Error(ExitStatus::busy, "cannot set " + path() + " aside: it was changed meanwhile",
+                "look at it again");
+  }
+  const auto aside = aside_of(path());
+  nvmigrate::write_file(*io_, aside, text.value_or(""));
   auto document = parse({});
   document["lost"] = aside;
-  static_cast<void>(read_text());
   document_.replace(text_of(document));
   return aside;
 }

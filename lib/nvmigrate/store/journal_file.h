@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "nvmigrate/base/error.h"
@@ -22,6 +23,9 @@ class JournalError : public Error {
   std::string path_;
 };
 
+/// The name under which a damaged journal is kept.
+std::string aside_of(const std::string& path);
+
 /// The journal of a host, one JSON document for all its subsystems. Every change reads it anew and
 /// replaces it whole, under a lock on the run folder that is held for just that time, so that
 /// commands on different subsystems do not lose each other's records.
@@ -37,8 +41,9 @@ class JournalFile {
   [[nodiscard]] Json read();
   /// \throws JournalError, OsError; the file is as it was
   void update(const Edit& edit);
-  /// Sets the file aside under a name that says so, and begins an empty journal that remembers it.
-  /// \return the new path. \throws OsError
+  /// Keeps a copy of the file, as it was read last, under a name that says so, and begins an empty
+  /// journal that remembers it. \return the path of the copy. \throws busy when the file was
+  /// changed since it was read; OsError, and then the file is as it was
   std::string set_aside();
   /// Has an empty journal remember that records were lost: `path` has what is left of them.
   void note_loss(const std::string& path);
@@ -49,12 +54,15 @@ class JournalFile {
 
  private:
   [[nodiscard]] OpenFile lock();
-  [[nodiscard]] std::string read_text();
-  [[nodiscard]] Json parse(const std::string& text) const;
+  using Text = std::optional<std::string>;  ///< nothing: there is no file
+
+  [[nodiscard]] Text read_text();
+  [[nodiscard]] Json parse(const Text& text) const;
 
   Io* io_;
   std::string folder_;
   Document document_;
+  Text seen_;  ///< by read()
 };
 
 /// Dropped without commit() it changes nothing and leaves no file.
@@ -68,7 +76,8 @@ class JournalFile::Prepared {
  private:
   JournalFile* file_;
   Edit edit_;
-  std::string before_, after_;
+  Text before_;
+  std::string after_;
   std::unique_ptr<AtomicFile> written_;
 };
 

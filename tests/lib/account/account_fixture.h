@@ -25,11 +25,16 @@ class AccountTest : public FakeSessionTest {
   void leave_provisioning(std::map<std::string, std::string> details) {
     record(IntentKind::provisioning, 0, std::move(details));
   }
-  /// The end of a transfer whose source knows that it moved: only the resume is missing.
+  /// The end of an import or transfer of a VM that waits: only the resume is missing.
   void leave_loaded(std::uint16_t cntlid) {
-    Journal source(io, folder.folders(), {"nqn.test:source"}, "transfer");
-    source.record(IntentKind::moved, 3, {{"transfer", "7"}});
-    record(IntentKind::loading, cntlid, {{"transfer", "7"}, {"source_nqn", "nqn.test:source"}});
+    device.bus.holders[vf(cntlid)] = {{"pid 7 (qemu)", "holds it open"}};
+    record(IntentKind::loaded, cntlid, {{unfinished_detail, "1"}});
+  }
+  /// The journal is damaged when the next session is opened.
+  void damage_journal() {
+    session();
+    close();
+    put(folder.folders().run + "/journal.json", "{");
   }
 };
 

@@ -57,20 +57,107 @@ TEST_F(AccountTest, ALoadFromAPipeCannotBeMadeAgain) {
   EXPECT_THAT(account().at(0).remedies, ElementsAre(of(Action::reset, 2, vf(2))));
 }
 
-TEST_F(AccountTest, TheEndOfATransferIsToldFromALoadThatDidNotEnd) {
-  leave_loaded(2);
+TEST_F(AccountTest, AStateThatWasLoadedOnPurposeIsAWarning) {
+  record(IntentKind::loaded, 2);
   const auto found = account();
   ASSERT_THAT(codes_of(found), ElementsAre("loaded"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
   EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2)));
 }
 
-TEST_F(AccountTest, AGuestThatMovedIsFine) {
-  suspend(2);
-  record(IntentKind::moved, 2, {{"destination", "sim:other function 4"}});
+TEST_F(AccountTest, AStateThatWasLoadedAndLeftIsAProblem) {
+  leave_loaded(2);
   const auto found = account();
-  ASSERT_THAT(codes_of(found), ElementsAre("moved"));
+  ASSERT_THAT(codes_of(found), ElementsAre("left_loaded"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::repair)));
+}
+
+TEST_F(AccountTest, AStateThatWasLoadedAndLostIsAProblem) {
+  backend[2].queues = 0;
+  journal().record(IntentKind::loaded, 2, {{"file", "/srv/guest.nvmstate"}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("load_lost"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::import_state, 2, "/srv/guest.nvmstate")));
+}
+
+TEST_F(AccountTest, AnExportedGuestIsReleasedOrResumed) {
+  record(IntentKind::exported, 2);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("exported"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  auto resume = of(Action::resume, 2);
+  resume.allow = "exported";
+  EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::release, 2), resume));
+}
+
+TEST_F(AccountTest, AGuestThatIsElsewhereIsFine) {
+  record(IntentKind::away, 2, {{"destination", "sim:other function 4"}});
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("away"));
   EXPECT_EQ(found[0].severity, Severity::ok);
   EXPECT_THAT(found[0].message, HasSubstr("sim:other function 4"));
+}
+
+TEST_F(AccountTest, AGuestThatMayRunTwiceIsAProblemThatNoRepairSettles) {
+  journal().record(IntentKind::away, 2);
+  backend[2].queues = 4;
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("two_copies"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_THAT(plan_repair(session()), IsEmpty());
+}
+
+TEST_F(AccountTest, ADamagedJournalIsAProblemOfTheHost) {
+  damage_journal();
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("journal_damaged"));
+  EXPECT_EQ(found[0].severity, Severity::problem);
+  EXPECT_EQ(found[0].device, "");
+  EXPECT_THAT(found[0].message, HasSubstr("journal.json"));
+}
+
+TEST_F(AccountTest, AJournalThatWasLostIsToldAndWhatIsSuspendedCountsAsExported) {
+  damage_journal();
+  const auto aside = journal().set_aside();
+  backend[2].suspended = true;
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("journal_lost", "exported"));
+  EXPECT_THAT(found[0].message, HasSubstr(aside));
+}
+
+// --- records that a reset ended ---
+
+TEST_F(AccountTest, RecordsOfWhatHasLeftEndWithTheResetOfTheirFunction) {
+  backend[1].queues = backend[2].queues = 0;
+  journal().record(IntentKind::exported, 1);
+  record(IntentKind::away, 2);
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_FALSE(journal_again().custody(1));
+  EXPECT_EQ(journal_again().custody(2)->kind, IntentKind::away) << "it is still suspended";
+  EXPECT_THAT(codes_of(account()), ElementsAre("away"));
+}
+
+TEST_F(AccountTest, AStateThatWasLostIsToldBeforeItsRecordEnds) {
+  backend[1].queues = 0;
+  journal().record(IntentKind::loaded, 1);
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_TRUE(journal_again().custody(1));
+}
+
+TEST_F(AccountTest, ARecordThatEndedStaysWhileAnotherCommandHasTheLock) {
+  backend[1].queues = 0;
+  journal().record(IntentKind::exported, 1);
+  const auto reader = open();
+  drop_ended_records(*reader);
+  EXPECT_TRUE(journal_again().custody(1));
+  close();
+  const auto next = open();
+  drop_ended_records(*next);
+  EXPECT_FALSE(journal_again().custody(1));
 }
 
 TEST_F(AccountTest, ADeviceThatDoesNotAnswerMattersOnlyOfWhatThisToolKnows) {

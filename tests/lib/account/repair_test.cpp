@@ -50,13 +50,6 @@ TEST_F(RepairTest, IsPlannedInTheOrderOfItsSteps) {
                                   "give_back_driver 1"));
 }
 
-TEST_F(RepairTest, SeveralStaleRecordsOfAFunctionAreOneStep) {
-  for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved})
-    journal().record(kind, 2);
-  EXPECT_THAT(plan(), ElementsAre("strike_record 2"));
-  expect_all_done(do_repair(), 1);
-}
-
 TEST_F(RepairTest, AStepNamesWhatItMends) {
   leave_suspended(2);
   const auto steps = plan_repair(session());
@@ -74,17 +67,19 @@ TEST_F(RepairTest, APlanChangesNothing) {
 TEST_F(RepairTest, WhatIsNotSafeIsNotPlanned) {
   bring_up(8);
   suspend(1);
-  leave_suspended(2);
-  record(IntentKind::moved, 2);
-  leave_suspended(3);
+  record(IntentKind::away, 2);
   record(IntentKind::loading, 3);
   backend[4].suspended = true;
   registry().remember({5, vf(5), "vfio-pci", "nvme", {}, {}});
+  record(IntentKind::exported, 6);
+  record(IntentKind::exported, 7);
+  backend[7].suspended = false;
+  record(IntentKind::loaded, 8);
   registry().mark(99);
   EXPECT_THAT(plan(), IsEmpty());
   EXPECT_THAT(do_repair(), IsEmpty());
   EXPECT_EQ(backend.count("resume"), 0U);
-  EXPECT_THAT(journal_again().intents(), SizeIs(5));
+  EXPECT_THAT(journal_again().intents(), SizeIs(6));
 }
 
 TEST_F(RepairTest, ARecordIsNotStruckWhereTheDeviceDoesNotAnswer) {
@@ -101,7 +96,7 @@ TEST_F(RepairTest, FinishesAProvisioning) {
 }
 
 TEST_F(RepairTest, StrikesARecordThatTheDeviceContradicts) {
-  journal().record(IntentKind::moved, 2);
+  journal().record(IntentKind::loading, 2);
   expect_all_done(do_repair(), 1);
   EXPECT_EQ(backend.count("resume"), 0U);
 }
@@ -112,12 +107,36 @@ TEST_F(RepairTest, ResumesWhatWasLeftSuspended) {
   EXPECT_FALSE(backend[2].suspended);
 }
 
-TEST_F(RepairTest, ResumesWhatATransferHadLoadedWhole) {
-  record(IntentKind::moved, 2);
-  leave_suspended(2);
+TEST_F(RepairTest, ResumesWhatACommandHadLoadedWhole) {
   leave_loaded(2);
   expect_all_done(do_repair(), 1);
   EXPECT_FALSE(backend[2].suspended);
+}
+
+TEST_F(RepairTest, DoesNotResumeALoadedStateThatNoVmHolds) {
+  leave_loaded(2);
+  device.bus.holders.clear();
+  const auto steps = do_repair();
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_THAT(steps[0].failure, testing::HasSubstr("no process holds"));
+  EXPECT_TRUE(backend[2].suspended);
+  EXPECT_EQ(journal_again().custody(2)->kind, IntentKind::loaded);
+}
+
+TEST_F(RepairTest, ResumesWhatAnExportLeftBeforeItHandedTheStateOver) {
+  record(IntentKind::exporting, 2);
+  expect_all_done(do_repair(), 1);
+  EXPECT_FALSE(backend[2].suspended);
+}
+
+TEST_F(RepairTest, SetsADamagedJournalAsideAndResumesNothing) {
+  damage_journal();
+  backend[2].suspended = true;
+  EXPECT_THAT(plan(), ElementsAre("set_journal_aside"));
+  expect_all_done(do_repair(), 1);
+  EXPECT_NE(journal_again().lost(), "");
+  EXPECT_TRUE(backend[2].suspended);
+  EXPECT_THAT(plan(), IsEmpty());
 }
 
 TEST_F(RepairTest, GivesADriverBack) {

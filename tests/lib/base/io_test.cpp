@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/interrupt.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"
 
@@ -144,6 +145,22 @@ TEST_F(IoTest, SystemCallsDoWhatTheirNamesSay) {
   std::array<std::byte, 4> bytes{};
   EXPECT_EQ(system.pread(file.fd(), bytes, 1), 1);
   EXPECT_EQ(bytes.front(), std::byte{'e'});
+}
+
+TEST_F(IoTest, APipeTellsWhatItsReaderHasNotTaken) {
+  const InterruptGuard no_sigpipe;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  ASSERT_EQ(::write(ends[1], "text", 4), 4);
+  int count = 0;
+  EXPECT_EQ(system.unread(ends[1], count), 0);
+  EXPECT_EQ(count, 4);
+  ::close(ends[0]);
+  count = -1;
+  EXPECT_EQ(system.unread(ends[1], count), -1);
+  EXPECT_EQ(errno, EPIPE);
+  EXPECT_EQ(count, 4) << "nobody took them";
+  ::close(ends[1]);
 }
 
 }  // namespace

@@ -56,6 +56,11 @@ class JudgeTest : public FakeSessionTest {
   static Remedy provision(unsigned count) {
     return {.action = Action::provision, .device = name, .count = count};
   }
+  static Remedy resume_allowing(const std::string& code) {
+    auto remedy = of(Action::resume, 2);
+    remedy.allow = code;
+    return remedy;
+  }
   /// The VF becomes a function with SR-IOV of its own.
   void give_sriov(unsigned enabled) {
     device.bus.functions.at(vf(2)).physical.reset();
@@ -119,7 +124,27 @@ TEST_F(JudgeTest, OpenInVm) {
   EXPECT_FALSE(find(look(Verb::import_state), "not_open"));
 }
 
-TEST_F(JudgeTest, NotOpen) { expect_as_in_table("not_open"); }
+TEST_F(JudgeTest, NotOpen) {
+  record(IntentKind::loaded, 2);
+  expect_as_in_table("not_open");
+}
+
+TEST_F(JudgeTest, WhatWasNotLoadedIsResumedWhetherOrNotItIsOpen) {
+  for (const auto kind : {IntentKind::suspended, IntentKind::exported, IntentKind::away}) {
+    record(kind, 2);
+    EXPECT_FALSE(find(look(Verb::resume), "not_open")) << to_string(kind);
+  }
+}
+
+TEST_F(JudgeTest, WhatStaysSuspendedNeedsNobodyWhoHasItOpen) {
+  Judge judge(Verb::import_state, session(), {"not_open"});
+  judge.keep_suspended();
+  judge.look_at(2);
+  const auto found = find(judge.findings(), "not_open");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->severity, Severity::warning);
+  EXPECT_FALSE(found->overridable || found->allowed);
+}
 
 TEST_F(JudgeTest, Suspended) {
   suspend(2);
@@ -150,28 +175,67 @@ TEST_F(JudgeTest, Loading) {
 }
 
 TEST_F(JudgeTest, Loaded) {
-  const SubsystemKey source{"nqn.test:source", "S"};
-  Journal(io, folder.folders(), source, "transfer")
-      .record(IntentKind::moved, 5, {{"transfer", "7"}});
-  record(IntentKind::loading, 2,
-         {{"transfer", "7"}, {"source_nqn", source.nqn}, {"source_serial", source.serial}});
+  record(IntentKind::loaded, 2);
   expect_as_in_table("loaded", {of(Action::resume, 2)});
-  for (std::size_t i = 0; i < verb_names.size(); ++i)
-    EXPECT_FALSE(find(look(static_cast<Verb>(i)), "loading")) << verb_names[i];
 }
 
-TEST_F(JudgeTest, Moved) {
-  record(IntentKind::moved, 2, {{"destination", "sim:other 1"}});
-  expect_as_in_table("moved");
+TEST_F(JudgeTest, LeftLoaded) {
+  record(IntentKind::loaded, 2, {{unfinished_detail, ""}});
+  expect_as_in_table("left_loaded", {of(Action::repair)});
+}
+
+TEST_F(JudgeTest, Exporting) {
+  record(IntentKind::exporting, 2);
+  expect_as_in_table("left_suspended", {of(Action::repair)});
+}
+
+TEST_F(JudgeTest, Exported) {
+  record(IntentKind::exported, 2);
+  expect_as_in_table("exported", {of(Action::release, 2), resume_allowing("exported")});
+}
+
+TEST_F(JudgeTest, Away) {
+  record(IntentKind::away, 2, {{"destination", "sim:other 1"}});
+  expect_as_in_table("away");
+}
+
+TEST_F(JudgeTest, TwoCopies) {
+  for (const auto kind : {IntentKind::exported, IntentKind::away}) {
+    record(kind, 2);
+    backend[2].suspended = false;
+    backend[2].queues = 4;
+    expect_as_in_table("two_copies", {resume_allowing("two_copies")});
+  }
 }
 
 TEST_F(JudgeTest, WhatTheDeviceContradictsStopsNothing) {
-  for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved})
-    record(kind, 2);
-  backend[2].suspended = false;
-  for (std::size_t i = 0; i < verb_names.size(); ++i) {
-    for (const std::string code : {"suspended", "loading", "moved", "stale_record"})
-      EXPECT_FALSE(find(look(static_cast<Verb>(i)), code)) << verb_names[i] << code;
+  registry().mark(2);
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
+  for (int number = 0; number <= static_cast<int>(IntentKind::loaded); ++number) {
+    record(static_cast<IntentKind>(number), 2);
+    backend[2].suspended = false;
+    backend[2].queues = 0;
+    for (std::size_t i = 0; i < verb_names.size(); ++i) {
+      const auto found = codes_of(look(static_cast<Verb>(i)));
+      EXPECT_THAT(found, testing::IsSubsetOf({"open_in_vm"})) << verb_names[i];
+    }
+  }
+}
+
+TEST_F(JudgeTest, AJournalThatCannotBeUsed) {
+  for (const auto& [text, code] :
+       {std::pair{"{", "journal_damaged"},
+        std::pair{R"({"schema": "nvmigrate.journal/9"})", "journal_newer"}}) {
+    close();
+    put(folder.folders().run + "/journal.json", text);
+    for (std::size_t i = 0; i < verb_names.size(); ++i) {
+      const auto verb = static_cast<Verb>(i);
+      const auto found = find(Judge(verb, session(), {code}).findings(), code);
+      ASSERT_EQ(found.has_value(), condition(code).blocks.has(verb)) << verb_names[i];
+      if (!found) continue;
+      EXPECT_TRUE(found->stands()) << verb_names[i];
+      EXPECT_EQ(found->cntlid, std::nullopt);
+    }
   }
 }
 
@@ -192,8 +256,9 @@ TEST_F(JudgeTest, RefusesWithAllThatStandsBlockersFirst) {
   judge.add(judge.about_device("version", {{"version", "7"}}));
   EXPECT_TRUE(judge.stops());
   EXPECT_EQ(codes_of(judge.findings()),
-            (Codes{"unmarked", "offline", "version", "not_open", "queue_id"}));
-  EXPECT_EQ(refusal_of([&] { judge.refuse("import"); }), (Codes{"unmarked", "offline", "version"}));
+            (Codes{"unmarked", "offline", "not_open", "version", "queue_id"}));
+  EXPECT_EQ(refusal_of([&] { judge.refuse("import"); }),
+            (Codes{"unmarked", "offline", "not_open", "version"}));
 }
 
 TEST_F(JudgeTest, WhatIsAddedIsJudgedAsWell) {
@@ -303,10 +368,42 @@ TEST_F(GuestTest, WhatIsInProgressIsSaidToReadersOnly) {
 
 TEST_F(GuestTest, ALoadOrAMoveExplainsASuspension) {
   suspend(2);
-  record(IntentKind::moved, 2);
-  EXPECT_THAT(codes(), ElementsAre("moved"));
+  record(IntentKind::away, 2);
+  EXPECT_THAT(codes(), ElementsAre("away"));
   record(IntentKind::loading, 2);
-  EXPECT_THAT(codes(), ElementsAre("moved", "loading"));
+  EXPECT_THAT(codes(), ElementsAre("loading"));
+}
+
+TEST_F(GuestTest, AResetIsNewsOnlyWhereItLostAState) {
+  backend[2].queues = 0;
+  for (const auto kind : {IntentKind::exported, IntentKind::away}) {
+    journal().record(kind, 2);
+    EXPECT_THAT(codes(), IsEmpty()) << to_string(kind);
+  }
+  journal().record(IntentKind::loading, 2);
+  EXPECT_THAT(codes(), ElementsAre("stale_record"));
+  journal().record(IntentKind::loaded, 2);
+  EXPECT_THAT(codes(), ElementsAre("load_lost"));
+  backend[2].queues = 4;
+  EXPECT_THAT(codes(), ElementsAre("stale_record")) << "it was resumed";
+}
+
+TEST_F(GuestTest, ALostStateIsLoadedAgainFromItsFile) {
+  backend[2].queues = 0;
+  journal().record(IntentKind::loaded, 2, {{"file", "/srv/guest"}});
+  session().refresh();
+  const auto facts = guest_facts(session(), session().ask(2));
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_THAT(facts[0].remedies, ElementsAre(of(Action::import_state, 2, "/srv/guest")));
+}
+
+TEST_F(GuestTest, WhereRecordsWereLostASuspendedFunctionCountsAsExported) {
+  close();
+  put(folder.folders().run + "/journal.json", "{");
+  backend[2].suspended = true;
+  session().journal().set_aside();
+  EXPECT_THAT(codes(), ElementsAre("exported"));
+  EXPECT_THAT(recorded_by(*session().ask(2).custody()), testing::HasSubstr(".damaged-"));
 }
 
 TEST_F(GuestTest, AFunctionWithoutADriverIsNamed) {

@@ -54,10 +54,22 @@ TEST(ConditionTable, OnlyABlockerIsOverridden) {
 
 TEST(ConditionTable, ABlockerSaysWhatToDoNext) {
   // What the sentence itself says to ask for otherwise, and what is of a state.
-  const Codes explained{
-      "too_many_vfs", "no_secondary",  "no_sriov",    "too_few_resources", "too_many_resources",
-      "simulated",    "model",         "firmware",    "backend",           "no_formats",
-      "version",      "vendor_format", "queue_depth", "loading",           "no_flexible_resources"};
+  const Codes explained{"too_many_vfs",
+                        "no_secondary",
+                        "no_sriov",
+                        "too_few_resources",
+                        "too_many_resources",
+                        "simulated",
+                        "model",
+                        "firmware",
+                        "backend",
+                        "no_formats",
+                        "version",
+                        "vendor_format",
+                        "queue_depth",
+                        "loading",
+                        "no_flexible_resources",
+                        "nothing_to_release"};
   for (const auto& row : conditions()) {
     const bool of_decoder = row.sentence.empty();
     if (of_decoder || row.blocks.empty()) continue;
@@ -80,11 +92,15 @@ TEST(ConditionTable, SentencesAreCarriedOnByOthers) {
 
 /// A transfer judges its source as an export does, and its destination as an import does.
 TEST(ConditionTable, ATransferIsAnExportAndAnImport) {
+  // What is found out about a state that comes from elsewhere.
+  const Codes searched_for{"source_runs", "source_unknown", "source_away", "loaded_before",
+                           "source_resumed"};
   for (const auto& row : conditions()) {
     const auto either = [&](Verbs verbs) {
       return verbs.has(Verb::export_state) || verbs.has(Verb::import_state);
     };
-    const bool searched = row.code == "source_runs" || row.code == "source_suspended";
+    const bool searched =
+        std::find(searched_for.begin(), searched_for.end(), row.code) != searched_for.end();
     const bool whole =
         row.code == "too_short" || row.code == "too_long" || row.code == "one_dword_short";
     EXPECT_EQ(row.blocks.has(Verb::transfer), either(row.blocks) && !searched) << row.code;
@@ -96,7 +112,8 @@ TEST(ConditionTable, ATransferIsAnExportAndAnImport) {
 
 TEST(ConditionTable, OverridesAreThoseOfTheVerb) {
   EXPECT_THAT(overrides_of(Verb::bind), ElementsAre("shared_group"));
-  EXPECT_THAT(overrides_of(Verb::resume), ElementsAre("loading", "moved"));
+  EXPECT_THAT(overrides_of(Verb::resume),
+              ElementsAre("not_open", "exported", "away", "two_copies", "loading"));
   EXPECT_THAT(overrides_of(Verb::import_state), Contains("source_runs"));
   EXPECT_THAT(overrides_of(Verb::transfer), Not(Contains("source_runs")));
   EXPECT_THAT(overrides_of(Verb::export_state), Contains("queue_pointer"));
@@ -162,14 +179,14 @@ TEST(Conditions, TheRemedyOfADeviceNamesNoFunction) {
 }
 
 TEST(Conditions, WhatIsAllowedIsWhatTheVerbLetsBeAllowed) {
-  const Fact fact{.code = "moved",
+  const Fact fact{.code = "exported",
                   .device = "sim:a",
                   .function = "x",
-                  .words = {{"by", ""}, {"destination", "y"}}};
+                  .words = {{"by", ""}, {"to", " to y"}}};
   EXPECT_TRUE(judged(fact, Verb::resume).stands());
   EXPECT_TRUE(judged(fact, Verb::resume, {"loading"}).stands());
-  EXPECT_FALSE(judged(fact, Verb::resume, {"moved"}).stands());
-  EXPECT_TRUE(judged(fact, Verb::bind, {"moved"}).stands());
+  EXPECT_FALSE(judged(fact, Verb::resume, {"exported"}).stands());
+  EXPECT_TRUE(judged(fact, Verb::bind, {"exported"}).stands());
   EXPECT_FALSE(judged(fact, Verb::bind).overridable);
   EXPECT_EQ(judged(fact, Verb::mark).severity, Severity::ok);
 }

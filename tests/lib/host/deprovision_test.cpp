@@ -67,14 +67,6 @@ TEST_F(DeprovisionTest, RefusesAFunctionWithAStateThatIsNotWhole) {
                           of(Remedy::Action::reset, 2, vf(2))));
 }
 
-TEST_F(DeprovisionTest, TakesAwayWhatMovedOnlyWhenThatIsAllowed) {
-  bring_up(2);
-  suspend(2);
-  record(IntentKind::moved, 2);
-  EXPECT_THAT(refused(), ElementsAre("moved"));
-  EXPECT_TRUE(take_down({"moved"}).changed());
-}
-
 TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
   unsigned tried = 0;
   for (unsigned nth = 1;; ++nth, ++tried) {

@@ -26,7 +26,7 @@ TEST_F(ProvisionRefusalTest, RefusesMoreResourcesThanAFunctionCanHave) {
   for (const auto& request :
        {ProvisionRequest{.vfs = 2, .queues = 17}, ProvisionRequest{.vfs = 2, .interrupts = 17}}) {
     const auto error = refusal(request);
-    EXPECT_EQ(error.status(), ExitStatus::refused);
+    EXPECT_EQ(error.status(), ExitStatus::unsupported);
     EXPECT_THAT(codes_of(error.findings()), ElementsAre("too_many_resources"));
   }
 }
@@ -123,7 +123,7 @@ TEST_F(ProvisionRefusalTest, ListsAllThatStandsAtOnce) {
   suspend(1);
   device.bus.uses[vf(2)] = {{"/dev/nvme2n1", "mounted on /srv"}};
   const auto error = refusal({.vfs = 3, .queues = 17, .interrupts = 0});
-  EXPECT_EQ(error.status(), ExitStatus::refused);
+  EXPECT_EQ(error.status(), ExitStatus::unsupported) << "that of the weightiest";
   EXPECT_THAT(codes_of(error.findings()),
               UnorderedElementsAre("too_many_resources", "too_few_resources", "vfs_exist",
                                    "suspended", "used_by_host"));

@@ -167,8 +167,8 @@ TEST_F(ProvisionTest, RecreatesAndForgets) {
   bring_up(2);
   registry().mark(1);
   registry().remember({2, vf(2), "vfio-pci", "nvme", {}, {}});
-  record(IntentKind::moved, 2);
-  const auto result = make({.vfs = 3, .queues = 5, .recreate = true, .allowed = {"moved"}});
+  record(IntentKind::away, 2);
+  const auto result = make({.vfs = 3, .queues = 5, .recreate = true});
   EXPECT_EQ(result.was_vfs, 2U);
   EXPECT_EQ(sriov().enabled, 3U);
   EXPECT_EQ(device.at(3).queues, 5);

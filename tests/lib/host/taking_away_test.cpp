@@ -57,18 +57,33 @@ TEST_P(TakingAwayTest, IsRefusedWhileARecordAndTheDeviceSaySuspended) {
 
 TEST_P(TakingAwayTest, IsRefusedWhileTheDeviceSaysSuspendedWithoutARecord) {
   backend[1].suspended = true;
-  const auto refusal = refused({"suspended_unrecorded", "suspension_unknown", "moved"});
+  const auto refusal = refused({"suspended_unrecorded", "suspension_unknown", "exported"});
   EXPECT_THAT(codes_of(refusal.findings()), ElementsAre("suspended_unrecorded"));
   EXPECT_THAT(refusal.remedies(),
               ElementsAre(of(Remedy::Action::resume, 1), of(Remedy::Action::suspend, 1)));
 }
 
 TEST_P(TakingAwayTest, DoesNotBelieveARecordThatTheDeviceContradicts) {
-  for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved}) {
-    journal().record(kind, 1);
-  }
+  backend[1].queues = 0;
+  journal().record(IntentKind::exported, 1);
   take_away();
   EXPECT_TRUE(is_taken());
+  EXPECT_FALSE(journal_again().custody(1));
+}
+
+TEST_P(TakingAwayTest, IsRefusedWhileTheOnlyGuestMayBeInIt) {
+  for (const auto& [kind, code] :
+       {std::pair{IntentKind::exported, "exported"}, std::pair{IntentKind::loaded, "loaded"}}) {
+    record(kind, 1);
+    EXPECT_THAT(codes_of(refused({code}).findings()), ElementsAre(code));
+  }
+}
+
+TEST_P(TakingAwayTest, IsDoneWhenTheGuestIsElsewhere) {
+  record(IntentKind::away, 1);
+  take_away();
+  EXPECT_TRUE(is_taken());
+  EXPECT_FALSE(journal_again().custody(1));
 }
 
 TEST_P(TakingAwayTest, IsRefusedWhenTheDeviceDoesNotAnswer) {

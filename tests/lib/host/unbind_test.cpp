@@ -88,12 +88,19 @@ TEST_F(UnbindTest, RefusesAnotherControllingFunction) {
   EXPECT_THAT(refused("40"), ElementsAre("controlling_function")) << "even with nothing to do";
 }
 
-TEST_F(UnbindTest, GivesBackWhatMovedOnlyWhenThatIsAllowed) {
+TEST_F(UnbindTest, OfAFunctionWhoseGuestIsElsewhereEndsTheRecord) {
   take("1");
-  record(IntentKind::moved, 1);
-  EXPECT_THAT(refused("1"), ElementsAre("moved"));
-  EXPECT_TRUE(give_back("1", {"moved"}).changed());
-  EXPECT_EQ(journal_again().find(IntentKind::moved, 1), std::nullopt);
+  record(IntentKind::away, 1);
+  EXPECT_TRUE(give_back("1").changed());
+  EXPECT_FALSE(journal_again().custody(1));
+}
+
+TEST_F(UnbindTest, WithoutADriverThatResetsItTheRecordStays) {
+  device.bus.functions.at(vf(1)).driver.reset();
+  take("1");
+  record(IntentKind::away, 1);
+  give_back("1");
+  EXPECT_EQ(journal_again().custody(1)->kind, IntentKind::away);
 }
 
 }  // namespace

@@ -7,6 +7,12 @@ namespace {
 
 using test::refusal_of;
 using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::array custody_kinds{IntentKind::suspended, IntentKind::exporting,
+                                   IntentKind::exported,  IntentKind::away,
+                                   IntentKind::loading,   IntentKind::loaded};
 
 class ControlTest : public test::MigrateTest {
  protected:
@@ -62,18 +68,21 @@ TEST_F(ControlTest, AFunctionThatWasResetIsStruckFromTheJournal) {
 }
 
 TEST_F(ControlTest, AFunctionThatWasResetMayBeUsedAnew) {
-  a->journal().record(IntentKind::moved, 1);
-  a->journal().record(IntentKind::loading, 1);
-  EXPECT_FALSE(resume().changed);
+  a->backend[1].queues = 0;
+  for (const auto kind : custody_kinds) {
+    a->journal().record(kind, 1);
+    EXPECT_FALSE(resume().changed);
+    EXPECT_FALSE(custody("a", 1)) << to_string(kind);
+  }
   EXPECT_EQ(a->backend.count("resume"), 0U);
-  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1) || on_disk("a", IntentKind::loading, 1));
+  EXPECT_THAT(ledger(), IsEmpty());
 }
 
 TEST_F(ControlTest, AFunctionThatIsOfflineHoldsNoStateThatMustNotRun) {
-  a->journal().record(IntentKind::moved, 1);
+  a->journal().record(IntentKind::away, 1);
   a->function(1).online = false;
   EXPECT_FALSE(resume().changed);
-  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1));
+  EXPECT_FALSE(custody("a", 1));
 }
 
 TEST_F(ControlTest, RefusesToSuspendWhatIsOffline) {
@@ -91,7 +100,8 @@ TEST_F(ControlTest, RefusesWithEverythingThatStands) {
 
 TEST_F(ControlTest, RefusesToResumeWhatMustNotRun) {
   for (const auto& [kind, name] :
-       {std::pair{IntentKind::loading, "loading"}, std::pair{IntentKind::moved, "moved"}}) {
+       {std::pair{IntentKind::loading, "loading"}, std::pair{IntentKind::away, "away"},
+        std::pair{IntentKind::exported, "exported"}}) {
     a->backend[1].suspended = true;
     a->journal().record(kind, 1);
     EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre(name));
@@ -105,17 +115,19 @@ TEST_F(ControlTest, RefusesToResumeWhatMustNotRun) {
 
 TEST_F(ControlTest, WhatAnEarlierSessionOfThisProcessRecordedIsNotInProgress) {
   a->backend[1].suspended = true;
-  a->journal().record(IntentKind::moved, 1);
+  a->journal().record(IntentKind::away, 1);
   a->open();
-  EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre("moved"));
+  EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre("away"));
 }
 
 TEST_F(ControlTest, WhatIsOverIsForgottenBeforeTheFunctionIsSuspendedAgain) {
-  a->journal().record(IntentKind::moved, 1);
-  a->journal().record(IntentKind::loading, 1);
-  EXPECT_TRUE(suspend().changed);
-  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1) || on_disk("a", IntentKind::loading, 1));
-  EXPECT_TRUE(resume().changed);
+  for (const auto kind : custody_kinds) {
+    a->backend[1].queues = 0;
+    a->journal().record(kind, 1);
+    EXPECT_TRUE(suspend().changed);
+    EXPECT_EQ(custody("a", 1), IntentKind::suspended) << to_string(kind);
+    EXPECT_TRUE(resume().changed);
+  }
 }
 
 TEST_F(ControlTest, ASuspendThatFailedLeavesItRunning) {
@@ -187,6 +199,169 @@ TEST_F(ControlTest, WithoutABackendNothingCanBeSuspended) {
   a->open();
   EXPECT_EQ(test::failure_of([&] { suspend(); }).code(), "no_live_migration");
   a->session.reset();
+}
+
+// --- suspending what is on record ---
+
+TEST_F(ControlTest, WhatIsSuspendedAndOnRecordStaysAsItIsRecorded) {
+  for (const auto kind : custody_kinds) {
+    a->backend[1].suspended = true;
+    a->journal().record(kind, 1, {{"destination", "b 2"}});
+    EXPECT_FALSE(suspend().changed);
+    EXPECT_EQ(recorded("a", 1)->kind, kind);
+    EXPECT_EQ(recorded("a", 1)->details.at("destination"), "b 2");
+  }
+}
+
+TEST_F(ControlTest, WhatADeadCommandLeftSuspendedIsThenSoOnPurpose) {
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::suspended, 1, {{unfinished_detail, "it died"}});
+  EXPECT_FALSE(suspend().changed);
+  EXPECT_TRUE(named());
+  EXPECT_FALSE(test::is_unfinished_on(recorded("a", 1)));
+}
+
+TEST_F(ControlTest, AGuestThatMayRunTwiceIsStoppedAndItsRecordRemains) {
+  a->backend[1].queues = 4;
+  a->journal().record(IntentKind::exported, 1, {{digest_detail, "d"}});
+  EXPECT_TRUE(suspend().changed);
+  EXPECT_TRUE(a->backend[1].suspended);
+  EXPECT_EQ(recorded("a", 1)->kind, IntentKind::exported);
+  EXPECT_EQ(recorded("a", 1)->details.at(digest_detail), "d");
+}
+
+// --- resuming what was exported or loaded ---
+
+TEST_F(ControlTest, AResumedSourceIsNotedInTheLedger) {
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::exported, 1, {{digest_detail, "d"}});
+  EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre("exported"));
+  EXPECT_THAT(ledger(), IsEmpty());
+  EXPECT_TRUE(resume({.allowed = {"exported"}}).changed);
+  ASSERT_THAT(ledger(), SizeIs(1));
+  EXPECT_EQ(ledger()[0].kind, LedgerLine::Kind::resumed);
+  EXPECT_EQ(ledger()[0].sha256, "d");
+  EXPECT_EQ(ledger()[0].source, test::Lab::key_of("a"));
+  EXPECT_EQ(ledger()[0].source_cntlid, 1);
+  EXPECT_FALSE(custody("a", 1));
+}
+
+TEST_F(ControlTest, AGuestThatMayRunTwiceIsSettledOnlyByName) {
+  a->backend[1].queues = 4;
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
+  EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre("two_copies"));
+  EXPECT_FALSE(resume({.allowed = {"two_copies"}}).changed);
+  EXPECT_FALSE(custody("a", 1));
+}
+
+TEST_F(ControlTest, ALoadedStateIsResumedOnlyWhileSomebodyHoldsTheFunction) {
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::loaded, 1);
+  a->hold(1, false);
+  EXPECT_THAT(refusal_of([&] { resume(); }), ElementsAre("not_open"));
+  a->hold(1, true);
+  EXPECT_TRUE(resume().changed);
+  EXPECT_FALSE(custody("a", 1));
+}
+
+TEST_F(ControlTest, ASuspendedGuestNeedsNobodyWhoHoldsTheFunction) {
+  a->hold(1, false);
+  suspend();
+  EXPECT_TRUE(resume().changed);
+}
+
+class LoadedTest : public ControlTest {
+ protected:
+  LoadedTest() {
+    JournalChange change;
+    change.record(a->journal(), IntentKind::loaded, 1);
+    change.note(a->journal(), {.kind = LedgerLine::Kind::loaded, .sha256 = "d", .cntlid = 1});
+    change.write();
+  }
+};
+
+TEST_F(LoadedTest, AStateThatWasLostInAResetMayBeLoadedAgain) {
+  a->backend[1].queues = 0;
+  EXPECT_FALSE(resume().changed);
+  EXPECT_FALSE(custody("a", 1));
+  EXPECT_THAT(ledger(), IsEmpty());
+}
+
+TEST_F(LoadedTest, AStateThatWasResumedByOthersMayNotBeLoadedAgain) {
+  a->backend[1].queues = 4;
+  suspend();
+  EXPECT_TRUE(named());
+  EXPECT_THAT(ledger(), SizeIs(1));
+}
+
+// --- release ---
+
+class ReleaseTest : public ControlTest {
+ protected:
+  ControlResult release(const ReleaseOptions& options = {}) {
+    return release_function(*a->session, 1, options);
+  }
+};
+
+TEST_F(ReleaseTest, MakesAnExportedGuestAway) {
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::exported, 1, {{digest_detail, "d"}, {"since_ns", "7"}});
+  EXPECT_TRUE(release({.dry_run = true}).changed);
+  EXPECT_EQ(custody("a", 1), IntentKind::exported);
+  EXPECT_TRUE(release().changed);
+  EXPECT_EQ(custody("a", 1), IntentKind::away);
+  EXPECT_EQ(recorded("a", 1)->details.at(digest_detail), "d");
+  EXPECT_FALSE(release().changed);
+  EXPECT_TRUE(a->backend[1].suspended);
+  EXPECT_EQ(a->backend.count("look"), a->backend.log().size()) << "it is sent nothing";
+}
+
+TEST_F(ReleaseTest, GivesUpAGuestThatWasNotExportedOnlyWhenThatIsAllowed) {
+  suspend();
+  EXPECT_THAT(refusal_of([&] { release(); }), ElementsAre("not_exported"));
+  EXPECT_TRUE(named());
+  EXPECT_TRUE(release({.allowed = {"not_exported"}}).changed);
+  EXPECT_EQ(custody("a", 1), IntentKind::away);
+}
+
+TEST_F(ReleaseTest, OfAFunctionThatRunsIsRefused) {
+  EXPECT_THAT(refusal_of([&] {
+                release({.allowed = {"not_exported", "nothing_to_release"}});
+              }),
+              ElementsAre("nothing_to_release"));
+  a->journal().record(IntentKind::exported, 1);
+  a->backend[1].queues = 4;
+  EXPECT_THAT(refusal_of([&] { release({.allowed = {"two_copies"}}); }), ElementsAre("two_copies"));
+  a->backend[1].queues = 0;
+  EXPECT_THAT(refusal_of([&] { release(); }), ElementsAre("nothing_to_release"));
+}
+
+TEST_F(ReleaseTest, OfAnotherControllingFunctionIsRefused) {
+  a->function(1).controls = true;
+  EXPECT_THAT(refusal_of([&] { release(); }), ElementsAre("controlling_function"));
+}
+
+TEST_F(ReleaseTest, ThatCannotBeWrittenChangesNothing) {
+  a->backend[1].suspended = true;
+  a->journal().record(IntentKind::exported, 1);
+  io.fail_kind("write", ENOSPC);
+  EXPECT_THROW(release(), OsError);
+  io.heal();
+  EXPECT_EQ(custody("a", 1), IntentKind::exported);
+}
+
+// --- a journal that cannot be used ---
+
+TEST_F(ControlTest, WithADamagedJournalNothingIsDone) {
+  suspend();
+  a->session.reset();
+  test::put(folder.folders().run + "/journal.json", "{");
+  a->open();
+  EXPECT_THAT(refusal_of([&] { resume(); }), testing::Contains("journal_damaged"));
+  EXPECT_THAT(refusal_of([&] { suspend(); }), testing::Contains("journal_damaged"));
+  EXPECT_THAT(refusal_of([&] { release_function(*a->session, 1); }),
+              testing::Contains("journal_damaged"));
+  EXPECT_TRUE(a->backend[1].suspended);
 }
 
 }  // namespace

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
+#include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
@@ -41,6 +36,14 @@ class ExportTest : public test::MigrateTest {
     return ExitStatus::ok;
   }
   bool there() { return exists(system, file); }
+  void begin_anew() {
+    sweep();
+    ::unlink(file.c_str());
+    a->backend[1].suspended = false;
+    EXPECT_TRUE(a->journal().try_to_rewrite());
+    a->journal().strike_custody(1);
+    std::filesystem::remove(folder.folders().run + "/journal.json");
+  }
   void expect_whole_or_absent() {
     if (there()) {
       EXPECT_EQ(StoredState::open(system, file).end().size, a->backend[1].state.size());
@@ -64,9 +67,11 @@ TEST_F(ExportTest, WritesTheStateAndStaysSuspended) {
   EXPECT_GT(result.figures.commands, 0U);
   EXPECT_FALSE(result.figures.blackout_ended);
   EXPECT_TRUE(a->backend[1].suspended);
-  const auto intent = a->journal().find(IntentKind::suspended, 1);
+  const auto intent = recorded("a", 1);
   ASSERT_TRUE(intent);
-  EXPECT_FALSE(intent->details.contains(unfinished_detail));
+  EXPECT_EQ(intent->kind, IntentKind::exported);
+  EXPECT_EQ(intent->details.at("file"), file);
+  EXPECT_EQ(intent->details.at(digest_detail), to_string(*result.sha256));
 
   const auto stored = StoredState::open(system, file);
   EXPECT_EQ(stored.end().sha256, *result.sha256);
@@ -86,7 +91,7 @@ TEST_F(ExportTest, ResumesAsSoonAsAllWasRead) {
   EXPECT_TRUE(result.figures.blackout_ended);
   EXPECT_GT(result.figures.blackout.count(), 0);
   EXPECT_FALSE(a->backend[1].suspended);
-  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
+  EXPECT_FALSE(custody("a", 1));
 }
 
 TEST_F(ExportTest, AFunctionThatWasSuspendedStaysSo) {
@@ -135,33 +140,61 @@ TEST_F(ExportTest, RefusesWhatMayNotBeExportedBeforeAnythingIsChanged) {
   refused_with("controlling_function");
   a->function(1).controls = false;
   a->backend[1].suspended = true;
-  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
-  refused_with("moved");
-  a->journal().strike({IntentKind::moved}, 1);
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
+  refused_with("away");
+  a->journal().record(IntentKind::exported, 1);
+  refused_with("exported");
   a->journal().record(IntentKind::loading, 1);
   refused_with("loading");
+  a->journal().record(IntentKind::exported, 1);
+  a->backend[1].suspended = false;
+  refused_with("two_copies");
 }
 
 TEST_F(ExportTest, RefusesWithEverythingThatStands) {
   a->session->registry().unmark(1);
   a->backend[1].suspended = true;
-  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
-  a->journal().record(IntentKind::loading, 1);
-  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("unmarked", "moved", "loading"));
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("unmarked", "away"));
 }
 
 TEST_F(ExportTest, ARecordThatTheDeviceContradictsIsOver) {
-  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
-  a->journal().record(IntentKind::loading, 1);
+  a->backend[1].queues = 0;
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
   run();
-  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1) || on_disk("a", IntentKind::loading, 1));
+  EXPECT_EQ(custody("a", 1), IntentKind::exported);
+  EXPECT_FALSE(recorded("a", 1)->details.contains("destination"));
 }
 
 TEST_F(ExportTest, WhatIsAllowedByNameIsDone) {
   a->backend[1].suspended = true;
-  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
   EXPECT_EQ(status_of_run({.allowed = {"loading"}}), ExitStatus::refused);
-  EXPECT_EQ(status_of_run({.allowed = {"moved"}}), ExitStatus::ok);
+  EXPECT_EQ(status_of_run({.allowed = {"away"}}), ExitStatus::ok);
+}
+
+TEST_F(ExportTest, AFileThatIsThereIsReplacedOnlyWhenAsked) {
+  test::put(file, "mine");
+  for (const bool dry_run : {true, false}) {
+    const auto failure = test::failure_of([&] { run({.dry_run = dry_run}); });
+    EXPECT_EQ(failure.code(), "file_exists");
+    EXPECT_EQ(failure.status(), ExitStatus::refused);
+  }
+  EXPECT_EQ(test::contents(file), "mine");
+  EXPECT_EQ(a->backend.count("suspend"), 0U);
+  EXPECT_FALSE(custody("a", 1));
+  EXPECT_EQ(status_of_run({.overwrite = true}), ExitStatus::ok);
+  expect_whole_or_absent();
+}
+
+TEST_F(ExportTest, AFileThatAppearsMeanwhileIsKeptAndTheGuestGoesOn) {
+  a->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call == "save") test::put(file, "of another");
+  });
+  EXPECT_EQ(test::failure_of([&] { run(); }).code(), "file_exists");
+  EXPECT_EQ(test::contents(file), "of another");
+  EXPECT_FALSE(a->backend[1].suspended);
+  EXPECT_FALSE(custody("a", 1));
 }
 
 TEST_F(ExportTest, SendsIdentifyControllerOnce) {
@@ -218,10 +251,9 @@ TEST_F(ExportTest, NothingIsLostWhereverTheDeviceFails) {
         expect_whole_or_absent();
         EXPECT_EQ(there(), !failed);
         EXPECT_EQ(a->backend[1].suspended, !failed && !resume);
-        EXPECT_EQ(on_disk("a", IntentKind::suspended, 1), !failed && !resume);
-        ::unlink(file.c_str());
-        a->backend[1].suspended = false;
-        a->journal().strike({IntentKind::suspended}, 1);
+        EXPECT_EQ(on_disk("a", IntentKind::exported, 1), !failed && !resume);
+        EXPECT_TRUE(!failed || !custody("a", 1));
+        begin_anew();
         if (!at.reached()) break;
       }
     }
@@ -243,19 +275,17 @@ TEST_F(ExportTest, NothingIsLostWhereverTheSystemFails) {
         const auto status = status_of_run({.resume = resume});
         const bool reached = io.calls() - before >= number;
         io.heal();
-        EXPECT_EQ(a->backend[1].suspended, status == ExitStatus::ok && !resume);
+        EXPECT_EQ(a->backend[1].suspended, there() && !resume);
+        EXPECT_TRUE(there() || status != ExitStatus::ok);
         if (there()) {
           EXPECT_EQ(StoredState::open(system, file).end().size, 20'000U);
         }
         if (a->backend[1].suspended) {
-          EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
+          EXPECT_EQ(custody("a", 1), IntentKind::exported);
+        } else if (!for_good) {
+          EXPECT_FALSE(custody("a", 1));
         }
-        if (!on_disk("a", IntentKind::suspended, 1)) {
-          EXPECT_FALSE(a->backend[1].suspended);
-        }
-        ::unlink(file.c_str());
-        a->backend[1].suspended = false;
-        a->journal().strike({IntentKind::suspended}, 1);
+        begin_anew();
         if (!reached) break;
       }
     }
@@ -268,7 +298,7 @@ TEST_F(ExportTest, WhenTheFunctionCannotBeResumedTheErrorSaysWhatToDo) {
   });
   EXPECT_EQ(status_of_run(), ExitStatus::io);
   EXPECT_THAT(remedies, Contains(remedy_is(Remedy::Action::resume, "sim:a", 1)));
-  EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1));
+  EXPECT_EQ(custody("a", 1), IntentKind::exporting);
 }
 
 TEST_F(ExportTest, AStopSignalResumesTheFunction) {
@@ -289,70 +319,6 @@ TEST_F(ExportTest, TheFileTellsTheBlackoutSinceTheFirstSuspend) {
   const auto stored = StoredState::open(system, file);
   EXPECT_GE(stored.identity()->blackout_ns, static_cast<std::uint64_t>(long_ago.count()));
   EXPECT_GE(stored.end().blackout_ns, stored.identity()->blackout_ns);
-}
-
-TEST_F(ExportTest, AReaderThatGoesAwayResumesTheFunction) {
-  const InterruptGuard no_sigpipe;
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
-  ::close(ends[0]);
-  EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), OsError);
-  ::close(ends[1]);
-  EXPECT_FALSE(a->backend[1].suspended);
-  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
-}
-
-TEST_F(ExportTest, AReaderThatDoesNotTakeAllHasNotGotTheState) {
-  const InterruptGuard no_sigpipe;
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
-  std::thread reader([&] {
-    int waiting = 0;
-    while (waiting < 1000)
-      ::ioctl(ends[0], FIONREAD, &waiting);
-    std::array<char, 100> some{};
-    EXPECT_EQ(::read(ends[0], some.data(), some.size()), 100);
-    ::close(ends[0]);
-  });
-  EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), OsError);
-  reader.join();
-  ::close(ends[1]);
-  EXPECT_FALSE(a->backend[1].suspended);
-}
-
-TEST_F(ExportTest, AFileOnStandardOutputIsSynced) {
-  const auto out = OpenFile::open(system, file, O_WRONLY | O_CREAT);
-  a->backend.hook([&](const std::string& call, std::uint16_t) {
-    if (call == "save") io.fail_kind("fsync", EIO, 1, 1);
-  });
-  EXPECT_THROW(export_to_descriptor(*a->session, 1, out.fd(), "standard output", {}), OsError);
-  EXPECT_FALSE(a->backend[1].suspended);
-}
-
-TEST_F(ExportTest, AReaderThatStallsCanBeEndedBySignal) {
-  for (const std::size_t size : {std::size_t{300'000}, std::size_t{3} << 20U}) {
-    const InterruptGuard guard;
-    a->backend[1].state = test::make_state(size);
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe(ends.data()), 0);
-    const auto exporter = ::pthread_self();
-    std::atomic<bool> ended{false};
-    std::thread reader([&] {
-      int waiting = 0;
-      while (waiting < 30'000)
-        ::ioctl(ends[0], FIONREAD, &waiting);
-      while (!ended) {
-        ::pthread_kill(exporter, SIGTERM);
-        ::usleep(1000);
-      }
-    });
-    EXPECT_THROW(export_to_descriptor(*a->session, 1, ends[1], "standard output", {}), Interrupted);
-    ended = true;
-    reader.join();
-    ::close(ends[0]);
-    ::close(ends[1]);
-    EXPECT_FALSE(a->backend[1].suspended);
-  }
 }
 
 TEST_F(ExportTest, TellsTheProgress) {
@@ -384,7 +350,7 @@ TEST_F(ExportTest, ManyAreExportedAndOneFailureDoesNotStopTheOthers) {
   EXPECT_FALSE(exists(system, folder / "3"));
   for (const std::uint16_t id : std::vector<std::uint16_t>{1, 2, 3}) {
     EXPECT_FALSE(a->backend[id].suspended);
-    EXPECT_FALSE(on_disk("a", IntentKind::suspended, id));
+    EXPECT_FALSE(custody("a", id));
   }
 }
 

@@ -14,10 +14,11 @@ class FitTest : public test::MigrateTest {
   Findings look(const std::vector<std::string>& allowed = {}) {
     Judge judge(Verb::import_state, *b->session, allowed);
     Fit(judge, *b->session, 2)
-        .look_at({.identity = &identity,
+        .look_at({.identity = raw ? nullptr : &identity,
                   .decoded = &decoded,
+                  .end = end ? &*end : nullptr,
                   .formats = identity.formats,
-                  .source_is_suspended = source_is_suspended,
+                  .origin = origin ? &*origin : nullptr,
                   .destination = destination});
     return judge.findings();
   }
@@ -46,7 +47,9 @@ class FitTest : public test::MigrateTest {
 
   std::unique_ptr<test::Host> a = host("a"), b = host("b");
   StateIdentity identity;
-  std::optional<bool> source_is_suspended;
+  bool raw = false;
+  std::optional<StateEnd> end;
+  std::optional<Origin> origin;
   std::optional<FunctionState> destination = FunctionState{.suspended = true, .bytes = 104};
   DecodedState decoded = decode(test::make_state(0));
 };
@@ -141,20 +144,113 @@ TEST_F(FitTest, WhatTheStateItselfSays) {
   }
 }
 
-TEST_F(FitTest, TheSourceMustNotRunWhereItIsKnown) {
-  source_is_suspended = false;
-  expect_blocker("source_runs");
-  EXPECT_EQ(the("source_runs").status, ExitStatus::refused);
-  source_is_suspended = true;
-  expect_warning("source_suspended");
-}
-
 TEST_F(FitTest, AStateOfTheSameFunctionIsWorthKnowing) {
   identity.subsystem_nqn = "nqn.test:b";
   identity.controller = 2;
   EXPECT_TRUE(look().empty()) << "a drive of that NQN, but of another serial number";
   identity.serial = "b";
   expect_warning("same_function");
+}
+
+// --- where the source is ---
+
+class OriginTest : public FitTest {
+ protected:
+  OriginTest() {
+    origin = Origin{{}, a->session.get(), 1};
+    a->backend[1].suspended = true;
+  }
+};
+
+TEST_F(OriginTest, ThatIsSuspendedIsNoFinding) {
+  EXPECT_TRUE(look().empty());
+  a->journal().record(IntentKind::exported, 1);
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(OriginTest, MustNotRun) {
+  a->backend[1].suspended = false;
+  expect_blocker("source_runs");
+  EXPECT_EQ(the("source_runs").status, ExitStatus::refused);
+  a->backend[1].queues = 4;
+  expect_blocker("source_runs");
+  a->backend[1].queues = 0;
+  EXPECT_TRUE(look().empty()) << "it was reset";
+}
+
+TEST_F(OriginTest, MustNotBeElsewhere) {
+  a->journal().record(IntentKind::away, 1);
+  expect_blocker("source_away");
+}
+
+TEST_F(OriginTest, MustBeTold) {
+  a->backend.hook([](const std::string&, std::uint16_t) { throw OsError(EIO, "look", "it"); });
+  expect_blocker("source_unknown");
+}
+
+TEST_F(OriginTest, ThatIsOfflineHoldsNothing) {
+  a->function(1).online = false;
+  EXPECT_TRUE(look().empty());
+}
+
+// --- what became of the state ---
+
+class PastTest : public FitTest {
+ protected:
+  PastTest() { end.emplace(); }
+
+  void note(LedgerLine::Kind kind, std::optional<SubsystemKey> from,
+            std::optional<std::uint16_t> cntlid) {
+    JournalChange()
+        .note(a->journal(), {.kind = kind,
+                             .sha256 = to_string(end->sha256),
+                             .source = std::move(from),
+                             .source_cntlid = cntlid,
+                             .cntlid = 3,
+                             .device = "sim:a"})
+        .write();
+  }
+  const SubsystemKey source = test::Lab::key_of("a");
+};
+
+TEST_F(PastTest, OfAnUnknownStateIsNoFinding) {
+  EXPECT_TRUE(look().empty());
+  end->source_resumed = false;
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(PastTest, ALoadIsToldOnce) {
+  note(LedgerLine::Kind::loaded, source, 1);
+  expect_blocker("loaded_before");
+  EXPECT_THAT(the("loaded_before").message, testing::HasSubstr("controller 3 of sim:a"));
+}
+
+TEST_F(PastTest, ASnapshotSaysSoItselfOrTheLedgerDoes) {
+  end->source_resumed = true;
+  expect_blocker("source_resumed");
+  note(LedgerLine::Kind::resumed, source, 1);
+  note(LedgerLine::Kind::resumed, source, 1);
+  EXPECT_EQ(look().size(), 1U) << "it is told once";
+  end->source_resumed.reset();
+  expect_blocker("source_resumed");
+}
+
+TEST_F(PastTest, EqualBytesOfTwoFunctionsAreNotTheSameState) {
+  note(LedgerLine::Kind::loaded, source, 2);
+  note(LedgerLine::Kind::loaded, SubsystemKey{source.nqn, "another"}, 1);
+  note(LedgerLine::Kind::loaded, SubsystemKey{"nqn.other", source.serial}, 1);
+  EXPECT_TRUE(look().empty());
+  end->sha256[0] = 1;
+  note(LedgerLine::Kind::loaded, source, 1);
+  end->sha256[0] = 2;
+  EXPECT_TRUE(look().empty()) << "another state of that function";
+}
+
+TEST_F(PastTest, WhereASourceIsNotKnownTheBytesDecide) {
+  note(LedgerLine::Kind::loaded, std::nullopt, std::nullopt);
+  expect_blocker("loaded_before");
+  raw = true;
+  EXPECT_THAT(test::codes_of(look()), testing::UnorderedElementsAre("loaded_before", "raw"));
 }
 
 }  // namespace

@@ -7,62 +7,18 @@
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/state/state.h"
-#include "tests/lib/migrate/migrate_fixture.h"
+#include "tests/lib/migrate/import_fixture.h"
 
 namespace nvmigrate {
 namespace {
 
 using test::codes_of;
+using test::ImportTest;
 using test::refusal_of;
 using test::remedy_is;
 using testing::Contains;
 using testing::ElementsAre;
-
-class ImportTest : public test::MigrateTest {
- protected:
-  ImportTest() {
-    a->backend[1].state = test::make_state(20'000);
-    export_to_file(*a->session, 1, file);
-  }
-
-  ImportResult run(const ImportOptions& options = {}) {
-    return import_state(StoredState::open(io, file), *b->session, 2, options);
-  }
-  ExitStatus status_of_run(const ImportOptions& options = {}) {
-    try {
-      run(options);
-    } catch (const Error& error) {
-      remedies = error.remedies();
-      return error.status();
-    }
-    return ExitStatus::ok;
-  }
-  bool named(IntentKind kind) { return on_disk("b", kind, 2); }
-  void begin_anew() {
-    b->backend[2] = {.state = test::make_state(0)};
-    a->backend[1].suspended = true;
-    b->journal().strike({IntentKind::suspended, IntentKind::loading}, 2);
-  }
-  void expect_truth(bool failed, bool resume) {
-    const auto& function = b->backend[2];
-    if (function.suspended) {
-      EXPECT_TRUE(named(IntentKind::suspended));
-    }
-    if (function.half_loaded) {
-      EXPECT_TRUE(function.suspended);
-      EXPECT_TRUE(named(IntentKind::loading));
-    }
-    if (!failed) {
-      EXPECT_EQ(function.suspended, !resume);
-      EXPECT_FALSE(named(IntentKind::loading));
-      EXPECT_EQ(named(IntentKind::suspended), !resume);
-    }
-  }
-
-  std::unique_ptr<test::Host> a = host("a"), b = host("b");
-  std::string file = folder / "guest";
-  std::vector<Remedy> remedies;
-};
+using testing::SizeIs;
 
 TEST_F(ImportTest, LoadsTheStateAndStaysSuspended) {
   const auto result = run();
@@ -70,10 +26,24 @@ TEST_F(ImportTest, LoadsTheStateAndStaysSuspended) {
   EXPECT_TRUE(b->backend[2].suspended);
   EXPECT_TRUE(result.suspended);
   EXPECT_EQ(result.figures.bytes, a->backend[1].state.size());
-  EXPECT_FALSE(named(IntentKind::loading));
-  const auto intent = b->journal().find(IntentKind::suspended, 2);
-  ASSERT_TRUE(intent);
-  EXPECT_FALSE(intent->details.contains(unfinished_detail));
+  const auto intent = recorded("b", 2);
+  ASSERT_EQ(now(), IntentKind::loaded);
+  EXPECT_FALSE(test::is_unfinished_on(intent));
+  EXPECT_EQ(intent->details.at("file"), file);
+  EXPECT_EQ(intent->details.at(digest_detail), digest);
+}
+
+TEST_F(ImportTest, LeavesALineInTheLedger) {
+  run();
+  ASSERT_THAT(ledger(), SizeIs(1));
+  const auto line = ledger().front();
+  EXPECT_EQ(line.kind, LedgerLine::Kind::loaded);
+  EXPECT_EQ(line.sha256, digest);
+  EXPECT_EQ(line.source, test::Lab::key_of("a"));
+  EXPECT_EQ(line.source_cntlid, 1);
+  EXPECT_EQ(line.place, test::Lab::key_of("b"));
+  EXPECT_EQ(line.cntlid, 2);
+  EXPECT_EQ(line.device, "sim:b");
 }
 
 TEST_F(ImportTest, ResumesWhenAskedTo) {
@@ -81,15 +51,19 @@ TEST_F(ImportTest, ResumesWhenAskedTo) {
   EXPECT_TRUE(result.resumed);
   EXPECT_TRUE(result.figures.blackout_ended);
   EXPECT_FALSE(b->backend[2].suspended);
-  EXPECT_FALSE(named(IntentKind::loading) || named(IntentKind::suspended));
+  EXPECT_FALSE(now());
+  EXPECT_THAT(ledger(), SizeIs(1));
 }
 
-TEST_F(ImportTest, TheIntentsAreOnDiskBeforeTheFirstCommand) {
+TEST_F(ImportTest, TheJournalSaysWhatComesNext) {
   b->backend.hook([&](const std::string& call, std::uint16_t) {
-    const bool changes = call == "suspend" || call == "load";
-    EXPECT_TRUE(!changes || (named(IntentKind::loading) && named(IntentKind::suspended)));
+    EXPECT_TRUE(now() == IntentKind::loading || (call != "suspend" && call != "load"));
+    if (call != "resume") return;
+    EXPECT_EQ(now(), IntentKind::loaded);
+    EXPECT_TRUE(test::is_unfinished_on(recorded("b", 2)));
+    EXPECT_EQ(of_source(), IntentKind::away);
   });
-  run();
+  run({.resume = true});
 }
 
 TEST_F(ImportTest, EndsALoadThatDied) {
@@ -97,7 +71,25 @@ TEST_F(ImportTest, EndsALoadThatDied) {
   b->backend[2].half_loaded = true;
   b->backend[2].suspended = true;
   run({.resume = true});
-  EXPECT_FALSE(named(IntentKind::loading));
+  EXPECT_FALSE(now());
+  EXPECT_FALSE(b->backend[2].suspended);
+}
+
+TEST_F(ImportTest, AFunctionWhoseOwnGuestWasExportedIsNotOverwritten) {
+  b->backend[2].suspended = true;
+  b->journal().record(IntentKind::exported, 2);
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("exported"));
+  EXPECT_EQ(status_of_run({.allowed = {"exported"}}), ExitStatus::ok);
+}
+
+TEST_F(ImportTest, AStateIsResumedOnlyWhileSomebodyHoldsTheFunction) {
+  b->hold(2, false);
+  EXPECT_THAT(refusal_of([&] { run({.resume = true}); }), ElementsAre("not_open"));
+  EXPECT_EQ(b->backend.count("load"), 0U);
+  EXPECT_THAT(codes_of(run().findings), Contains("not_open"));
+  EXPECT_THAT(refusal_of([&] { resume_function(*b->session, 2); }), ElementsAre("not_open"));
+  b->hold(2, true);
+  resume_function(*b->session, 2);
   EXPECT_FALSE(b->backend[2].suspended);
 }
 
@@ -107,7 +99,7 @@ TEST_F(ImportTest, NothingIsChangedWhenABlockerStands) {
   EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("model"));
   EXPECT_EQ(b->backend.count("suspend"), 0U);
   EXPECT_EQ(b->backend.count("load"), 0U);
-  EXPECT_FALSE(named(IntentKind::loading));
+  EXPECT_FALSE(now());
   EXPECT_EQ(status_of_run({.allowed = {"model"}}), ExitStatus::ok);
 }
 
@@ -121,7 +113,7 @@ TEST_F(ImportTest, RefusesWithEverythingThatStands) {
 
 TEST_F(ImportTest, TheDestinationIsJudgedBeforeTheStateIsRead) {
   check_destination(*b->session, 2);
-  EXPECT_TRUE(b->backend.log().empty()) << "nothing is sent before the state is verified";
+  EXPECT_THAT(b->backend.log(), ElementsAre("look")) << "nothing is changed";
   b->session->registry().unmark(2);
   b->function(2).kernel_name = "nvme3";
   EXPECT_THAT(refusal_of([&] { check_destination(*b->session, 2); }),
@@ -168,14 +160,11 @@ TEST_F(ImportTest, NothingIsLostWhereverTheDeviceFails) {
         }
         b->backend.hook({});
         expect_truth(failed, resume);
+        EXPECT_EQ(of_source() == IntentKind::away, b->backend[2].loaded);
         if (failed && !b->backend[2].half_loaded && !b->backend[2].loaded) {
           EXPECT_FALSE(b->backend[2].suspended);
         }
-        if (failed) {
-          run({.resume = true});
-          EXPECT_EQ(b->backend[2].state, a->backend[1].state);
-          EXPECT_FALSE(named(IntentKind::loading) || named(IntentKind::suspended));
-        }
+        if (failed) go_on();
         if (!at.reached()) break;
       }
     }
@@ -209,7 +198,8 @@ TEST_F(ImportTest, ALoadThatFailedSaysHowToGoOn) {
   ASSERT_THAT(remedies, Contains(remedy_is(Remedy::Action::import_state, "sim:b", 2)));
   EXPECT_EQ(remedies.front().object, file);
   EXPECT_THAT(remedies, Contains(remedy_is(Remedy::Action::reset, "sim:b", 2)));
-  EXPECT_TRUE(named(IntentKind::loading));
+  EXPECT_EQ(now(), IntentKind::loading);
+  EXPECT_EQ(of_source(), IntentKind::exported) << "its guest is nowhere else";
 }
 
 TEST_F(ImportTest, AResumeThatFailedLeavesTheWholeStateSuspended) {
@@ -218,8 +208,10 @@ TEST_F(ImportTest, AResumeThatFailedLeavesTheWholeStateSuspended) {
   });
   EXPECT_EQ(status_of_run({.resume = true}), ExitStatus::device);
   EXPECT_THAT(remedies, ElementsAre(remedy_is(Remedy::Action::resume, "sim:b", 2)));
-  EXPECT_FALSE(named(IntentKind::loading));
-  EXPECT_TRUE(named(IntentKind::suspended));
+  EXPECT_EQ(now(), IntentKind::loaded);
+  EXPECT_TRUE(test::is_unfinished_on(recorded("b", 2)));
+  b->backend.hook({});
+  go_on();
 }
 
 TEST_F(ImportTest, AStopSignalLeavesItSuspended) {
@@ -228,7 +220,7 @@ TEST_F(ImportTest, AStopSignalLeavesItSuspended) {
   });
   EXPECT_EQ(status_of_run(), ExitStatus::interrupted);
   EXPECT_TRUE(b->backend[2].suspended);
-  EXPECT_TRUE(named(IntentKind::loading));
+  EXPECT_EQ(now(), IntentKind::loading);
 }
 
 TEST_F(ImportTest, AFileThatChangesWhileItIsLoadedIsNotCommitted) {
@@ -242,10 +234,7 @@ TEST_F(ImportTest, AFileThatChangesWhileItIsLoadedIsNotCommitted) {
 
 class RawImportTest : public ImportTest {
  protected:
-  RawImportTest() {
-    ::unlink(file.c_str());
-    export_to_file(*a->session, 1, file, {.raw = true});
-  }
+  RawImportTest() { export_again({.raw = true, .overwrite = true, .allowed = {"exported"}}); }
   ImportCheck check(const ImportOptions& options = {}) {
     return check_import(StoredState::open(io, file, {.kind = StateKind::raw}), *b->session, 2,
                         options);
@@ -282,7 +271,7 @@ TEST_F(ImportTest, ALoadThatIsRefusedAtOnceLeavesTheFunctionAsItWas) {
     });
     EXPECT_EQ(status_of_run(), ExitStatus::device);
     EXPECT_EQ(b->backend[2].suspended, suspended);
-    EXPECT_FALSE(named(IntentKind::loading));
+    EXPECT_FALSE(now());
   }
 }
 
@@ -292,99 +281,7 @@ TEST_F(ImportTest, ALoadThatIsNotAnsweredMayHaveArrived) {
   });
   EXPECT_EQ(status_of_run(), ExitStatus::timed_out);
   EXPECT_TRUE(b->backend[2].suspended);
-  EXPECT_TRUE(named(IntentKind::loading));
-}
-
-TEST_F(ImportTest, TheSourceIsLookedForOnThisHost) {
-  const auto check = [&] { return check_import(StoredState::open(io, file), *b->session, 2); };
-  EXPECT_EQ(check().source_is_suspended, true);
-  EXPECT_THAT(codes_of(check().findings), Contains("source_suspended"));
-  a->backend[1].suspended = false;
-  EXPECT_EQ(check().source_is_suspended, false);
-  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("source_runs"));
-  EXPECT_EQ(b->backend.count("suspend"), 0U);
-  EXPECT_EQ(status_of_run({.allowed = {"source_runs"}}), ExitStatus::ok);
-}
-
-TEST_F(ImportTest, ASourceThatIsNotOfThisHostIsNotKnown) {
-  const auto source = [&] {
-    return check_import(StoredState::open(io, file), *b->session, 2).source_is_suspended;
-  };
-  a->fake.subsystem.at(1).online = false;
-  EXPECT_EQ(source(), std::nullopt) << "offline";
-  a->fake.subsystem.at(1).online = true;
-  a->fake.subsystem.serial = "another";
-  EXPECT_EQ(source(), std::nullopt) << "another drive of that NQN";
-  a->fake.subsystem.serial = "a";
-  a->fake.subsystem.subsystem_nqn = "nqn.test:c";
-  EXPECT_EQ(source(), std::nullopt);
-}
-
-TEST_F(ImportTest, ADeviceThatCannotBeAskedDoesNotStopTheSearch) {
-  auto& broken = lab.add("0");
-  broken.subsystem.before = [](const AdminCommand&) -> std::optional<AdminCompletion> {
-    throw OsError(ENODEV, "send", "it");
-  };
-  a->backend[1].suspended = false;
-  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("source_runs"));
-  a->fake.subsystem.before = broken.subsystem.before;
-  EXPECT_EQ(status_of_run(), ExitStatus::ok);
-}
-
-TEST_F(ImportTest, AStopSignalStopsTheSearch) {
-  a->backend.hook([](const std::string&, std::uint16_t) { throw Interrupted("looking"); });
-  EXPECT_EQ(status_of_run(), ExitStatus::interrupted);
-  EXPECT_EQ(b->backend.count("suspend"), 0U);
-}
-
-class ImportWithinTest : public ImportTest {
- protected:
-  ImportWithinTest() { a->backend[2] = {.state = test::make_state(0)}; }
-  ExitStatus status_within(const ImportOptions& options = {}) {
-    try {
-      import_state(StoredState::open(io, file), *a->session, 2, options);
-    } catch (const Error& error) {
-      return error.status();
-    }
-    return ExitStatus::ok;
-  }
-};
-
-TEST_F(ImportWithinTest, TheSourceIsHeldBackBeforeTheCopyRuns) {
-  a->backend.hook([&](const std::string& call, std::uint16_t function) {
-    EXPECT_TRUE(call != "resume" || function != 2 || on_disk("a", IntentKind::moved, 1));
-  });
-  EXPECT_EQ(status_within({.resume = true}), ExitStatus::ok);
-  EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
-  EXPECT_FALSE(a->backend[2].suspended);
-}
-
-TEST_F(ImportWithinTest, ASourceThatRunsIsARefusal) {
-  a->backend[1].suspended = false;
-  EXPECT_EQ(status_within(), ExitStatus::refused);
-  EXPECT_EQ(status_within({.allowed = {"source_runs"}}), ExitStatus::ok);
-  EXPECT_FALSE(on_disk("a", IntentKind::moved, 1)) << "it was let run on purpose";
-}
-
-TEST_F(ImportWithinTest, TheSourceIsNotLookedForElsewhere) {
-  const auto before = b->fake.subsystem.commands.size();
-  EXPECT_EQ(status_within(), ExitStatus::ok);
-  EXPECT_EQ(b->fake.subsystem.commands.size(), before);
-}
-
-TEST_F(ImportWithinTest, AStateOfTheFunctionItselfHasNoOtherCopy) {
-  const auto check = check_import(StoredState::open(io, file), *a->session, 1);
-  EXPECT_EQ(check.source_is_suspended, std::nullopt);
-  EXPECT_THAT(codes_of(check.findings), Contains("same_function"));
-}
-
-TEST_F(ImportWithinTest, WhenTheSourceCannotBeHeldBackTheCopyStaysSuspended) {
-  a->backend.hook([&](const std::string& call, std::uint16_t) {
-    if (call == "load") io.fail_kind("open", EIO);
-  });
-  EXPECT_EQ(status_within({.resume = true}), ExitStatus::io);
-  EXPECT_TRUE(a->backend[2].suspended);
-  EXPECT_TRUE(on_disk("a", IntentKind::loading, 2));
+  EXPECT_EQ(now(), IntentKind::loading);
 }
 
 }  // namespace

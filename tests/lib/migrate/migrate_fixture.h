@@ -55,14 +55,15 @@ inline std::vector<std::byte> make_state(std::size_t size, std::uint16_t queue =
   return state;
 }
 
-/// A session on a controlling function with functions 1, 2 and 3, all marked and online; each has a
-/// state.
+/// A session on a controlling function with functions 1, 2 and 3, all marked, online and held open
+/// by a VM that waits; each has a state.
 struct Host {
   Host(Lab& where, const std::string& name) : lab(&where), fake(where.add(name)) {
     open();
     for (std::uint16_t id = 1; id <= 3; ++id) {
       session->registry().mark(id);
       fake.backend[id].state = make_state(0);
+      hold(id, true);
     }
   }
 
@@ -75,6 +76,12 @@ struct Host {
     return *session->topology().find(id);
   }
   [[nodiscard]] Journal& journal() const { return session->journal(); }
+  /// Whether a VM has it open.
+  void hold(std::uint16_t id, bool held) const {
+    auto& holders = fake.subsystem.bus.holders[FakePciBus::vf_address(id)];
+    holders.clear();
+    if (held) holders.push_back({"pid 7 (qemu)", "holds it open"});
+  }
 
   Lab* lab;
   Lab::Host& fake;
@@ -93,8 +100,27 @@ class MigrateTest : public testing::Test {
   std::unique_ptr<Host> host(const std::string& name) { return std::make_unique<Host>(lab, name); }
   /// What the journal of a host says on disk.
   [[nodiscard]] bool on_disk(const std::string& name, IntentKind kind, std::uint16_t cntlid) {
-    const Journal journal(system, folder.folders(), Lab::key_of(name), "look");
-    return journal.find(kind, cntlid).has_value();
+    return custody(name, cntlid) == kind;
+  }
+  [[nodiscard]] std::optional<IntentKind> custody(const std::string& name, std::uint16_t cntlid) {
+    const auto intent = recorded(name, cntlid);
+    return intent ? std::optional(intent->kind) : std::nullopt;
+  }
+  [[nodiscard]] std::optional<Intent> recorded(const std::string& name, std::uint16_t cntlid) {
+    return journal_of(name).custody(cntlid);
+  }
+  [[nodiscard]] Journal journal_of(const std::string& name) {
+    return {system, folder.folders(), Lab::key_of(name), "test"};
+  }
+  [[nodiscard]] std::vector<LedgerLine> ledger() { return journal_of("a").ledger(); }
+
+  /// Removes what was left where nothing could be removed any more.
+  void sweep() {
+    std::vector<std::string> names;
+    system.list(folder.folders().run, names);
+    for (const auto& name : names) {
+      if (name.starts_with(".nvmigrate-")) system.unlink(folder.folders().run + "/" + name);
+    }
   }
 
   TemporaryFolder folder;
@@ -102,6 +128,10 @@ class MigrateTest : public testing::Test {
   FaultyIo io{system};
   Lab lab{io, folder.folders()};
 };
+
+inline bool is_unfinished_on(const std::optional<Intent>& intent) {
+  return intent && intent->details.contains(unfinished_detail);
+}
 
 inline auto remedy_is(Remedy::Action action, const std::string& device, std::uint16_t function) {
   return testing::AllOf(testing::Field(&Remedy::action, action),

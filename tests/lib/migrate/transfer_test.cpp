@@ -17,10 +17,11 @@ class TransferTest : public test::MigrateTest {
   void set_up(std::size_t size) {
     a->backend[1] = {.state = test::make_state(size)};
     b->backend[2] = {.state = test::make_state(0)};
-    for (const auto kind : {IntentKind::suspended, IntentKind::loading, IntentKind::moved}) {
-      a->journal().strike({kind}, 1);
-      b->journal().strike({kind}, 2);
-    }
+    sweep();
+    for (auto* host : {a.get(), b.get()})
+      EXPECT_TRUE(host->journal().try_to_rewrite());
+    a->journal().strike_custody(1);
+    b->journal().strike_custody(2);
   }
   TransferResult run(const TransferOptions& options = {}) {
     return transfer_state(*a->session, 1, *b->session, 2, options);
@@ -34,34 +35,49 @@ class TransferTest : public test::MigrateTest {
     }
     return ExitStatus::ok;
   }
+  [[nodiscard]] std::optional<IntentKind> of_source() { return custody("a", 1); }
+  [[nodiscard]] std::optional<IntentKind> of_copy() { return custody("b", 2); }
   [[nodiscard]] bool source_runs() { return !a->backend[1].suspended; }
   [[nodiscard]] bool copy_runs() { return b->backend[2].loaded && !b->backend[2].suspended; }
   void expect_truth() {
     EXPECT_FALSE(source_runs() && copy_runs());
     if (!source_runs()) {
-      EXPECT_TRUE(on_disk("a", IntentKind::suspended, 1) || on_disk("a", IntentKind::moved, 1));
+      EXPECT_TRUE(of_source() == IntentKind::suspended || of_source() == IntentKind::away);
     }
     if (copy_runs()) {
-      EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
+      EXPECT_EQ(of_source(), IntentKind::away);
     }
     if (b->backend[2].suspended) {
-      EXPECT_TRUE(on_disk("b", IntentKind::suspended, 2));
+      EXPECT_TRUE(of_copy() == IntentKind::loading || of_copy() == IntentKind::loaded);
     }
     if (b->backend[2].half_loaded) {
-      EXPECT_TRUE(on_disk("b", IntentKind::loading, 2));
+      EXPECT_EQ(of_copy(), IntentKind::loading);
     }
-    if (on_disk("a", IntentKind::moved, 1)) {
+    if (of_source() == IntentKind::away) {
       EXPECT_TRUE(b->backend[2].loaded);
+      EXPECT_NE(of_copy(), IntentKind::loading);
+    } else {
+      EXPECT_NE(of_copy(), IntentKind::loaded);
     }
+  }
+  /// As the next command does.
+  void open_again() {
+    a->open();
+    b->open();
+  }
+  /// Where this process does not know what the journal says, it does not resume by it.
+  void expect_in_step() {
+    if (of_source() != IntentKind::away) return;
+    EXPECT_TRUE(a->journal().trouble() || a->journal().custody(1)->kind == IntentKind::away);
   }
   /// One of the two can be brought to run with the command that the journal recommends.
   void expect_repairable() {
-    if (on_disk("a", IntentKind::moved, 1)) {
-      EXPECT_THAT(refusal_of([&] { resume_function(*a->session, 1); }), testing::Contains("moved"));
+    if (of_source() == IntentKind::away) {
+      EXPECT_THAT(refusal_of([&] { resume_function(*a->session, 1); }), testing::Contains("away"));
       resume_function(*b->session, 2);
       EXPECT_TRUE(copy_runs());
       EXPECT_FALSE(source_runs());
-      EXPECT_FALSE(on_disk("b", IntentKind::loading, 2));
+      EXPECT_FALSE(of_copy());
     } else {
       resume_function(*a->session, 1);
       EXPECT_TRUE(source_runs());
@@ -83,17 +99,18 @@ TEST_F(TransferTest, MovesTheStateAndTheSourceStaysStopped) {
     EXPECT_EQ(b->backend[2].state, a->backend[1].state);
     EXPECT_FALSE(source_runs());
     EXPECT_TRUE(copy_runs());
-    EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
-    EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1));
-    EXPECT_FALSE(on_disk("b", IntentKind::suspended, 2) || on_disk("b", IntentKind::loading, 2));
+    EXPECT_EQ(of_source(), IntentKind::away);
+    EXPECT_EQ(recorded("a", 1)->details.at("destination"), "sim:b 2");
+    EXPECT_FALSE(of_copy());
   }
 }
 
 TEST_F(TransferTest, KeepsTheDestinationSuspendedWhenAskedTo) {
   EXPECT_FALSE(run({.resume = false}).resumed);
   EXPECT_TRUE(b->backend[2].suspended);
-  EXPECT_TRUE(on_disk("b", IntentKind::suspended, 2));
-  EXPECT_FALSE(on_disk("b", IntentKind::loading, 2));
+  EXPECT_EQ(of_copy(), IntentKind::loaded);
+  EXPECT_FALSE(test::is_unfinished_on(recorded("b", 2)));
+  EXPECT_EQ(recorded("b", 2)->details.at("source"), "sim:a 1");
   expect_repairable();
 }
 
@@ -115,25 +132,68 @@ TEST_F(TransferTest, NothingIsWrittenBetweenSuspendAndResumeButOneRename) {
   EXPECT_EQ(renames, 1U);
 }
 
+TEST_F(TransferTest, TheGuestChangesPlacesInOneWrite) {
+  bool moved = false;
+  io.hook([&](std::size_t, const test::FaultyIo::Call&) {
+    if (b->backend[2].suspended) {
+      EXPECT_EQ(of_source() == IntentKind::away, of_copy() == IntentKind::loaded);
+    }
+    moved = moved || of_copy() == IntentKind::loaded;
+  });
+  run();
+  io.hook({});
+  EXPECT_TRUE(moved);
+}
+
+TEST_F(TransferTest, WhatWasExportedIsMovedOnlyWhenAllowedAndItsFileIsNotLoadedAnyMore) {
+  const auto digest = export_to_file(*a->session, 1, folder / "guest").sha256;
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("exported"));
+  run({.allowed = {"exported"}});
+  ASSERT_EQ(ledger().size(), 1U);
+  EXPECT_EQ(ledger()[0].kind, LedgerLine::Kind::loaded);
+  EXPECT_EQ(ledger()[0].sha256, to_string(*digest));
+  EXPECT_EQ(ledger()[0].place, test::Lab::key_of("b"));
+}
+
+TEST_F(TransferTest, ThatFailsPutsBackWhatWasRecordedOfTheSource) {
+  export_to_file(*a->session, 1, folder / "guest");
+  const auto before = *recorded("a", 1);
+  b->backend.hook([](const std::string& call, std::uint16_t) {
+    if (call == "load") throw OsError(EIO, "load", "it");
+  });
+  EXPECT_EQ(status_of_run({.allowed = {"exported"}}), ExitStatus::io);
+  EXPECT_FALSE(source_runs());
+  EXPECT_EQ(of_source(), IntentKind::exported);
+  EXPECT_EQ(recorded("a", 1)->details, before.details);
+}
+
+TEST_F(TransferTest, ADestinationThatNobodyHoldsIsNotResumed) {
+  b->hold(2, false);
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("not_open"));
+  EXPECT_EQ(a->backend.count("suspend"), 0U);
+  EXPECT_EQ(status_of_run({.resume = false}), ExitStatus::ok);
+}
+
 TEST_F(TransferTest, BothMayBeOfOneSubsystem) {
   const auto source = a->backend[1].state;
   transfer_state(*a->session, 1, *a->session, 3);
   EXPECT_EQ(a->backend[3].state, source);
   EXPECT_TRUE(a->backend[1].suspended);
   EXPECT_FALSE(a->backend[3].suspended);
-  EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
-  EXPECT_FALSE(on_disk("a", IntentKind::loading, 3) || on_disk("a", IntentKind::suspended, 3));
+  EXPECT_EQ(of_source(), IntentKind::away);
+  EXPECT_FALSE(custody("a", 3));
 }
 
 TEST_F(TransferTest, SessionsOfOneSubsystemShareItsJournal) {
   auto& other = lab.add("other");
   other.subsystem.serial = "a";
   other.subsystem.subsystem_nqn = "nqn.test:a";
+  other.subsystem.bus.holders = a->fake.subsystem.bus.holders;
   const auto second = lab.open("other", Access::read);
   transfer_state(*a->session, 1, *second, 3);
   EXPECT_EQ(&second->journal(), &a->journal());
-  EXPECT_TRUE(on_disk("a", IntentKind::moved, 1));
-  EXPECT_FALSE(on_disk("a", IntentKind::loading, 3) || on_disk("a", IntentKind::suspended, 3));
+  EXPECT_EQ(of_source(), IntentKind::away);
+  EXPECT_FALSE(custody("a", 3));
 }
 
 TEST_F(TransferTest, AFunctionIsNotMovedToItself) {
@@ -149,26 +209,34 @@ TEST_F(TransferTest, RefusesWithEverythingThatStandsOnBothSides) {
   b->open();
   a->session->registry().unmark(1);
   a->backend[1].suspended = true;
-  a->journal().record(IntentKind::moved, 1, {{"destination", "b 2"}});
+  a->journal().record(IntentKind::away, 1, {{"destination", "b 2"}});
   b->session->registry().unmark(2);
   b->function(2).online = false;
   for (const bool dry_run : {false, true}) {
     EXPECT_THAT(refusal_of([&] { run({.dry_run = dry_run}); }),
-                ElementsAre("unmarked", "moved", "unmarked", "offline", "firmware"));
+                ElementsAre("unmarked", "away", "unmarked", "offline", "firmware"));
   }
   EXPECT_EQ(a->backend.count("suspend") + b->backend.count("suspend"), 0U);
   a->session->registry().mark(1);
   b->session->registry().mark(2);
   b->function(2).online = true;
-  EXPECT_EQ(status_of_run({.allowed = {"firmware", "moved"}}), ExitStatus::ok);
+  EXPECT_EQ(status_of_run({.allowed = {"firmware", "away"}}), ExitStatus::ok);
 }
 
 TEST_F(TransferTest, WhatTheJournalSaysOfTheDestinationDoesNotStop) {
+  for (const auto kind : {IntentKind::suspended, IntentKind::away, IntentKind::loading}) {
+    set_up(20'000);
+    b->backend[2].suspended = true;
+    b->journal().record(kind, 2);
+    EXPECT_EQ(status_of_run(), ExitStatus::ok) << to_string(kind);
+    EXPECT_TRUE(copy_runs());
+  }
+}
+
+TEST_F(TransferTest, ADestinationWhoseOwnGuestWasExportedIsNotOverwritten) {
   b->backend[2].suspended = true;
-  b->journal().record(IntentKind::loading, 2);
-  b->journal().record(IntentKind::moved, 2, {{"destination", "a 1"}});
-  EXPECT_EQ(status_of_run(), ExitStatus::ok);
-  EXPECT_TRUE(copy_runs());
+  b->journal().record(IntentKind::exported, 2);
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("exported"));
 }
 
 TEST_F(TransferTest, ADryRunChangesNothing) {
@@ -177,7 +245,7 @@ TEST_F(TransferTest, ADryRunChangesNothing) {
   EXPECT_EQ(result.formats, (FormatChoice{.version = 0, .vendor = {}}));
   EXPECT_TRUE(source_runs());
   EXPECT_FALSE(b->backend[2].loaded || b->backend[2].suspended);
-  EXPECT_FALSE(on_disk("a", IntentKind::suspended, 1) || on_disk("b", IntentKind::loading, 2));
+  EXPECT_FALSE(of_source() || of_copy());
 }
 
 TEST_F(TransferTest, SendsIdentifyControllerOnceASide) {
@@ -228,7 +296,7 @@ TEST_F(TransferTest, NothingIsLostWhereverADeviceFails) {
         status_of_run();
         broken->backend.hook({});
         expect_truth();
-        EXPECT_TRUE(source_runs() || on_disk("a", IntentKind::moved, 1));
+        EXPECT_TRUE(source_runs() || of_source() == IntentKind::away);
         expect_repairable();
         if (!at.reached()) break;
       }
@@ -251,6 +319,8 @@ TEST_F(TransferTest, NothingIsLostWhereverTheSystemFails) {
       const bool reached = io.calls() - before >= number;
       io.heal();
       expect_truth();
+      expect_in_step();
+      open_again();
       expect_repairable();
       if (!reached) break;
     }
@@ -281,15 +351,26 @@ TEST_F(TransferTest, AfterThePointOfNoReturnTheSourceIsNotResumed) {
   expect_repairable();
 }
 
-TEST_F(TransferTest, TheRecordOfTheLoadNamesTheSourceWhole) {
-  std::map<std::string, std::string> details;
+TEST_F(TransferTest, BeforeTheFirstCommandTheJournalSaysWhatIsBegun) {
   b->backend.hook([&](const std::string& call, std::uint16_t) {
-    if (call == "load") details = b->journal().find(IntentKind::loading, 2).value().details;
+    if (call != "suspend") return;
+    EXPECT_EQ(of_source(), IntentKind::suspended);
+    EXPECT_TRUE(test::is_unfinished_on(recorded("a", 1)));
+    EXPECT_EQ(recorded("a", 1)->details.at("destination"), "sim:b 2");
+    EXPECT_EQ(of_copy(), IntentKind::loading);
+    EXPECT_EQ(recorded("b", 2)->details.at("source"), "sim:a 1");
+    EXPECT_EQ(a->backend.count("suspend"), 0U);
   });
   run();
-  EXPECT_EQ(details.at("source_nqn"), "nqn.test:a");
-  EXPECT_EQ(details.at("source_serial"), "a");
-  EXPECT_EQ(details.at("source_controller"), "1");
+}
+
+TEST_F(TransferTest, WhereOnlyTheResumeIsMissingTheRecordSaysSo) {
+  b->backend.hook([&](const std::string& call, std::uint16_t) {
+    if (call != "resume") return;
+    EXPECT_EQ(of_copy(), IntentKind::loaded);
+    EXPECT_TRUE(test::is_unfinished_on(recorded("b", 2)));
+  });
+  run();
 }
 
 }  // namespace

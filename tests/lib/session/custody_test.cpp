@@ -6,6 +6,10 @@
 namespace nvmigrate {
 namespace {
 
+constexpr std::array custody_kinds{IntentKind::suspended, IntentKind::exporting,
+                                   IntentKind::exported,  IntentKind::away,
+                                   IntentKind::loading,   IntentKind::loaded};
+
 /// What a session makes of device and records.
 class CustodyTest : public test::SessionTest {
  protected:
@@ -29,14 +33,14 @@ TEST_F(CustodyTest, AskingAgainTellsWhatIsSoNow) {
   EXPECT_EQ(session->ask(1).suspended(), false);
   a.backend[1].suspended = true;
   session->registry().mark(1);
-  session->journal().record(IntentKind::moved, 1);
+  session->journal().record(IntentKind::away, 1);
   const auto& function = session->ask_again(1);
   EXPECT_EQ(function.suspended(), true);
-  EXPECT_TRUE(function.marked && function.has(IntentKind::moved));
-  session->journal().strike({IntentKind::moved}, 1);
+  EXPECT_TRUE(function.marked && function.has(IntentKind::away));
+  session->journal().strike_custody(1);
   session->registry().unmark(1);
   session->ask_again(1);
-  EXPECT_FALSE(function.marked || function.has(IntentKind::moved));
+  EXPECT_FALSE(function.marked || function.has(IntentKind::away));
 }
 
 TEST_F(CustodyTest, WhatCannotHaveAnAnswerIsNotAsked) {
@@ -48,24 +52,68 @@ TEST_F(CustodyTest, WhatCannotHaveAnAnswerIsNotAsked) {
   EXPECT_TRUE(a.backend.log().empty());
 }
 
-TEST_F(CustodyTest, WhatTheDeviceContradictsIsStale) {
-  for (const auto kind :
-       {IntentKind::suspended, IntentKind::loading, IntentKind::moved, IntentKind::unbound}) {
+TEST_F(CustodyTest, AResetEndsEveryRecordOfTheGuest) {
+  leave(IntentKind::unbound, 1);
+  for (const auto kind : custody_kinds) {
     leave(kind, 1);
+    a.backend[1].queues = 0;
+    EXPECT_EQ(ask(1).custody(), nullptr) << to_string(kind);
+    EXPECT_TRUE(was_reset(ask(1)));
+    EXPECT_EQ(custody(1), Custody::unbound);
+    a.backend[1].suspended = true;
+    ASSERT_NE(ask(1).custody(), nullptr) << to_string(kind);
+    EXPECT_EQ(ask(1).custody()->kind, kind);
+    a.backend[1].suspended = false;
   }
-  for (const auto& intent : ask(1).intents)
-    EXPECT_EQ(intent.stale, intent.kind != IntentKind::unbound) << to_string(intent.kind);
-  EXPECT_FALSE(ask(1).has(IntentKind::moved));
-  a.backend[1].suspended = true;
-  for (const auto& intent : ask(1).intents)
-    EXPECT_FALSE(intent.stale);
+  EXPECT_TRUE(ask(1).has(IntentKind::unbound)) << "that is not about its guest";
 }
 
 TEST_F(CustodyTest, AFunctionThatIsOfflineHoldsNothing) {
-  leave(IntentKind::moved, 1);
-  a.subsystem.at(1).online = false;
-  EXPECT_FALSE(ask(1).has(IntentKind::moved));
-  EXPECT_EQ(custody(1), Custody::offline);
+  for (const auto kind : custody_kinds) {
+    leave(kind, 1);
+    a.subsystem.at(1).online = false;
+    EXPECT_EQ(ask(1).custody(), nullptr) << to_string(kind);
+    EXPECT_EQ(custody(1), Custody::offline);
+  }
+}
+
+TEST_F(CustodyTest, AGuestThatRunsEndsTheRecordOfItsSuspension) {
+  a.backend[1].queues = 4;
+  for (const auto kind :
+       {IntentKind::suspended, IntentKind::exporting, IntentKind::loading, IntentKind::loaded}) {
+    leave(kind, 1);
+    EXPECT_TRUE(ask(1).intents.front().stale) << to_string(kind);
+    EXPECT_FALSE(was_reset(ask(1)));
+    EXPECT_EQ(custody(1), Custody::running);
+  }
+}
+
+TEST_F(CustodyTest, AGuestThatRunsWhoseStateHasLeftMayRunTwice) {
+  for (const auto kind : {IntentKind::exported, IntentKind::away}) {
+    leave(kind, 1);
+    a.backend[1].suspended = false;
+    a.backend[1].queues = 4;
+    EXPECT_TRUE(ask(1).may_run_twice()) << to_string(kind);
+    EXPECT_EQ(custody(1), Custody::two_copies);
+    a.backend[1].queues.reset();
+    EXPECT_TRUE(ask(1).may_run_twice()) << "it may have queues";
+    a.backend[1].suspended = true;
+    EXPECT_FALSE(ask(1).may_run_twice());
+  }
+}
+
+TEST_F(CustodyTest, WhereRecordsWereLostASuspendedFunctionCountsAsExported) {
+  test::put(folder.folders().run + "/journal.json", "{");
+  a.backend[1].suspended = true;
+  const auto journal = folder.folders().run + "/journal.json";
+  EXPECT_EQ(custody(1), Custody::exported);
+  EXPECT_EQ(detail_of(*ask(1).custody(), lost_detail), journal);
+  EXPECT_EQ(custody(2), Custody::running);
+
+  const auto aside = Journal(system, folder.folders(), test::Lab::key_of("a"), "x").set_aside();
+  EXPECT_EQ(detail_of(*ask(1).custody(), lost_detail), aside);
+  leave(IntentKind::suspended, 1);
+  EXPECT_EQ(custody(1), Custody::suspended) << "the new record is believed";
 }
 
 TEST_F(CustodyTest, WhatIsInProgressIsNotStale) {
@@ -78,7 +126,7 @@ TEST_F(CustodyTest, WhatIsInProgressIsNotStale) {
 
 TEST_F(CustodyTest, WhoHoldsTheLockKnowsThatNothingElseIsInProgress) {
   const auto session = open(Access::change);
-  session->journal().record(IntentKind::moved, 1);
+  session->journal().record(IntentKind::away, 1);
   session->journal().record(IntentKind::provisioning, 0);
   a.backend[1].suspended = true;
   EXPECT_FALSE(session->ask_again(1).intents.front().in_progress);
@@ -116,48 +164,14 @@ TEST_F(CustodyTest, FollowsFromRecordsAndDevice) {
   a.backend[1].suspended = true;
   for (const auto& [kind, custody_then] : {std::pair{IntentKind::unbound, Custody::unbound},
                                            std::pair{IntentKind::suspended, Custody::suspended},
+                                           std::pair{IntentKind::exporting, Custody::exporting},
+                                           std::pair{IntentKind::exported, Custody::exported},
+                                           std::pair{IntentKind::away, Custody::away},
                                            std::pair{IntentKind::loading, Custody::loading},
-                                           std::pair{IntentKind::moved, Custody::moved}}) {
+                                           std::pair{IntentKind::loaded, Custody::loaded}}) {
     leave(kind, 1);
     EXPECT_EQ(custody(1), custody_then) << to_string(custody_then);
   }
-}
-
-class CommittedTest : public CustodyTest {
- protected:
-  CommittedTest() {
-    a.backend[1].suspended = true;
-    lab.add("b");
-  }
-  bool committed(const std::map<std::string, std::string>& details) {
-    leave(IntentKind::loading, 1, details);
-    return ask(1).intents.front().committed;
-  }
-};
-
-TEST_F(CommittedTest, TheEndOfATransferIsToldFromThatOfAnother) {
-  const std::map<std::string, std::string> details{
-      {"transfer", "7"}, {"source_nqn", "nqn.test:b"}, {"source_serial", "b"}};
-  const auto key = test::Lab::key_of("b");
-  EXPECT_FALSE(committed(details));
-  leave(IntentKind::moved, 3, {{"transfer", "8"}}, key);
-  EXPECT_FALSE(committed(details));
-  leave(IntentKind::moved, 3, {{"transfer", "7"}}, key);
-  EXPECT_TRUE(committed(details));
-  EXPECT_EQ(custody(1), Custody::loaded);
-  EXPECT_FALSE(committed({{"file", "/srv/guest"}}));
-}
-
-TEST_F(CommittedTest, ARecordOfAnOlderVersionNamesTheNqnAlone) {
-  leave(IntentKind::moved, 3, {{"transfer", "7"}}, {"nqn.test:b"});
-  EXPECT_TRUE(committed({{"transfer", "7"}, {"source_nqn", "nqn.test:b"}}));
-}
-
-TEST_F(CommittedTest, ADamagedJournalOfTheSourceTellsNothing) {
-  leave(IntentKind::moved, 3, {{"transfer", "7"}}, test::Lab::key_of("b"));
-  test::put(folder.folders().run + "/" + file_name_of("nqn.test:b#b") + ".journal.json", "{");
-  EXPECT_FALSE(
-      committed({{"transfer", "7"}, {"source_nqn", "nqn.test:b"}, {"source_serial", "b"}}));
 }
 
 }  // namespace

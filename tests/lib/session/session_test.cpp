@@ -66,13 +66,13 @@ TEST_F(SessionTest, RecordsUnderTheNqnAloneAreReadAndTakenOver) {
   a.backend[3].suspended = true;
 
   EXPECT_TRUE(open()->function(3).marked);
-  EXPECT_TRUE(open()->ask(3).has(IntentKind::moved));
+  EXPECT_TRUE(open()->ask(3).has(IntentKind::away));
   const auto session = open(Access::change);
   session->registry().unmark(3);
-  session->journal().strike({IntentKind::moved}, 3);
+  session->journal().strike_custody(3);
   EXPECT_FALSE(exists(system, registry) || exists(system, journal));
   EXPECT_FALSE(open()->function(3).marked);
-  EXPECT_FALSE(open()->function(3).has(IntentKind::moved));
+  EXPECT_FALSE(open()->function(3).has(IntentKind::away));
 }
 
 // --- lock and records ---

@@ -104,7 +104,7 @@ TEST_F(TopologyTest, RecallsMarksAndIntents) {
   const auto& found = topology();
   EXPECT_TRUE(found.find(3)->marked);
   EXPECT_TRUE(found.find(3)->has(IntentKind::suspended));
-  EXPECT_FALSE(found.find(3)->has(IntentKind::moved));
+  EXPECT_FALSE(found.find(3)->has(IntentKind::away));
   EXPECT_FALSE(found.find(4)->marked);
   ASSERT_EQ(found.intents.size(), 1U);
   EXPECT_EQ(found.intents.front().kind, IntentKind::provisioning);

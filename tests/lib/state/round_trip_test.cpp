@@ -199,6 +199,100 @@ TEST_F(Writer, RefusesWhatNoFileTakes) {
   EXPECT_THROW(writer->begin(state_file::max_payload + 1), Error);
 }
 
+// --- what a reader sees, and when ---
+
+TEST_F(Writer, SaysWhetherTheSourceWentOn) {
+  for (const bool resumed : {false, true}) {
+    const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT | O_TRUNC);
+    const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
+    feed(*writer, sample_state(), 4096);
+    EXPECT_EQ(writer->finish({}, resumed).source_resumed, resumed);
+    EXPECT_EQ(StoredState::open(io, folder / "a.state").end().source_resumed, resumed);
+  }
+}
+
+TEST_F(Writer, ShowsItsFirstRecordBeforeTheState) {
+  const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT);
+  const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
+  const auto written = [&] { return contents(folder / "a.state").size(); };
+  writer->announce();
+  const auto announced = written();
+  EXPECT_EQ(announced, sizeof(state_file::Preamble));
+  writer->show_identity_first();
+  writer->begin(104);
+  EXPECT_GT(written(), announced);
+  const auto shown = written();
+  std::copy_n(sample_state().begin(), 104, writer->room(104).begin());
+  writer->commit(104);
+  EXPECT_EQ(written(), shown) << "the state comes last";
+  writer->finish({});
+  EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), sample_state());
+}
+
+TEST_F(Writer, AnAnnouncedFileIsTheSameFile) {
+  for (const std::size_t size : {std::size_t{104}, 3 * chunk}) {
+    const auto state = state_of_size(size);
+    const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT | O_TRUNC);
+    const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
+    writer->announce();
+    writer->show_identity_first();
+    feed(*writer, state, 300'004);
+    writer->finish({});
+    EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), state) << size;
+  }
+}
+
+/// Of a state file and of a raw one, of one chunk and of several.
+class BeforeEndTest : public Writer, public testing::WithParamInterface<std::size_t> {
+ protected:
+  std::size_t finish(bool raw, const BeforeEnd& before_end) {
+    const auto file = OpenFile::open(io, path, O_WRONLY | O_CREAT | O_TRUNC);
+    const auto writer = raw ? make_raw_state_writer(io, file.fd(), path)
+                            : make_state_file_writer(io, file.fd(), path, sample_identity());
+    feed(*writer, state_of_size(GetParam()), 300'004);
+    writer->finish({}, false, before_end);
+    return writer->written();
+  }
+  /// Whether what is there by now is a whole state.
+  bool is_whole(bool raw) {
+    try {
+      const auto stored =
+          StoredState::open(real, path, {.kind = raw ? StateKind::raw : StateKind::detect});
+      return stored.source()->size() == GetParam();
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  std::string path = folder / "a";
+};
+
+TEST_P(BeforeEndTest, IsTheLastMomentAtWhichNobodyHasTheState) {
+  for (const bool raw : {false, true}) {
+    int calls = 0;
+    finish(raw, [&](const StateEnd& end, const std::optional<DecodedState>& decoded) {
+      ++calls;
+      EXPECT_EQ(end.size, GetParam());
+      EXPECT_TRUE(decoded.has_value());
+      EXPECT_FALSE(is_whole(raw));
+    });
+    EXPECT_EQ(calls, 1);
+    EXPECT_TRUE(is_whole(raw));
+  }
+}
+
+TEST_P(BeforeEndTest, MayLeaveItAtThat) {
+  for (const bool raw : {false, true}) {
+    const auto refuse = [](const StateEnd&, const std::optional<DecodedState>&) {
+      throw refused("no");
+    };
+    EXPECT_THROW(finish(raw, refuse), Error);
+    EXPECT_FALSE(is_whole(raw));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, BeforeEndTest, testing::Values(104, chunk + 1028, 3 * chunk));
+
 TEST_F(Writer, WritesTextThatAnyReaderTakes) {
   auto identity = sample_identity();
   identity.layout = StateLayout::opaque;

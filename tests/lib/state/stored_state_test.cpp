@@ -52,6 +52,40 @@ TEST_F(Stored, TakesARawStateOnlyWhenToldTo) {
   EXPECT_TRUE(open_raw(sample_state()).raw());
 }
 
+TEST_F(Stored, IsAcceptedByItsFirstRecordBeforeItsStateIsRead) {
+  write_state_file(io, folder / "a.state", state_of_size(3 * chunk));
+  std::uint64_t done = 0;
+  std::vector<std::uint16_t> seen;
+  const ReadStateOptions options{.accept =
+                                     [&](const StateIdentity& identity) {
+                                       seen.push_back(identity.controller);
+                                       EXPECT_EQ(done, 0U);
+                                     },
+                                 .progress = [&](std::uint64_t now, std::uint64_t) { done = now; }};
+  StoredState::open(io, folder / "a.state", options);
+  EXPECT_EQ(seen, std::vector<std::uint16_t>{sample_identity().controller});
+  EXPECT_GT(done, 0U);
+}
+
+TEST_F(Stored, ThatIsNotAcceptedIsReadNoFurther) {
+  write_state_file(io, folder / "a.state", state_of_size(9 * chunk));
+  const ReadStateOptions options{.accept = [](const StateIdentity&) { throw refused("no"); }};
+  EXPECT_EQ(failure_of([&] { StoredState::open(io, folder / "a.state", options); }).status(),
+            ExitStatus::refused);
+}
+
+TEST_F(Stored, ARawStateHasNoRecordToBeAcceptedBy) {
+  put(folder / "a.raw", text_of(sample_state()));
+  const ReadStateOptions options{.kind = StateKind::raw,
+                                 .accept = [](const StateIdentity&) { throw refused("no"); }};
+  EXPECT_TRUE(StoredState::open(io, folder / "a.raw", options).raw());
+}
+
+TEST_F(Stored, OfAFormerVersionDoesNotSayWhetherItsSourceWentOn) {
+  const std::string golden = NVMIGRATE_SOURCE_DIR "/tests/lib/state/golden/queues.state";
+  EXPECT_EQ(StoredState::open(io, golden).end().source_resumed, std::nullopt);
+}
+
 TEST_F(Stored, CompletesARawDumpThatIsOneDwordShort) {
   auto cut = sample_state();
   cut.resize(100);

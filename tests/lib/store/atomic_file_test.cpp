@@ -190,6 +190,74 @@ TEST_F(AtomicFileTest, CheckFindsWhatWouldFailAndLeavesNothing) {
   EXPECT_THAT(error_of([&] { AtomicFile::check(io, path); }, ExitStatus::io), HasSubstr(path));
 }
 
+// --- where nothing is to be replaced ---
+
+TEST_F(AtomicFileTest, RefusesAFileThatIsThereWhenItIsNotToBeReplaced) {
+  put(path, "old");
+  for (const auto& act : std::vector<std::function<void()>>{
+           [&] { AtomicFile::check(io, path, Existing::refuse); },
+           [&] { const AtomicFile file(io, path, 0600, Existing::refuse); }}) {
+    const auto failure = failure_of(act);
+    EXPECT_EQ(failure.status(), ExitStatus::refused);
+    EXPECT_EQ(failure.code(), "file_exists");
+    EXPECT_THAT(failure.what(), HasSubstr(path));
+  }
+  EXPECT_EQ(contents(path), "old");
+  AtomicFile::check(io, folder / "other", Existing::refuse);
+}
+
+TEST_F(AtomicFileTest, RefusesAFileThatWasMadeMeanwhileWhenItIsNotToBeReplaced) {
+  for (const bool named : {false, true}) {
+    std::filesystem::remove(path);
+    if (named) io.fail_kind("open", EOPNOTSUPP, 1, 1);
+    {
+      AtomicFile file(io, path, 0600, Existing::refuse);
+      put(path, "of another");
+      EXPECT_EQ(failure_of([&] { file.appear(); }).code(), "file_exists");
+    }
+    EXPECT_EQ(contents(path), "of another");
+    EXPECT_THAT(names(), ElementsAre("file"));
+  }
+}
+
+TEST_F(AtomicFileTest, AppearsWhereNothingIsToBeReplacedWithOrWithoutATemporaryName) {
+  for (const bool named : {false, true}) {
+    std::filesystem::remove(path);
+    if (named) io.fail_kind("open", EOPNOTSUPP, 1, 1);
+    AtomicFile file(io, path, 0600, Existing::refuse);
+    file.publish();
+    EXPECT_THAT(names(), ElementsAre("file")) << named;
+  }
+}
+
+// --- in two halves ---
+
+TEST_F(AtomicFileTest, HasItsNameOnceItAppearedWhateverFollows) {
+  for (const bool replaces : {false, true}) {
+    {
+      AtomicFile file(io, path);
+      write_all(io, file.fd(), std::as_bytes(std::span{"text", 4}), path);
+      file.appear();
+      EXPECT_EQ(contents(path), "text");
+      io.fail_kind("fsync", EIO, 1, 1);
+      EXPECT_THROW(file.sync_name(), OsError);
+    }
+    EXPECT_EQ(contents(path), "text") << replaces;
+    EXPECT_THAT(names(), ElementsAre("file"));
+  }
+}
+
+TEST_F(AtomicFileTest, HasNoNameForCertainWhenItCouldNotAppear) {
+  for (const auto* step : {"fsync", "link"}) {
+    {
+      AtomicFile file(io, path);
+      io.fail_kind(step, EIO, 1, 1);
+      EXPECT_THROW(file.appear(), OsError) << step;
+    }
+    EXPECT_THAT(names(), IsEmpty()) << step;
+  }
+}
+
 TEST_F(AtomicFileTest, TakesRelativeNames) {
   const auto before = fs::current_path();
   fs::current_path(folder.path());

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/journal.h"
 #include "tests/plugins/sim/lab.h"
 
 namespace nvmigrate::test {
@@ -276,6 +278,38 @@ TEST(SimStore, DestroyForgetsMarksBindingsAndJournal) {
   put(lab.file("b"), "damaged beyond knowing its NQN");
   sim::destroy(folders, "b");
   EXPECT_FALSE(std::filesystem::exists(folders.state + "/" + other + ".json"));
+}
+
+TEST(SimStore, DestroyForgetsItsRecordsInTheJournalOfTheHost) {
+  Lab lab;
+  lab.create("a");
+  lab.create("b");
+  const auto folders = lab.folders();
+  SystemIo io;
+  const auto key = sim::key_of(folders, "a");
+  Journal destroyed(io, folders, key, "export");
+  Journal kept(io, folders, sim::key_of(folders, "b"), "import");
+  JournalChange change;
+  change.record(destroyed, IntentKind::exported, 1).record(kept, IntentKind::loaded, 1);
+  change.note(destroyed, {.kind = LedgerLine::Kind::resumed, .sha256 = "1"});
+  change.note(kept, {.kind = LedgerLine::Kind::loaded, .sha256 = "2"}).write();
+  sim::destroy(folders, "a");
+  EXPECT_TRUE(Journal(io, folders, key, "x").intents().empty());
+  const Journal left(io, folders, sim::key_of(folders, "b"), "x");
+  EXPECT_TRUE(left.custody(1));
+  ASSERT_EQ(left.ledger().size(), 1U);
+  EXPECT_EQ(left.ledger()[0].sha256, "2");
+  sim::destroy(folders, "b");
+  EXPECT_FALSE(std::filesystem::exists(folders.run + "/journal.json"));
+}
+
+TEST(SimStore, DestroyLeavesADamagedJournalAsItIs) {
+  Lab lab;
+  lab.create("a");
+  make_private_folder(lab.io(), lab.folders().run);
+  put(lab.folders().run + "/journal.json", "{");
+  sim::destroy(lab.folders(), "a");
+  EXPECT_EQ(contents(lab.folders().run + "/journal.json"), "{");
 }
 
 TEST(SimStore, ASubsystemThatIsDestroyedInUseIsGone) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -177,8 +176,7 @@ class Taker {
   static void take(const Refusal& refusal, Outcome& outcome) {
     for (const auto& found : refusal.findings()) {
       if (!found.stands()) continue;
-      outcome.remedies.insert(outcome.remedies.end(), found.remedies.begin(),
-                              found.remedies.end());
+      outcome.remedies.insert(outcome.remedies.end(), found.remedies.begin(), found.remedies.end());
     }
   }
 
@@ -217,9 +215,8 @@ class Taker {
       case Verb::transfer:
         return is_cross(*step_) ? transfer_to_peer_host() : transfer();
       case Verb::settle:
-        return with_peer([this](const Peer& peer) {
-          settle_with_peer(*open("transfer"), vf, peer);
-        });
+        return with_peer(
+            [this](const Peer& peer) { settle_with_peer(*open("transfer"), vf, peer); });
       case Verb::bind:
       case Verb::unbind:
         return change_driver();
@@ -227,15 +224,22 @@ class Taker {
         deprovision(*open("deprovision"));
         return;
       case Verb::recreate:
-        provision(*open("provision"),
-                  {.vfs = 1, .queues = 3, .interrupts = 3, .recreate = true});
-        return;
+        return recreate();
       case Verb::repair:
         repair(*open("doctor"));
         return;
       default:
         return act_of_fate();
     }
+  }
+
+  /// With another number of queues, so that there is something to do.
+  void recreate() {
+    const auto queues = function_of(*world_, step_->at).vq == 3 ? 4 : 3;
+    provision(*open("provision"), {.vfs = 1,
+                                   .queues = static_cast<std::uint16_t>(queues),
+                                   .interrupts = 3,
+                                   .recreate = true});
   }
 
   void act_of_fate() {
@@ -266,6 +270,7 @@ class Taker {
 
   static void start_guest(sim::Subsystem& now, sim::Function& function, unsigned pairs) {
     if (!function.online || function.guest || function.suspended()) return;
+    if (!function.driver.value_or("").starts_with("vfio")) return;
     sim::start_guest(now, function, pairs);
   }
 
@@ -280,8 +285,7 @@ class Taker {
 
   /// As another tool does it: through the admin queue, without a record.
   void raw_resume() {
-    const auto device =
-        sim::open_in_memory(stage_.memory(step_->at), device_of(step_->at));
+    const auto device = sim::open_in_memory(stage_.memory(step_->at), device_of(step_->at));
     device->admin().submit(command::resume(vf));
   }
 
@@ -427,6 +431,12 @@ class Check {
 
   [[nodiscard]] bool overridden() const { return !step_->allow.empty(); }
 
+  /// The explorer always exports with `overwrite`.
+  [[nodiscard]] bool overwrites() const {
+    const bool exports = step_->verb == Verb::export_file || step_->verb == Verb::snapshot;
+    return exports && before_->shared.contains(file_of(step_->at));
+  }
+
   void note_foreign() {
     auto& foreign = outcome_->world.foreign;
     if (step_->verb == Verb::raw_suspend) foreign.insert(step_->at);
@@ -483,7 +493,7 @@ class Check {
     if (fate.ended || fate.given_up || fate.doubled || exists(seed, fate.latest)) return;
     if (may_end_guests(*step_)) {
       fate.ended = true;
-    } else if (overridden()) {
+    } else if (overridden() || overwrites()) {
       fate.given_up = true;
     } else {
       fault("guest " + std::to_string(seed) + " is lost");
@@ -549,7 +559,8 @@ std::string text_of(const sim::Function& function, Labels& labels) {
   if (!function.guest) return text;
   if (!function.guest->has_queues()) return text + " empty";
   const auto seed = std::to_string(function.guest->seed());
-  return text + " guest" + seed + labels.of("p" + seed + "-", std::to_string(function.guest->progress()));
+  return text + " guest" + seed +
+         labels.of("p" + seed + "-", std::to_string(function.guest->progress()));
 }
 
 }  // namespace
@@ -562,7 +573,8 @@ std::string signature_of(const CustodyWorld& world) {
     if (!guest) continue;
     const auto seed = std::to_string(guest->seed);
     text += name + " " + seed + labels.of("p" + seed + "-", std::to_string(guest->progress)) +
-            (content.find("\"source_resumed\":true") != std::string::npos ? " snapshot" : "") + "\n";
+            (content.find("\"source_resumed\":true") != std::string::npos ? " snapshot" : "") +
+            "\n";
   }
   for (const auto& subsystem : world.subsystems) {
     text += text_of(subsystem->functions.at(vf), labels) + " " +
@@ -577,7 +589,8 @@ std::string signature_of(const CustodyWorld& world) {
     }
   }
   for (const auto& [seed, fate] : world.guests) {
-    text += std::to_string(seed) + labels.of("p" + std::to_string(seed) + "-", std::to_string(fate.latest)) +
+    text += std::to_string(seed) +
+            labels.of("p" + std::to_string(seed) + "-", std::to_string(fate.latest)) +
             (fate.ended ? " ended" : "") + (fate.doubled ? " doubled" : "") +
             (fate.given_up ? " given up" : "") + "\n";
   }
@@ -639,11 +652,11 @@ std::vector<Step> all_steps() {
       }
     }
   };
-  for (const auto verb : {Verb::suspend, Verb::resume, Verb::release, Verb::export_file,
-                          Verb::snapshot, Verb::bind, Verb::unbind, Verb::deprovision,
-                          Verb::recreate, Verb::repair, Verb::start_guest, Verb::start_empty,
-                          Verb::stop_guest, Verb::reset, Verb::power_cycle, Verb::raw_suspend,
-                          Verb::raw_resume}) {
+  for (const auto verb :
+       {Verb::suspend, Verb::resume, Verb::release, Verb::export_file, Verb::snapshot, Verb::bind,
+        Verb::unbind, Verb::deprovision, Verb::recreate, Verb::repair, Verb::start_guest,
+        Verb::start_empty, Verb::stop_guest, Verb::reset, Verb::power_cycle, Verb::raw_suspend,
+        Verb::raw_resume}) {
     of_each(verb);
   }
   of_each(Verb::resume, "exported");
@@ -660,12 +673,12 @@ std::vector<Step> all_steps() {
 }
 
 std::string to_string(const Step& step) {
-  static constexpr std::array names{
-      "suspend",     "resume",     "release",           "export",     "snapshot",
-      "export_pipe", "import",     "import_and_resume", "transfer",   "settle",
-      "bind",        "unbind",     "deprovision",       "recreate",   "repair",
-      "start_guest", "start_empty", "stop_guest",       "reset",      "power_cycle",
-      "raw_suspend", "raw_resume"};
+  static constexpr std::array names{"suspend",     "resume",      "release", "export",
+                                    "snapshot",    "export_pipe", "import",  "import_and_resume",
+                                    "transfer",    "settle",      "bind",    "unbind",
+                                    "deprovision", "recreate",    "repair",  "start_guest",
+                                    "start_empty", "stop_guest",  "reset",   "power_cycle",
+                                    "raw_suspend", "raw_resume"};
   std::string text = std::string{names.at(static_cast<std::size_t>(step.verb))} + " " +
                      subsystem_names.at(step.at);
   if (step.other != step.at) text += std::string{" "} + subsystem_names.at(step.other);
@@ -720,24 +733,37 @@ std::optional<Step> step_of(const Remedy& remedy) {
   }
 }
 
-std::vector<Step> advice_of(const CustodyWorld& world) {
+namespace {
+
+Findings account_in(const CustodyWorld& world, std::size_t subsystem) {
   auto copy = world;
   Stage stage(copy);
+  Process process(copy, host_of(subsystem), {});
+  const auto session = Session::open(stage.workspace(process, host_of(subsystem), "list"),
+                                     device_of(subsystem), Access::read);
+  return account_of(*session);
+}
+
+}  // namespace
+
+std::vector<Step> advice_of(const CustodyWorld& world) {
   std::vector<Step> steps;
   for (std::size_t i = 0; i < subsystem_names.size(); ++i) {
-    Process process(copy, host_of(i), {});
-    try {
-      const auto session = Session::open(stage.workspace(process, host_of(i), "list"),
-                                         device_of(i), Access::read);
-      for (const auto& found : account_of(*session)) {
-        for (const auto& remedy : found.remedies) {
-          if (const auto step = step_of(remedy)) steps.push_back(*step);
-        }
+    for (const auto& found : account_in(world, i)) {
+      for (const auto& remedy : found.remedies) {
+        if (const auto step = step_of(remedy)) steps.push_back(*step);
       }
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): it advises nothing
     }
   }
   return steps;
+}
+
+std::set<std::string> problems_of(const CustodyWorld& world, std::size_t subsystem) {
+  std::set<std::string> codes;
+  for (const auto& found : account_in(world, subsystem)) {
+    if (found.severity == Severity::problem) codes.insert(found.code);
+  }
+  return codes;
 }
 
 }  // namespace nvmigrate::test

@@ -80,17 +80,17 @@ std::vector<Step> all_steps();
 struct Disturbance {
   enum class Kind { none, failure, kill };
   Kind kind = Kind::none;
-  std::size_t call = 0;   ///< the number of the call, from 1 on
-  bool at_peer = false;   ///< counted in the process on the other host
+  std::size_t call = 0;  ///< the number of the call, from 1 on
+  bool at_peer = false;  ///< counted in the process on the other host
 };
 
 /// What a step led to.
 struct Outcome {
   CustodyWorld world;
-  std::string error{};             ///< empty: it did what it was told
-  std::vector<Remedy> remedies{};  ///< that the error printed
-  std::size_t calls = 0;           ///< through seams, of the first process
-  std::size_t peer_calls = 0;      ///< of the process on the other host
+  std::string error{};                ///< empty: it did what it was told
+  std::vector<Remedy> remedies{};     ///< that the error printed
+  std::size_t calls = 0;              ///< through seams, of the first process
+  std::size_t peer_calls = 0;         ///< of the process on the other host
   std::vector<std::string> faults{};  ///< invariants that do not hold
 };
 
@@ -102,6 +102,8 @@ Outcome take(const CustodyWorld& world, const Step& step, const Disturbance& dis
 std::string signature_of(const CustodyWorld& world);
 /// What the tool advises in a world, as steps.
 std::vector<Step> advice_of(const CustodyWorld& world);
+/// The codes of the problems that the tool tells of a subsystem.
+std::set<std::string> problems_of(const CustodyWorld& world, std::size_t subsystem);
 /// The step that a remedy is. \return nothing for one that only looks
 std::optional<Step> step_of(const Remedy& remedy);
 

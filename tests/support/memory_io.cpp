@@ -25,7 +25,9 @@ bool is_folder(const std::string& path) {
   return last.find('.') == std::string::npos;
 }
 
-std::size_t inode_of(const std::string& path) { return std::hash<std::string>{}(path) % 1000000007; }
+std::size_t inode_of(const std::string& path) {
+  return std::hash<std::string>{}(path) % 1000000007;
+}
 
 }  // namespace
 
@@ -54,8 +56,8 @@ std::string MemoryIo::lock_table() {
   std::string table;
   for (const auto& [fd, open] : open_) {
     if (!open.locked) continue;
-    table += "1: FLOCK  ADVISORY  WRITE " + std::to_string(::getpid()) + " 00:01:" +
-             std::to_string(inode_of(open.path)) + " 0 EOF\n";
+    table += "1: FLOCK  ADVISORY  WRITE " + std::to_string(::getpid()) +
+             " 00:01:" + std::to_string(inode_of(open.path)) + " 0 EOF\n";
   }
   return table;
 }
@@ -108,7 +110,8 @@ ssize_t MemoryIo::read(int fd, std::span<std::byte> into) {
   const std::lock_guard only(mutex_);
   auto* open = find(fd);
   if (open == nullptr) return failed(EBADF);
-  const auto count = std::min(into.size(), open->content->size() - std::min(open->position, open->content->size()));
+  const auto count = std::min(
+      into.size(), open->content->size() - std::min(open->position, open->content->size()));
   std::memcpy(into.data(), open->content->data() + open->position, count);
   open->position += count;
   return static_cast<ssize_t>(count);

@@ -89,8 +89,7 @@ std::string next_step(const ExportResult& result, const std::string& device) {
   if (!result.suspended) {
     return "  the function runs; the state is a snapshot, not to be loaded as its guest\n";
   }
-  Remedy release{
-      .action = Remedy::Action::release, .device = device, .function = result.cntlid};
+  Remedy release{.action = Remedy::Action::release, .device = device, .function = result.cntlid};
   auto resume = release;
   resume.action = Remedy::Action::resume;
   resume.allow = "exported";
@@ -124,9 +123,9 @@ Outcome report(Context& context, const Exporting& given, Session& session,
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     failures.push_back(outcomes[i].failure);
     functions.push_back(function_json(outcomes[i], jobs[i].second));
-    outcome.text += function_text(outcomes[i], given.device,
-                                  label_of(session.function(outcomes[i].cntlid)), jobs[i].second,
-                                  given.dry_run);
+    outcome.text +=
+        function_text(outcomes[i], given.device, label_of(session.function(outcomes[i].cntlid)),
+                      jobs[i].second, given.dry_run);
   }
   outcome.status = status_of(failures);
   tell(context, failures);

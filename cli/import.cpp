@@ -137,8 +137,7 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   document["findings"] = json_of(result.findings);
   outcome.text = "controlled function " + label_of(to) + ": " + text_of(result.figures) +
                  "\n  from " + called(given.file) + '\n' + next_step(given, result) +
-                 source_text(state, result) +
-                 text_of(result.findings);
+                 source_text(state, result) + text_of(result.findings);
   return outcome;
 }
 
@@ -149,13 +148,12 @@ Outcome run(Context& context, const Importing& given) {
   ProgressDisplay display(context, given.progress);
   auto options = options_of(given, display);
   if (!given.check_only) check_destination(*session, cntlid, options);
-  const auto state =
-      read_state(context, given, display, [&](const StateIdentity& identity) {
-        // Of a file everything is told at once; the writer of a pipe is told as soon as possible.
-        if (given.file == "-" && !given.check_only) {
-          check_identity(identity, *session, cntlid, options);
-        }
-      });
+  const auto state = read_state(context, given, display, [&](const StateIdentity& identity) {
+    // Of a file everything is told at once; the writer of a pipe is told as soon as possible.
+    if (given.file == "-" && !given.check_only) {
+      check_identity(identity, *session, cntlid, options);
+    }
+  });
   options.formats = formats_of(given, state, *session);
   if (!given.only_checks()) {
     const auto result = import_state(state, *session, cntlid, options);

@@ -114,8 +114,8 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
   to.add("function", function_of(identity));
   to.add("taken", identity.time + " on " + identity.host + " by " + identity.tool);
   if (end.source_resumed) {
-    to.add("source", *end.source_resumed ? "resumed once it had been read: a snapshot"
-                                         : "stayed suspended");
+    to.add("source",
+           *end.source_resumed ? "resumed once it had been read: a snapshot" : "stayed suspended");
   }
   to.add("blackout so far", end.blackout_ns == 0 ? "" : milliseconds(end.blackout_ns));
   to.add("backend", identity.backend);
@@ -123,7 +123,8 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
 }
 
 void describe(Description& to, const DecodedState& state) {
-  to.add("suspended", state.header.suspended ? "yes, while it was read" : "unknown; the device does not report it");
+  to.add("suspended", state.header.suspended ? "yes, while it was read"
+                                             : "unknown; the device does not report it");
   to.add("NVMe part", format_size(state.header.nvme_bytes) + ", " +
                           plural(state.submission_queues.size(), "submission queue") + " and " +
                           plural(state.completion_queues.size(), "completion queue"));

@@ -143,9 +143,9 @@ void Judge::look_at_holders(const ControlledFunction& function) {
     if (guest == nullptr || guest->kind != IntentKind::loaded) return;
   }
   if (!session_->pci().vfio_holders(function.pci->address).empty()) return;
-  auto found = judged(fact_of("not_open", session_->device(), function,
-                              {{"address", function.pci->address}}),
-                      verb_, allowed_);
+  auto found = judged(
+      fact_of("not_open", session_->device(), function, {{"address", function.pci->address}}),
+      verb_, allowed_);
   if (keeps_suspended_) {
     found.severity = Severity::warning;
     found.overridable = found.allowed = false;

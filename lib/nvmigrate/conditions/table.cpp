@@ -49,8 +49,7 @@ constexpr std::array table{
               .blocks = migrates | disturbs | mark | unmark | handle | resume | release},
     Condition{.code = "controlling_function",
               .looks_at = "the controller id, and SR-IOV in sysfs",
-              .sentence =
-                  "{function} is a controlling function; a function never controls itself",
+              .sentence = "{function} is a controlling function; a function never controls itself",
               .advice = "name a function that is only controlled",
               .remedy = Action::list,
               .blocks = migrates | mark | unmark | bind | unbind | handle | resume | release},
@@ -229,8 +228,9 @@ constexpr std::array table{
               .told = Severity::problem},
     Condition{.code = "load_lost",
               .looks_at = journal,
-              .sentence = "{function} was reset before it was resumed, which lost the state that had "
-                          "been loaded{by}",
+              .sentence =
+                  "{function} was reset before it was resumed, which lost the state that had "
+                  "been loaded{by}",
               .advice = "load it again, once the VM holds the function open",
               .told = Severity::problem},
     Condition{.code = "stale_record",
@@ -328,12 +328,12 @@ constexpr std::array table{
               .looks_at = "the request",
               .sentence = "a function needs at least {least} {kind} to come online, not {count}",
               .blocks = provision},
-    Condition{.code = "vfs_exist",
-              .looks_at = "sriov_numvfs in sysfs",
-              .sentence =
-                  "{device} has {enabled} VFs; changing that to {count} destroys them first",
-              .remedy = Action::recreate,
-              .blocks = provision},
+    Condition{
+        .code = "vfs_exist",
+        .looks_at = "sriov_numvfs in sysfs",
+        .sentence = "{device} has {enabled} VFs; changing that to {count} destroys them first",
+        .remedy = Action::recreate,
+        .blocks = provision},
     Condition{.code = "resources_assigned",
               .looks_at = device_list,
               .sentence =
@@ -355,19 +355,20 @@ constexpr std::array table{
               .warns = provision},
     Condition{.code = "no_controller_ids",
               .looks_at = device_list,
-              .sentence = "{device} has no Secondary Controller List, so the "
-                          "controller ids of its VFs are unknown and other commands cannot name them",
+              .sentence =
+                  "{device} has no Secondary Controller List, so the "
+                  "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
 
     // --- a state and its destination
     // --------------------------------------------------------------
-    Condition{
-        .code = "simulated",
-        .looks_at = state,
-        .sentence = "the state comes from a {source} function, but the destination is {destination}",
-        .status = ExitStatus::bad_state,
-        .blocks = loads,
-        .overrides = loads},
+    Condition{.code = "simulated",
+              .looks_at = state,
+              .sentence =
+                  "the state comes from a {source} function, but the destination is {destination}",
+              .status = ExitStatus::bad_state,
+              .blocks = loads,
+              .overrides = loads},
     Condition{.code = "model",
               .looks_at = state,
               .sentence = "the model of the source was '{source}', that of the destination is "

@@ -267,8 +267,9 @@ class Export {
     auto release = resume;
     release.action = Remedy::Action::release;
     resume.allow = "exported";
-    return {suspension.name() + " stays suspended, since its state may have been taken; release it "
-                                "if it was, and resume it only if it was not",
+    return {suspension.name() +
+                " stays suspended, since its state may have been taken; release it "
+                "if it was, and resume it only if it was not",
             {release, resume}};
   }
 

@@ -194,9 +194,8 @@ void Journal::read(Io& io, const Folders& folders) {
   } catch (const Error& error) {
     throw store::JournalError("journal_unreadable", file_->path(), error.what());
   } catch (const std::exception& error) {
-    throw store::JournalError(
-        "journal_damaged", file_->path(),
-        file_->path() + ": " + store::without_brackets(error.what()));
+    throw store::JournalError("journal_damaged", file_->path(),
+                              file_->path() + ": " + store::without_brackets(error.what()));
   }
   mark_those_in_progress(io, folders, key_.text(), intents_);
 }
@@ -204,8 +203,7 @@ void Journal::read(Io& io, const Folders& folders) {
 std::string Journal::set_aside() {
   const std::lock_guard only(mutex_);
   const auto path = trouble_ ? trouble_->path : file_->path();
-  lost_ = path == file_->path() ? file_->set_aside()
-                                : store::set_former_journal_aside(*io_, path);
+  lost_ = path == file_->path() ? file_->set_aside() : store::set_former_journal_aside(*io_, path);
   if (path != file_->path()) file_->note_loss(lost_);
   trouble_.reset();
   intents_.clear();
@@ -394,9 +392,8 @@ JournalChange& JournalChange::put_back(Journal& journal, Intent intent) {
 }
 
 JournalChange& JournalChange::strike_custody(Journal& journal, std::uint16_t cntlid) {
-  steps_->add(journal, [cntlid](Intents intents) {
-    return without_custody(std::move(intents), cntlid);
-  });
+  steps_->add(journal,
+              [cntlid](Intents intents) { return without_custody(std::move(intents), cntlid); });
   return *this;
 }
 

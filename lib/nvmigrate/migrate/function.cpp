@@ -9,6 +9,7 @@
 
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/version.h"
 
@@ -87,12 +88,13 @@ bool is_suspended(Session& session, std::uint16_t cntlid) {
 }
 
 void strike_stale(Session& session, std::uint16_t cntlid) {
-  const auto& intents = session.ask(cntlid).intents;
+  const auto& function = session.ask(cntlid);
+  const auto& intents = function.intents;
   const auto stale = std::find_if(intents.begin(), intents.end(),
                                   [](const Intent& intent) { return intent.stale; });
   if (stale == intents.end()) return;
   JournalChange change;
-  if (stale->kind == IntentKind::loaded) change.drop_loads(session.journal(), cntlid);
+  if (is_lost_load(function, *stale)) change.drop_loads(session.journal(), cntlid);
   change.strike_custody(session.journal(), cntlid).write();
 }
 

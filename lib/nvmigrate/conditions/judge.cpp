@@ -173,7 +173,10 @@ void Judge::look_at_users(Fact who, const std::string& address) {
 }
 
 void Judge::look_at_guest(const ControlledFunction& function) {
-  if (!cares("suspended") && !cares("loading")) return;
+  if (!cares("suspended") && !cares("loading") && !cares("two_copies")) return;
+  // Without a journal every suspended function counts as exported; that it is missing says more.
+  const auto& trouble = session_->journal().trouble();
+  if (trouble && cares(trouble->code)) return;
   for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))
     add(fact);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <functional>
@@ -131,6 +132,7 @@ class Export {
     try {
       write(suspension);
       suspension.keep();
+      drop_past(suspension);
     } catch (Error& failure) {
       leave(suspension).add_to(failure);
       throw;
@@ -239,6 +241,25 @@ class Export {
     if (!result_.file.empty()) details.emplace("file", result_.file);
     suspension.record(IntentKind::exported, std::move(details));
     handed_over_ = true;
+  }
+
+  /// An idle guest may have the very state of an earlier export or snapshot: what is known of that
+  /// is not to stop this one. Where it cannot be written, an import says what it knows.
+  void drop_past(const Suspension& suspension) noexcept {
+    const auto& before = suspension.before();
+    const bool had_left =
+        before && (before->kind == IntentKind::exported || before->kind == IntentKind::away);
+    if (!handed_over_ || had_left) return;
+    try {
+      const auto lines = journal().ledger();
+      const auto digest = to_string(*result_.sha256);
+      const bool any = std::any_of(lines.begin(), lines.end(), [&](const LedgerLine& line) {
+        return line.sha256 == digest && line.source == session_->key() &&
+               line.source_cntlid == result_.cntlid;
+      });
+      if (any) JournalChange().drop_past(journal(), result_.cntlid, digest).write();
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see above
+    }
   }
 
   /// The guest goes on without this state, which must not be loaded as if it were the guest.

@@ -101,7 +101,8 @@ void expect_accounted(const json& truth, const json& function, const json& whole
                       {"suspended", "exporting", "exported", "away", "loading", "loaded"}))
         << "suspended, and nothing says so: " << truth;
   }
-  EXPECT_NE(function.value("status", ""), "two_copies") << "runs, and its state has left: " << function;
+  EXPECT_NE(function.value("status", ""), "two_copies")
+      << "runs, and its state has left: " << function;
   const bool driverless = truth["kind"] == "other" && truth["driver"].is_null();
   if (driverless) {
     EXPECT_TRUE(names(function["intents"], {"unbound"}) || !function["binding"].is_null())

@@ -8,6 +8,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/store/journal.h"
 #include "plugins/sim/admin.h"
 #include "plugins/sim/pci.h"
 #include "plugins/sim/store.h"
@@ -63,9 +64,11 @@ class SimDevice final : public Device {
   std::string address_;
 };
 
-// Removes registry and journal, also those of versions that named them by the NQN alone.
+// Removes registry and journal, also those of versions that named them by the NQN alone. A later
+// subsystem of this name is another one.
 void forget(const Folders& folders, const SubsystemKey& key) {
   SystemIo io;
+  Journal(io, folders, key, "sim destroy").forget_subsystem();
   for (const auto& name : {key.text(), key.nqn}) {
     const auto file = file_name_of(name);
     for (const auto& path :

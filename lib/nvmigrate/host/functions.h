@@ -59,7 +59,7 @@ struct BindRequest {
 
 /// How functions are given back.
 struct UnbindRequest {
-  std::vector<std::string> allowed{};  ///< codes of conditions: `moved`, `suspension_unknown`
+  std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
   std::chrono::milliseconds timeout{10'000};
 };
 

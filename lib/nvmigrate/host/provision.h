@@ -21,7 +21,7 @@ struct ProvisionRequest {
   std::optional<std::uint16_t> queues{};      ///< of each function; nothing: an even share
   std::optional<std::uint16_t> interrupts{};  ///< likewise
   bool recreate = false;               ///< existing functions may be destroyed and made again
-  std::vector<std::string> allowed{};  ///< codes of conditions: `moved`, `suspension_unknown`
+  std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
 };
 
 /// What one step does.

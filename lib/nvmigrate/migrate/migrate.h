@@ -269,7 +269,7 @@ NVMIGRATE_API TransferCheck check_transfer(Session& source, std::uint16_t from,
 /// blackout counts from the Suspend of the source to the Resume of the destination.
 ///
 /// The source stays the fallback until the destination took the whole state; then the journal of
-/// the source says `moved` (the point of no return) and the destination is resumed; the source is
+/// the source says `away` (the point of no return) and the destination is resumed; the source is
 /// never resumed after that. A failure before that point resumes the source if it was suspended
 /// here, and leaves the destination suspended if it took any of the state. After it the destination
 /// keeps the state, and the error says how to resume it.

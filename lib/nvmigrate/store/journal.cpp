@@ -311,6 +311,28 @@ void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
   if (left(intents_).size() != intents_.size()) apply(left);
 }
 
+void Journal::forget_subsystem() {
+  const std::lock_guard only(mutex_);
+  if (trouble_) return;
+  const auto names_it = [this](const Json& line) {
+    return is_of(line, key_) || (!line.at("source").is_null() && is_of(line.at("source"), key_));
+  };
+  const auto document = file_->read();
+  const auto& ledger = document["ledger"];
+  if (entry_of(document, key_) == nullptr && std::none_of(ledger.begin(), ledger.end(), names_it)) {
+    return;
+  }
+  file_->update([&](Json& now) {
+    put_entry(now, key_, {}, has_former_);
+    auto& lines = now["ledger"];
+    for (auto line = lines.begin(); line != lines.end();) {
+      line = names_it(*line) ? lines.erase(line) : line + 1;
+    }
+  });
+  intents_.clear();
+  drop_former();
+}
+
 /// What is to be changed, in its order.
 struct JournalChange::Steps {
   struct Step {

@@ -79,6 +79,9 @@ class Journal {
   [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);
+  /// Strikes everything of the subsystem, which exists no longer, and the lines of the ledger that
+  /// name it. What cannot be read is left as it is.
+  void forget_subsystem();
 
  private:
   friend class JournalChange;

@@ -44,6 +44,16 @@ void adopt(Session& session, std::uint16_t cntlid) {
   suspension.keep();
 }
 
+/// Once its guest may run, a loaded state that a reset takes is not lost: it is of the past.
+void record_resume(Session& session, std::uint16_t cntlid) {
+  auto& journal = session.journal();
+  const auto guest = journal.custody(cntlid);
+  if (!guest || guest->kind != IntentKind::loaded || is_unfinished(*guest)) return;
+  auto details = guest->details;
+  details.emplace(unfinished_detail, "the command that resumed it was not done");
+  journal.record(IntentKind::loaded, cntlid, std::move(details));
+}
+
 /// The ledger notes a state whose source goes on, so that it is not loaded as if it were the guest.
 void strike_resumed(Session& session, std::uint16_t cntlid) {
   auto& journal = session.journal();
@@ -70,8 +80,8 @@ Judge judge_release(Session& session, std::uint16_t cntlid,
     judge.add(fact_of(code, session.device(), function));
   };
   const auto* guest = function.custody();
-  const bool left = guest != nullptr && (guest->kind == IntentKind::exported ||
-                                         guest->kind == IntentKind::away);
+  const bool left =
+      guest != nullptr && (guest->kind == IntentKind::exported || guest->kind == IntentKind::away);
   if (left || function.controls) return judge;
   add(function.suspended().value_or(true) ? "not_exported" : "nothing_to_release");
   return judge;
@@ -106,7 +116,10 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   auto result = result_of(cntlid, suspended, false);
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
-  if (suspended) result.changed = session.backend().resume(cntlid);
+  if (suspended) {
+    record_resume(session, cntlid);
+    result.changed = session.backend().resume(cntlid);
+  }
   strike_resumed(session, cntlid);
   return result;
 }
@@ -119,14 +132,12 @@ ControlResult release_function(Session& session, std::uint16_t cntlid,
   const auto* guest = function.custody();
   const bool away = guest != nullptr && guest->kind == IntentKind::away;
   const bool suspended = function.suspended().value_or(true);
-  const ControlResult result{.cntlid = cntlid,
-                             .suspended_before = suspended,
-                             .suspended = suspended,
-                             .changed = !away};
+  const ControlResult result{
+      .cntlid = cntlid, .suspended_before = suspended, .suspended = suspended, .changed = !away};
   if (options.dry_run || away) return result;
   stop_if_interrupted("nothing more was released");
-  session.journal().record(IntentKind::away, cntlid, guest != nullptr ? guest->details
-                                                                      : IntentDetails{});
+  session.journal().record(IntentKind::away, cntlid,
+                           guest != nullptr ? guest->details : IntentDetails{});
   return result;
 }
 

@@ -101,8 +101,6 @@ void expect_accounted(const json& truth, const json& function, const json& whole
                       {"suspended", "exporting", "exported", "away", "loading", "loaded"}))
         << "suspended, and nothing says so: " << truth;
   }
-  EXPECT_NE(function.value("status", ""), "two_copies")
-      << "runs, and its state has left: " << function;
   const bool driverless = truth["kind"] == "other" && truth["driver"].is_null();
   if (driverless) {
     EXPECT_TRUE(names(function["intents"], {"unbound"}) || !function["binding"].is_null())
@@ -127,6 +125,12 @@ void expect_files_whole(World& world) {
 
 bool is_taken(const World& world) { return fs::exists(world.path("out.nvmstate")); }
 
+// A journal that could not be written any more may say that a state has left that never got a name.
+bool is_false_alarm(const World& world, const Job& job, const json& function) {
+  return function.value("status", "") == "two_copies" &&
+         job.leaves == std::vector<std::string>{"exported"} && !is_taken(world);
+}
+
 // Whoever has the file may run it: from when it has its name, the source is not to run by itself.
 void expect_in_custody(World& world, const Job& job) {
   if (job.leaves != std::vector<std::string>{"exported"} || !is_taken(world)) return;
@@ -143,6 +147,7 @@ void finish_export(World& world, const Job& job) {
 // Only the operator knows that nobody took what was handed over.
 void finish_kept_export(World& world, const Job& job) {
   if (source_status(world) == "exported") world.must("resume sim:a vf1 --allow exported");
+  if (source_status(world) == "two_copies") world.must("resume sim:a vf1 --allow two_copies");
   world.must(job.line + " --overwrite");
   world.must("verify $W/out.nvmstate");
   EXPECT_TRUE(source_is_suspended(world));
@@ -222,7 +227,7 @@ void finish_unbind(World& world, const Job& job) {
 }
 
 // No repair makes up the rest of a state: who holds half of one is named, with the way out.
-void repair(World& world, const std::string& device) {
+void repair(World& world, const Job& job, const std::string& device) {
   const auto answer = world.run("doctor " + device + " --repair -o json");
   if (answer.status == ExitStatus::ok) return;
   EXPECT_EQ(answer.status, ExitStatus::partial) << answer.err;
@@ -232,7 +237,8 @@ void repair(World& world, const std::string& device) {
     if (found["severity"] != "problem") continue;
     EXPECT_TRUE(found["controller_id"].is_number() && !found["commands"].empty()) << found;
     const auto function = at(functions, found["controller_id"]);
-    EXPECT_TRUE(names(function["intents"], {"loading"})) << found << function;
+    EXPECT_TRUE(names(function["intents"], {"loading"}) || is_false_alarm(world, job, function))
+        << found << function;
   }
 }
 
@@ -307,9 +313,12 @@ void expect_nothing_lost(World& world, const Job& job, const Provisioned& known)
   for (const auto& device : devices(world)) {
     const auto functions = functions_of(world, device);
     for (const auto& truth : truth_of(world, device)) {
-      if (truth["kind"] != "controlling") {
-        expect_accounted(truth, at(functions, truth["controller_id"]), functions);
-      }
+      if (truth["kind"] == "controlling") continue;
+      const auto function = at(functions, truth["controller_id"]);
+      expect_accounted(truth, function, functions);
+      EXPECT_TRUE(function.value("status", "") != "two_copies" ||
+                  is_false_alarm(world, job, function))
+          << "runs, and its state has left: " << function;
     }
     expect_provisioned(world, device, now[device], known);
   }
@@ -321,7 +330,7 @@ void expect_nothing_lost(World& world, const Job& job, const Provisioned& known)
 
 void expect_repaired(World& world, const Job& job) {
   for (const auto& device : devices(world))
-    repair(world, device);
+    repair(world, job, device);
   expect_in_custody(world, job);
   job.finish(world, job);
   for (const auto& device : devices(world)) {

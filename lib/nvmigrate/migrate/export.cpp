@@ -239,6 +239,7 @@ class Export {
   void hand_over(Suspension& suspension, const StateEnd& end) {
     IntentDetails details{{digest_detail, to_string(end.sha256)}};
     if (!result_.file.empty()) details.emplace("file", result_.file);
+    said_exported_ = true;
     suspension.record(IntentKind::exported, std::move(details));
     handed_over_ = true;
   }
@@ -277,6 +278,10 @@ class Export {
   Leftover leave(Suspension& suspension) {
     if (!handed_over_) {
       auto left = suspension.undo();
+      // Where the journal cannot be written it may say that the state has left.
+      for (auto& remedy : left.remedies) {
+        if (said_exported_) remedy.allow = "two_copies";
+      }
       if (left.empty()) {
         left += suspension.name() + (result_.suspended_before ? " is suspended" : " runs") +
                 " as before";
@@ -299,7 +304,8 @@ class Export {
   StateIdentity identity_;
   std::uint64_t commands_ = 0;  ///< sent for the checks
   ExportResult result_;
-  bool handed_over_ = false;  ///< whoever has the bytes may run them
+  bool said_exported_ = false;  ///< the journal may say so
+  bool handed_over_ = false;    ///< whoever has the bytes may run them
 };
 
 /// Does a part of the work for one of several functions; what it throws is its outcome.

@@ -87,7 +87,7 @@ Json function_json(const ExportOutcome& outcome, const std::string& file) {
 
 std::string next_step(const ExportResult& result, const std::string& device) {
   if (!result.suspended) {
-    return "  the function runs; the state is a snapshot, not to be loaded as its guest\n";
+    return "  the function runs; the state is a snapshot, which an import refuses\n";
   }
   Remedy release{.action = Remedy::Action::release, .device = device, .function = result.cntlid};
   auto resume = release;

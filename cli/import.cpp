@@ -114,7 +114,9 @@ std::string source_text(const StoredState& state, const ImportResult& result) {
                       4);
   }
   const auto& identity = state.identity();
-  if (!identity || state.end().source_resumed == true) return {};
+  const bool is_same = std::any_of(result.findings.begin(), result.findings.end(),
+                                   [](const Finding& one) { return one.code == "same_function"; });
+  if (!identity || is_same || state.end().source_resumed == true) return {};
   return "  on " + identity->host + ", release the source, controlled function " +
          label_of(identity->controller, identity->vfn) + " of " + identity->subsystem_nqn + '\n';
 }

@@ -114,8 +114,8 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
   to.add("function", function_of(identity));
   to.add("taken", identity.time + " on " + identity.host + " by " + identity.tool);
   if (end.source_resumed) {
-    to.add("source",
-           *end.source_resumed ? "resumed once it had been read: a snapshot" : "stayed suspended");
+    to.add("source", *end.source_resumed ? "resumed after the state was read (a snapshot)"
+                                         : "stayed suspended");
   }
   to.add("blackout so far", end.blackout_ns == 0 ? "" : milliseconds(end.blackout_ns));
   to.add("backend", identity.backend);

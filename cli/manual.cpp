@@ -94,9 +94,16 @@ std::string upper(std::string text) {
   return text;
 }
 
-/// `{function} is offline` with FUNCTION in italics. What may follow the sentence is left out.
-std::string man_sentence(std::string_view sentence) {
-  if (sentence.empty()) return "The message says what is wrong with the state";
+std::string without(std::string text, std::string_view word) {
+  const auto at = text.find(word);
+  return at == std::string::npos ? text : text.erase(at, word.size());
+}
+
+/// `{function} is offline` with FUNCTION in italics. What is only sometimes said is left out.
+std::string man_sentence(std::string_view full) {
+  if (full.empty()) return "The message says what is wrong with the state";
+  const auto plain = without(without(std::string{full}, "{by}"), "{to}");
+  std::string_view sentence = plain;
   std::string text;
   while (!sentence.empty()) {
     const auto from = std::min(sentence.find('{'), sentence.size());

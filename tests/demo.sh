@@ -96,8 +96,15 @@ on right resume sim:beta vf1
 on right sim guest status sim:beta vf1 --continues-from sim:alpha vf1
 on right list sim:beta
 
-say 'The left knows that its function is still suspended; the guest there is taken away'
+say 'The left knows that the state was handed over, and does not resume its function by itself'
 on left list sim:alpha
+refused_on left 4 resume sim:alpha vf1
+
+say 'The state was taken, so the function is released; once its VM has ended, it is given back'
+on left release sim:alpha vf1
 on left sim guest stop sim:alpha vf1
+on left unbind sim:alpha vf1
+on left deprovision sim:alpha
+on left list sim:alpha
 
 say 'Done: the guest was moved, and no queue entry was lost or done twice'

@@ -69,7 +69,7 @@ class Blackouts {
   }
   double take(const std::string& then) {
     const auto file = world_->path("guest.nvmstate");
-    const auto result = world_->run("export sim:a vf1 -f " + file + " " + then);
+    const auto result = world_->run("export sim:a vf1 --overwrite -f " + file + " " + then);
     return result["functions"][0]["blackout_us"];
   }
 

@@ -52,7 +52,7 @@ def moved(tool, line):
 
 def through_a_pipe(tool):
     reading, writing = os.pipe()
-    exporting = start(tool, "export sim:a vf1 -f -", stdout=writing)
+    exporting = start(tool, "export sim:a vf1 -f - --allow exported", stdout=writing)
     importing = start(tool, "import sim:b vf1 -f - --resume", stdin=reading)
     os.close(reading)
     os.close(writing)
@@ -72,9 +72,10 @@ def peaks(tool, size):
         found = {"export": run(tool, f"export sim:a vf1 -f {file}"), "verify": run(tool, f"verify {file}")}
         found["export to a pipe"], found["import from a pipe"] = through_a_pipe(tool)
         give_back(tool)
-        found["import"] = moved(tool, f"import sim:b vf1 -f {file} --resume")
+        found["import"] = moved(tool, f"import sim:b vf1 -f {file} --resume "
+                                "--allow source_away --allow loaded_before")
         give_back(tool)
-        found["transfer"] = moved(tool, "transfer sim:a vf1 sim:b vf1")
+        found["transfer"] = moved(tool, "transfer sim:a vf1 sim:b vf1 --allow away")
         return found
 
 

@@ -25,6 +25,10 @@ struct Best {
   }
 };
 
+/// The source is a snapshot, so that it can be read again and again.
+const std::string import_line =
+    "import sim:b vf1 --allow source_runs --allow source_resumed --allow loaded_before -f ";
+
 class Rates {
  public:
   Rates(BenchWorld& world, std::uint64_t size) : world_(&world), size_(size) {
@@ -49,7 +53,7 @@ class Rates {
     exported_.take(export_file());
     prepare_destination();
     imported_.take(measure({[this] {
-      world_->run("import sim:b vf1 --allow source_runs -f " + file());
+      world_->run(import_line + file());
       return 0.0;
     }}));
     prepare_destination();
@@ -110,7 +114,7 @@ class Rates {
         },
         [this](const std::string& pipe) {
           const int end = ::open(pipe.c_str(), O_RDONLY | O_CLOEXEC);
-          world_->run("import sim:b vf1 --allow source_runs -f -", end);
+          world_->run(import_line + "-", end);
         });
   }
 

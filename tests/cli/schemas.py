@@ -186,18 +186,22 @@ def migrate():
     pathlib.Path("damaged").write_bytes(pathlib.Path("one.nvmstate").read_bytes()[:-5])
     run("verify damaged", 8)
     run("import sim:b vf1 -f one.nvmstate --check-only", 4)  # its source runs
-    run("suspend sim:a vf1")
-    run("import sim:b vf1 -f one.nvmstate --check-only")
+    run("export sim:a vf1 -f kept.nvmstate")
+    run("import sim:b vf1 -f kept.nvmstate --check-only")
+    run("resume sim:a vf1 --allow exported")
     run("transfer sim:a vf1 sim:b vf1 --dry-run")
     run_with_talk("transfer sim:a vf1 sim:b vf1 --progress json")
     run("sim guest status sim:b vf1 --continues-from sim:a vf1")
     run("list")
-    run("export sim:b vf2 -f two.nvmstate --then resume")
+    run("export sim:a vf2 -f two.nvmstate")
     run_with_talk("import sim:b vf2 -f two.nvmstate --progress json")
+    run("export sim:b vf1 -f three.nvmstate")
+    run("release sim:b vf1 --dry-run")
+    run("release sim:b vf1")
     run("unmark sim:a vf2")
-    run_with_talk("export sim:a vf1,vf2 --allow moved --dir . --dry-run", 10)
+    run_with_talk("export sim:a vf1,vf2 --allow away --dir . --overwrite --dry-run", 10)
     run_with_talk("list sim:b -vv")
-    run("resume sim:b vf2")
+    run("resume sim:b vf2 --allow not_open")
 
 
 def take_down():

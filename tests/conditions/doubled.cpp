@@ -108,6 +108,11 @@ Verdict be_mute(const SeamCall& call, Device&) {
   return {.nvme_status = static_cast<std::uint16_t>(receives ? 0x0006 : 0)};
 }
 
+/// As be_mute(), of controller 1 only.
+Verdict be_mute_on_first(const SeamCall& call, Device& device) {
+  return call.object.ends_with("0001") ? be_mute(call, device) : Verdict{};
+}
+
 /// Even as root, without CAP_SYS_ADMIN.
 void drop_privilege() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -123,7 +128,7 @@ Wrap double_of(const std::string& name) {
       {"real", altered(false, false)},     {"unprivileged", altered(false, false)},
       {"short_list", altered(true, true)}, {"udev", watched(give_to_root)},
       {"lost_node", watched(lose_node)},   {"no_list", watched(have_no_list)},
-      {"mute", watched(be_mute)}};
+      {"mute", watched(be_mute)},          {"mute_on_first", watched(be_mute_on_first)}};
   return doubles.at(name);
 }
 

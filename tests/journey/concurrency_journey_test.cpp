@@ -28,7 +28,7 @@ std::vector<std::string> lines_of(int process) {
   lines.insert(lines.begin(), "provision sim:c --vfs 32" + std::string(patient));
   lines.insert(lines.begin() + 1 + process % 3, "list sim:c -o json");
   lines.push_back(take + patient);
-  lines.push_back(take);
+  lines.push_back(take + " --overwrite");
   return lines;
 }
 

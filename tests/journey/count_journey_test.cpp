@@ -65,7 +65,7 @@ TEST_F(CountJourney, ADeviceWithoutLiveMigrationIsNotAskedAboutIt) {
 TEST_F(CountJourney, AMigrationIdentifiesEachControllingFunctionOnce) {
   prepare("a");
   prepare("b", " --empty");
-  EXPECT_EQ(identified_by("export sim:a vf1 -f $W/s.nvmstate"), 1);
+  EXPECT_EQ(identified_by("export sim:a vf2 -f $W/s.nvmstate"), 1);
   EXPECT_EQ(identified_by("transfer sim:a vf1 sim:b vf1"), 2);
   world.must("sim destroy a");  // else it is asked whether the source runs
   EXPECT_EQ(identified_by("import sim:b vf2 -f $W/s.nvmstate"), 1);

@@ -462,9 +462,8 @@ class Check {
       }
     }
     // An override that lets a guest run beside its exported state may double it at any later time.
-    if (overridden() && outcome_->error.empty() && is_at(seed)) fate.doubled = true;
+    if ((overridden() || step_->verb == Verb::raw_resume) && is_at(seed)) fate.doubled = true;
     if (running(seed) < 2) return;
-    if (step_->verb == Verb::raw_resume) fate.doubled = true;
     if (!fate.doubled) fault("guest " + std::to_string(seed) + " runs twice");
   }
 

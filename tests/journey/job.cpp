@@ -97,7 +97,8 @@ bool names(const json& intents, const std::vector<std::string>& kinds) {
 
 void expect_accounted(const json& truth, const json& function, const json& whole) {
   if (truth["suspended"]) {
-    EXPECT_TRUE(names(function["intents"], {"suspended", "loading", "moved"}))
+    EXPECT_TRUE(names(function["intents"],
+                      {"suspended", "exporting", "exported", "away", "loading", "loaded"}))
         << "suspended, and nothing says so: " << truth;
   }
   const bool driverless = truth["kind"] == "other" && truth["driver"].is_null();
@@ -122,16 +123,35 @@ void expect_files_whole(World& world) {
   }
 }
 
+bool is_taken(const World& world) { return fs::exists(world.path("out.nvmstate")); }
+
+// A journal that could not be written any more may say that a state has left that never got a name.
+bool is_false_alarm(const World& world, const Job& job, const json& function) {
+  return function.value("status", "") == "two_copies" &&
+         job.leaves == std::vector<std::string>{"exported"} && !is_taken(world);
+}
+
+// Whoever has the file may run it: from when it has its name, the source is not to run by itself.
+void expect_in_custody(World& world, const Job& job) {
+  if (job.leaves != std::vector<std::string>{"exported"} || !is_taken(world)) return;
+  EXPECT_TRUE(source_is_suspended(world)) << "runs, and its file is there";
+  EXPECT_EQ(source_status(world), "exported");
+}
+
 void finish_export(World& world, const Job& job) {
-  world.must(job.line);
+  world.must(job.line + " --overwrite");
   world.must("verify $W/out.nvmstate");
   EXPECT_FALSE(source_is_suspended(world));
 }
 
+// Only the operator knows that nobody took what was handed over.
 void finish_kept_export(World& world, const Job& job) {
-  world.must(job.line);
+  if (source_status(world) == "exported") world.must("resume sim:a vf1 --allow exported");
+  if (source_status(world) == "two_copies") world.must("resume sim:a vf1 --allow two_copies");
+  world.must(job.line + " --overwrite");
   world.must("verify $W/out.nvmstate");
   EXPECT_TRUE(source_is_suspended(world));
+  EXPECT_EQ(source_status(world), "exported");
 }
 
 void finish_suspend(World& world, const Job& job) {
@@ -159,7 +179,7 @@ void finish_import(World& world, const Job& job) {
 }
 
 void finish_transfer(World& world, const Job& job) {
-  if (at(functions_of(world, "sim:a"), 1)["status"] == "moved") {
+  if (source_status(world) == "away") {
     world.must("resume " + job.to);
   } else {
     empty_taker(world, job);
@@ -207,7 +227,7 @@ void finish_unbind(World& world, const Job& job) {
 }
 
 // No repair makes up the rest of a state: who holds half of one is named, with the way out.
-void repair(World& world, const std::string& device) {
+void repair(World& world, const Job& job, const std::string& device) {
   const auto answer = world.run("doctor " + device + " --repair -o json");
   if (answer.status == ExitStatus::ok) return;
   EXPECT_EQ(answer.status, ExitStatus::partial) << answer.err;
@@ -217,7 +237,8 @@ void repair(World& world, const std::string& device) {
     if (found["severity"] != "problem") continue;
     EXPECT_TRUE(found["controller_id"].is_number() && !found["commands"].empty()) << found;
     const auto function = at(functions, found["controller_id"]);
-    EXPECT_TRUE(names(function["intents"], {"loading"})) << found << function;
+    EXPECT_TRUE(names(function["intents"], {"loading"}) || is_false_alarm(world, job, function))
+        << found << function;
   }
 }
 
@@ -234,26 +255,26 @@ const std::vector<Job>& jobs() {
   static const std::string exporting = "export sim:a vf1 -f $W/out.nvmstate --then ";
   static const std::vector<Job> all{
       {"export", source(), exporting + "resume", finish_export},
-      {"exportAndKeep", source(), exporting + "keep", finish_kept_export, {"suspended"}},
+      {"exportAndKeep", source(), exporting + "keep", finish_kept_export, {"exported"}},
       {"suspend", source(), "suspend sim:a vf1", finish_suspend, {"suspended"}},
       {"resume", with(source(), "suspend sim:a vf1"), "resume sim:a vf1", finish_resume},
       {"import",
        with(both(), "export sim:a vf1 -f $W/in.nvmstate"),
        "import sim:b/1 vf1 -f $W/in.nvmstate --resume",
        finish_import,
-       {"suspended"},
+       {"away", "exported"},  // exported where its device did not answer
        "sim:b/1 vf1"},
       {"transfer",
        both(),
        "transfer sim:a vf1 sim:b/1 vf1",
        finish_transfer,
-       {"moved"},
+       {"away"},
        "sim:b/1 vf1"},
       {"transferWithin",
        within(),
        "transfer sim:a vf1 sim:a vf2",
        finish_transfer,
-       {"moved"},
+       {"away"},
        "sim:a vf2"},
       {"provision",
        {"sim create a --vfs-total 2" + small},
@@ -284,18 +305,24 @@ bool source_is_suspended(World& world) {
   return false;
 }
 
+std::string source_status(World& world) { return at(functions_of(world, "sim:a"), 1)["status"]; }
+
 void expect_nothing_lost(World& world, const Job& job, const Provisioned& known) {
   expect_files_whole(world);
   const auto now = provisioned(world);
   for (const auto& device : devices(world)) {
     const auto functions = functions_of(world, device);
     for (const auto& truth : truth_of(world, device)) {
-      if (truth["kind"] != "controlling") {
-        expect_accounted(truth, at(functions, truth["controller_id"]), functions);
-      }
+      if (truth["kind"] == "controlling") continue;
+      const auto function = at(functions, truth["controller_id"]);
+      expect_accounted(truth, function, functions);
+      EXPECT_TRUE(function.value("status", "") != "two_copies" ||
+                  is_false_alarm(world, job, function))
+          << "runs, and its state has left: " << function;
     }
     expect_provisioned(world, device, now[device], known);
   }
+  expect_in_custody(world, job);
   if (!job.to.empty()) {
     EXPECT_FALSE(continues(world, job) && !source_is_suspended(world)) << "the guest runs twice";
   }
@@ -303,7 +330,8 @@ void expect_nothing_lost(World& world, const Job& job, const Provisioned& known)
 
 void expect_repaired(World& world, const Job& job) {
   for (const auto& device : devices(world))
-    repair(world, device);
+    repair(world, job, device);
+  expect_in_custody(world, job);
   job.finish(world, job);
   for (const auto& device : devices(world)) {
     const auto now = listed(world, device);

@@ -38,8 +38,11 @@ Provisioned provisioned_by(World& world, const Job& job);
 /// Whether the function that a guest runs on in every job is suspended, asked of the simulator.
 bool source_is_suspended(World& world);
 
+/// What the tool calls that function: `running`, `exported`, …
+std::string source_status(World& world);
+
 /// Fails the test when, after a disturbed run, a file is half published, something is suspended,
-/// driverless or provisioned in part that nothing names, or a guest runs twice.
+/// driverless or provisioned in part that nothing names, or a guest runs, or can run, twice.
 void expect_nothing_lost(World& world, const Job& job, const Provisioned& provisioned);
 
 /// Runs the repair that the tool names and then finishes the job; everything must be home.

@@ -67,6 +67,7 @@ class Scratch:
         host = re.escape(socket.gethostname())
         for found, instead in (
                 (rf"\bon {host} by nvmigrate", "on HOST by nvmigrate"),
+                (rf"\bon {host}, release", "on HOST, release"),
                 (rf'"host": "{host}"', '"host": "HOST"'),
                 (r"\bpid \d+", "pid 4711"),
                 (r'"pid": \d+', '"pid": 4711'),

@@ -70,8 +70,8 @@ constexpr Verbs operator|(Verb one, Verb other) noexcept { return Verbs(one) | V
 /// One rule: something that may be found out, what it means for each verb, and how to fix it. All
 /// rules are rows of one table; operations, listings and the manual are made from it.
 struct Condition {
-  std::string_view code;      ///< stable, snake_case: by which a caller allows it
-  std::string_view looks_at;  ///< where the answer comes from
+  std::string_view code;        ///< stable, snake_case: by which a caller allows it
+  std::string_view looks_at{};  ///< where the answer comes from
   /// What is said of it. `{function}`, `{device}` and further names stand for what was found.
   /// Empty: the sentence comes from the decoder of states.
   std::string_view sentence;

@@ -80,7 +80,7 @@ class GuestAccount {
   /// A record that a reset ended is no news, unless it lost a state that had just arrived.
   void consider_end(const Intent& intent, Words words) {
     if (intent.kind == IntentKind::exported || intent.kind == IntentKind::away) return;
-    if (intent.kind != IntentKind::loaded || !was_reset(*function_)) {
+    if (!is_lost_load(*function_, intent)) {
       add("stale_record", std::move(words));
       return;
     }
@@ -117,7 +117,6 @@ class GuestAccount {
   void consider_departure(const Intent& intent, Words words) {
     words.emplace_back("to", destination_of(intent));
     if (function_->may_run_twice()) {
-      words.emplace_back("left", intent.kind == IntentKind::away ? "moved" : "exported");
       add("two_copies", std::move(words)).remedies = {resume_allowing("two_copies")};
     } else if (intent.kind == IntentKind::away) {
       add("away", std::move(words));

@@ -34,13 +34,28 @@ constexpr Condition of_decoder(std::string_view code, Verbs overrides) {
           .overrides = overrides};
 }
 
+/// The state does not fit the destination.
+constexpr Condition misfit(Condition row, Verbs overrides = {}) {
+  if (row.looks_at.empty()) row.looks_at = state;
+  row.status = ExitStatus::bad_state;
+  row.blocks = loads;
+  row.overrides = overrides;
+  return row;
+}
+
+/// The guest of the state may run already.
+constexpr Condition second_copy(Condition row) {
+  if (row.advice.empty()) row.advice = "two copies of one guest must never run";
+  row.blocks = row.overrides = import_state;
+  return row;
+}
+
 constexpr Condition oddity_of_decoder(std::string_view code) {
   return {.code = code, .looks_at = state, .sentence = "", .warns = moves};
 }
 
 constexpr std::array table{
     // --- which function
-    // ---------------------------------------------------------------------------
     Condition{.code = "unknown_function",
               .looks_at = "the controllers of the subsystem (Identify CNS 13h and 15h)",
               .sentence = sentences::unknown_function,
@@ -84,7 +99,6 @@ constexpr std::array table{
               .warns = mark | bind},
 
     // --- who uses it
-    // ------------------------------------------------------------------------------
     Condition{.code = "not_on_bus",
               .looks_at = pci,
               .sentence = "{function} is not on the PCI bus",
@@ -153,7 +167,6 @@ constexpr std::array table{
               .warns = bind},
 
     // --- where its guest is
-    // -----------------------------------------------------------------------
     Condition{.code = "suspended",
               .looks_at = journal,
               .sentence = "{function} is suspended{by}",
@@ -192,16 +205,17 @@ constexpr std::array table{
               .told = Severity::ok},
     Condition{.code = "two_copies",
               .looks_at = journal,
-              .sentence = "{function} runs, but its state was {left}{to}: two copies of one guest "
-                          "may run{by}",
-              .advice = "find out which copy is the guest, and shut down the other",
+              .sentence =
+                  "{function} runs, but its state was handed over{to}: two copies of one guest "
+                  "may run{by}",
+              .advice = "find out which copy to keep, and shut down the other",
               .blocks = reads | resume | release,
               .overrides = reads | resume,
               .told = Severity::problem},
     Condition{.code = "not_exported",
               .looks_at = journal,
               .sentence = "there is no record that the state of {function} was exported",
-              .advice = "to release it would give up its guest",
+              .advice = "releasing it would give up its guest",
               .blocks = release,
               .overrides = release},
     Condition{.code = "nothing_to_release",
@@ -222,7 +236,7 @@ constexpr std::array table{
               .blocks = disturbs},
     Condition{.code = "left_loaded",
               .looks_at = journal,
-              .sentence = "{function} was loaded by a command that ended before it resumed it{by}",
+              .sentence = "{function} was loaded by a command that ended before resuming it{by}",
               .remedy = Action::repair,
               .blocks = disturbs,
               .told = Severity::problem},
@@ -248,8 +262,9 @@ constexpr std::array table{
               .remedy = Action::repair},
     Condition{.code = "journal_damaged",
               .looks_at = "the journal",
-              .sentence = "the journal is damaged, so nobody knows whose state has left: {reason}",
-              .advice = "a repair sets it aside and treats what is suspended as exported",
+              .sentence =
+                  "the journal is damaged, so it is not known which states were exported: {reason}",
+              .advice = "a repair sets it aside; every suspended function then counts as exported",
               .remedy = Action::repair,
               .status = ExitStatus::io,
               .blocks = records,
@@ -270,8 +285,9 @@ constexpr std::array table{
               .told = Severity::problem},
     Condition{.code = "journal_lost",
               .looks_at = "the journal",
-              .sentence = "a damaged journal was set aside as {path}: what is suspended counts as "
-                          "exported until the host is restarted"},
+              .sentence =
+                  "a damaged journal was set aside as {path}: suspended functions without a "
+                  "record count as exported until the host is restarted"},
     Condition{.code = "unbound",
               .looks_at = journal,
               .sentence = "{function} was unbound from its driver and not bound to another{by}",
@@ -308,7 +324,6 @@ constexpr std::array table{
               .advice = "when the function is back, unbind it"},
 
     // --- provisioning
-    // -----------------------------------------------------------------------------
     Condition{.code = "no_sriov",
               .looks_at = "sriov_totalvfs in sysfs",
               .sentence = "{device} has no SR-IOV",
@@ -370,49 +385,27 @@ constexpr std::array table{
               .warns = provision},
 
     // --- a state and its destination
-    // --------------------------------------------------------------
-    Condition{.code = "simulated",
-              .looks_at = state,
-              .sentence =
-                  "the state comes from a {source} function, but the destination is {destination}",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
-    Condition{.code = "model",
-              .looks_at = state,
-              .sentence = "the model of the source was '{source}', that of the destination is "
-                          "'{destination}'",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
-    Condition{.code = "firmware",
-              .looks_at = state,
-              .sentence = "the firmware of the source was '{source}', that of the destination is "
-                          "'{destination}'{and}",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
-    Condition{.code = "backend",
-              .looks_at = state,
-              .sentence = "the state was read by the backend '{source}', and the destination has "
-                          "'{destination}'",
-              .status = ExitStatus::bad_state,
-              .blocks = loads},
-    Condition{.code = "no_formats",
-              .looks_at = state,
-              .sentence = "the state names no format that it could be loaded in",
-              .status = ExitStatus::bad_state,
-              .blocks = loads},
-    Condition{.code = "version",
-              .looks_at = state,
-              .sentence = "{device} does not know version {version} of the NVMe controller state",
-              .status = ExitStatus::bad_state,
-              .blocks = loads},
-    Condition{.code = "vendor_format",
-              .looks_at = state,
-              .sentence = "{device} does not know the vendor format {format}",
-              .status = ExitStatus::bad_state,
-              .blocks = loads},
+    misfit({.code = "simulated",
+            .sentence =
+                "the state comes from a {source} function, but the destination is {destination}"},
+           loads),
+    misfit({.code = "model",
+            .sentence = "the model of the source was '{source}', that of the destination is "
+                        "'{destination}'"},
+           loads),
+    misfit({.code = "firmware",
+            .sentence = "the firmware of the source was '{source}', that of the destination is "
+                        "'{destination}'{and}"},
+           loads),
+    misfit({.code = "backend",
+            .sentence = "the state was read by the backend '{source}', and the destination has "
+                        "'{destination}'"}),
+    misfit(
+        {.code = "no_formats", .sentence = "the state names no format that it could be loaded in"}),
+    misfit({.code = "version",
+            .sentence = "{device} does not know version {version} of the NVMe controller state"}),
+    misfit(
+        {.code = "vendor_format", .sentence = "{device} does not know the vendor format {format}"}),
     Condition{.code = "same_function",
               .looks_at = state,
               .sentence = "the state was read from the same function",
@@ -421,39 +414,26 @@ constexpr std::array table{
               .looks_at = state,
               .sentence = "a raw state does not say where it comes from",
               .warns = loads},
-    Condition{.code = "source_runs",
-              .looks_at = "the devices of this host",
-              .sentence =
-                  "the source, {source}, is not suspended; two copies of one guest must never "
-                  "run",
-              .advice = "suspend the source and export it again",
-              .blocks = import_state,
-              .overrides = import_state},
-    Condition{.code = "source_unknown",
-              .looks_at = "the devices of this host",
-              .sentence = "the device does not say whether the source, {source}, is suspended: "
-                          "{reason}",
-              .advice = "two copies of one guest must never run",
-              .blocks = import_state,
-              .overrides = import_state},
-    Condition{.code = "source_away",
-              .looks_at = "the journal",
-              .sentence = "the guest of the source, {source}, was moved{to} before",
-              .advice = "two copies of one guest must never run",
-              .blocks = import_state,
-              .overrides = import_state},
-    Condition{.code = "loaded_before",
-              .looks_at = "the ledger of loads in the journal",
-              .sentence = "this state was loaded before, into controller {id} of {place}{by}",
-              .advice = "two copies of one guest must never run",
-              .blocks = import_state,
-              .overrides = import_state},
-    Condition{.code = "source_resumed",
-              .looks_at = "the end of the state file, and the ledger in the journal",
-              .sentence = "the source was resumed after this state had been read{by}",
-              .advice = "it is a snapshot; the guest went on without it",
-              .blocks = import_state,
-              .overrides = import_state},
+    second_copy({.code = "source_runs",
+                 .looks_at = "the devices of this host",
+                 .sentence =
+                     "the source, {source}, is not suspended; two copies of one guest must never "
+                     "run",
+                 .advice = "suspend the source and export it again"}),
+    second_copy({.code = "source_unknown",
+                 .looks_at = "the devices of this host",
+                 .sentence = "the device does not say whether the source, {source}, is suspended: "
+                             "{reason}"}),
+    second_copy({.code = "source_away",
+                 .looks_at = "the journal",
+                 .sentence = "the guest of the source, {source}, was already moved{to}"}),
+    second_copy({.code = "loaded_before",
+                 .looks_at = "the ledger of loads in the journal",
+                 .sentence = "this state was loaded before, into controller {id} of {place}{by}"}),
+    second_copy({.code = "source_resumed",
+                 .looks_at = "the end of the state file, and the ledger in the journal",
+                 .sentence = "the source was resumed after this state was read{by}",
+                 .advice = "its guest went on without it, so it is out of date"}),
     Condition{.code = "queues_exist",
               .looks_at = "the device",
               .sentence = "{function} has {count} I/O queues already: a guest, or a state that was "
@@ -461,28 +441,22 @@ constexpr std::array table{
               .advice = "name a function without a guest; to reset this one ends its guest",
               .blocks = loads,
               .overrides = loads},
-    Condition{.code = "queues",
-              .looks_at = device_list,
-              .sentence = "the state has I/O queues up to id {highest}, and {function} has {count} "
-                          "queues, the admin queue included",
-              .advice = "provision it with more queues",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
-    Condition{.code = "interrupts",
-              .looks_at = device_list,
-              .sentence = "the state uses {used} interrupt vectors, and {function} has {count}",
-              .advice = "provision it with more interrupts",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
-    Condition{.code = "queue_depth",
-              .looks_at = "CAP.MQES as far as the kernel tells it",
-              .sentence = "the state has a queue of {count} entries, and {device} takes at most "
-                          "{most}",
-              .status = ExitStatus::bad_state,
-              .blocks = loads,
-              .overrides = loads},
+    misfit({.code = "queues",
+            .looks_at = device_list,
+            .sentence = "the state has I/O queues up to id {highest}, and {function} has {count} "
+                        "queues, the admin queue included",
+            .advice = "provision it with more queues"},
+           loads),
+    misfit({.code = "interrupts",
+            .looks_at = device_list,
+            .sentence = "the state uses {used} interrupt vectors, and {function} has {count}",
+            .advice = "provision it with more interrupts"},
+           loads),
+    misfit({.code = "queue_depth",
+            .looks_at = "CAP.MQES as far as the kernel tells it",
+            .sentence = "the state has a queue of {count} entries, and {device} takes at most "
+                        "{most}"},
+           loads),
     Condition{.code = "state_size",
               .looks_at = "the device",
               .sentence = "the vendor part has {part}, and the whole state of the destination has "
@@ -506,7 +480,6 @@ constexpr std::array table{
     oddity_of_decoder("reserved"),
 
     // --- the host
-    // ---------------------------------------------------------------------------------
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",
               .sentence = "cannot keep anything in {path}: {reason}",

@@ -44,6 +44,16 @@ void adopt(Session& session, std::uint16_t cntlid) {
   suspension.keep();
 }
 
+/// Once its guest may run, a loaded state that a reset takes is not lost: it is of the past.
+void record_resume(Session& session, std::uint16_t cntlid) {
+  auto& journal = session.journal();
+  const auto guest = journal.custody(cntlid);
+  if (!guest || guest->kind != IntentKind::loaded || is_unfinished(*guest)) return;
+  auto details = guest->details;
+  details.emplace(unfinished_detail, "the command that resumed it was not done");
+  journal.record(IntentKind::loaded, cntlid, std::move(details));
+}
+
 /// The ledger notes a state whose source goes on, so that it is not loaded as if it were the guest.
 void strike_resumed(Session& session, std::uint16_t cntlid) {
   auto& journal = session.journal();
@@ -107,6 +117,7 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
   if (suspended) {
+    record_resume(session, cntlid);
     result.changed = session.backend().resume(cntlid);
   } else {
     strike_stale(session, cntlid);

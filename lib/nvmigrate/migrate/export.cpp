@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <functional>
@@ -131,6 +132,7 @@ class Export {
     try {
       write(suspension);
       suspension.keep();
+      drop_past(suspension);
     } catch (Error& failure) {
       leave(suspension).add_to(failure);
       throw;
@@ -237,8 +239,28 @@ class Export {
   void hand_over(Suspension& suspension, const StateEnd& end) {
     IntentDetails details{{digest_detail, to_string(end.sha256)}};
     if (!result_.file.empty()) details.emplace("file", result_.file);
+    said_exported_ = true;
     suspension.record(IntentKind::exported, std::move(details));
     handed_over_ = true;
+  }
+
+  /// An idle guest may have the very state of an earlier export or snapshot: what is known of that
+  /// is not to stop this one. Where it cannot be written, an import says what it knows.
+  void drop_past(const Suspension& suspension) noexcept {
+    const auto& before = suspension.before();
+    const bool had_left =
+        before && (before->kind == IntentKind::exported || before->kind == IntentKind::away);
+    if (!handed_over_ || had_left) return;
+    try {
+      const auto lines = journal().ledger();
+      const auto digest = to_string(*result_.sha256);
+      const bool any = std::any_of(lines.begin(), lines.end(), [&](const LedgerLine& line) {
+        return line.sha256 == digest && line.source == session_->key() &&
+               line.source_cntlid == result_.cntlid;
+      });
+      if (any) JournalChange().drop_past(journal(), result_.cntlid, digest).write();
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see above
+    }
   }
 
   /// The guest goes on without this state, which must not be loaded as if it were the guest.
@@ -256,6 +278,10 @@ class Export {
   Leftover leave(Suspension& suspension) {
     if (!handed_over_) {
       auto left = suspension.undo();
+      // Where the journal cannot be written it may say that the state has left.
+      for (auto& remedy : left.remedies) {
+        if (said_exported_) remedy.allow = "two_copies";
+      }
       if (left.empty()) {
         left += suspension.name() + (result_.suspended_before ? " is suspended" : " runs") +
                 " as before";
@@ -278,7 +304,8 @@ class Export {
   StateIdentity identity_;
   std::uint64_t commands_ = 0;  ///< sent for the checks
   ExportResult result_;
-  bool handed_over_ = false;  ///< whoever has the bytes may run them
+  bool said_exported_ = false;  ///< the journal may say so
+  bool handed_over_ = false;    ///< whoever has the bytes may run them
 };
 
 /// Does a part of the work for one of several functions; what it throws is its outcome.

@@ -9,6 +9,7 @@
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -39,6 +40,11 @@ bool may_be_of(const LedgerLine& line, const StateIdentity* identity) {
          line.source_cntlid == identity->controller;
 }
 
+/// Whether a record may be about the state; before that was read, it is not known which it is.
+bool is_about(const Intent& intent, const StateEnd* end) {
+  return end == nullptr || detail_of(intent, digest_detail) == to_string(end->sha256);
+}
+
 std::uint32_t vectors_of(const std::vector<CompletionQueue>& queues) {
   std::uint32_t vectors = 0;
   for (const auto& queue : queues) {
@@ -59,7 +65,7 @@ void Fit::add(std::string_view code, Words words) {
 void Fit::look_at(const Candidate& candidate) {
   if (candidate.identity != nullptr) {
     look_at_source(*candidate.identity);
-    if (candidate.origin != nullptr) look_at_origin(*candidate.origin);
+    if (candidate.origin != nullptr) look_at_origin(*candidate.origin, candidate.end);
   } else {
     add("raw");
   }
@@ -101,7 +107,7 @@ void Fit::look_at_firmware(const StateIdentity& identity) {
   }
 }
 
-void Fit::look_at_origin(const Origin& origin) {
+void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {
   const auto& source = origin.session->ask_again(origin.cntlid);
   const auto* guest = source.custody();
   if (!source.not_told.empty()) {
@@ -109,8 +115,28 @@ void Fit::look_at_origin(const Origin& origin) {
   } else if (source.told && !source.told->suspended && source.told->queues != 0U) {
     add("source_runs", {{"source", origin.name()}});
   } else if (guest != nullptr && guest->kind == IntentKind::away) {
+    const bool is_here = detail_of(*guest, "destination") == place();
+    if (is_here && (has_lost(end) || has_part_of(end))) return;
     add("source_away", {{"source", origin.name()}, {"to", destination_of(*guest)}});
   }
+}
+
+/// The function had this state, and a reset took it before the guest ran: it may have it again.
+bool Fit::has_lost(const StateEnd* end) const {
+  const auto& function = session_->ask(function_->cntlid);
+  return std::any_of(function.intents.begin(), function.intents.end(), [&](const Intent& intent) {
+    return is_lost_load(function, intent) && is_about(intent, end);
+  });
+}
+
+/// A load of this state was interrupted.
+bool Fit::has_part_of(const StateEnd* end) const {
+  const auto* guest = session_->ask(function_->cntlid).custody();
+  return guest != nullptr && guest->kind == IntentKind::loading && is_about(*guest, end);
+}
+
+std::string Fit::place() const {
+  return session_->device() + " " + std::to_string(function_->cntlid);
 }
 
 /// What the ledger knows of this state, and what its end says.
@@ -121,6 +147,8 @@ void Fit::look_at_past(const StateEnd& end, const StateIdentity* identity) {
     if (line.sha256 != digest || !may_be_of(line, identity)) continue;
     const auto by = " (" + line.command + ", " + line.time + ")";
     if (line.kind == LedgerLine::Kind::loaded) {
+      const bool is_here = line.place == session_->key() && line.cntlid == function_->cntlid;
+      if (is_here && has_lost(&end)) continue;
       add("loaded_before",
           {{"id", std::to_string(line.cntlid)}, {"place", line.device}, {"by", by}});
     } else if (!std::exchange(resumed, true)) {

@@ -38,12 +38,15 @@ class Fit {
   void add(std::string_view code, Words words = {});
   void look_at_source(const StateIdentity& identity);
   void look_at_firmware(const StateIdentity& identity);
-  void look_at_origin(const Origin& origin);
+  void look_at_origin(const Origin& origin, const StateEnd* end);
   void look_at_past(const StateEnd& end, const StateIdentity* identity);
   void look_at_formats(const FormatChoice& wanted);
   void look_at_destination(const Candidate& candidate);
   void look_at_depth(const DecodedState& decoded);
   void look_at_resources(const DecodedState& decoded);
+  [[nodiscard]] bool has_lost(const StateEnd* end) const;
+  [[nodiscard]] bool has_part_of(const StateEnd* end) const;
+  [[nodiscard]] std::string place() const;
 
   Judge* judge_;
   Session* session_;

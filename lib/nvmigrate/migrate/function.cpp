@@ -94,8 +94,7 @@ void strike_stale(Session& session, std::uint16_t cntlid) {
                                   [](const Intent& intent) { return intent.stale; });
   if (stale == intents.end()) return;
   JournalChange change;
-  if (stale->kind == IntentKind::loaded && was_reset(function))
-    change.drop_loads(session.journal(), cntlid);
+  if (is_lost_load(function, *stale)) change.drop_loads(session.journal(), cntlid);
   change.strike_custody(session.journal(), cntlid).write();
 }
 

@@ -70,6 +70,11 @@ bool was_reset(const ControlledFunction& function) noexcept {
 
 bool is_unfinished(const Intent& intent) { return intent.details.contains(unfinished_detail); }
 
+bool is_lost_load(const ControlledFunction& function, const Intent& intent) noexcept {
+  return intent.kind == IntentKind::loaded && intent.stale && was_reset(function) &&
+         !is_unfinished(intent);
+}
+
 std::string detail_of(const Intent& intent, const std::string& name) {
   const auto found = intent.details.find(name);
   return found == intent.details.end() ? std::string{} : found->second;

@@ -16,6 +16,9 @@ inline constexpr const char* lost_detail = "lost";
 bool was_reset(const ControlledFunction& function) noexcept;
 /// Whether the command that recorded it had more to do with the function when it ended.
 bool is_unfinished(const Intent& intent);
+/// Whether a record of a complete state speaks of one that a reset took before its guest ran. Not
+/// of one whose command was about to resume the function: that may have happened.
+bool is_lost_load(const ControlledFunction& function, const Intent& intent) noexcept;
 /// A detail of an intent; empty when it has none of that name.
 std::string detail_of(const Intent& intent, const std::string& name);
 

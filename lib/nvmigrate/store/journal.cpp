@@ -122,6 +122,16 @@ void drop_loads(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid) {
   });
 }
 
+void drop_past(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
+               const std::string& sha256) {
+  for (auto line = ledger.begin(); line != ledger.end();) {
+    const auto& source = line->at("source");
+    const bool drop = line->at("sha256") == Json(sha256) && !source.is_null() &&
+                      is_of(source, key) && source.at("controller") == Json(cntlid);
+    line = drop ? ledger.erase(line) : line + 1;
+  }
+}
+
 Intents without(Intents intents, const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
   std::erase_if(intents, [&](const Intent& intent) {
     return intent.cntlid == cntlid &&
@@ -441,6 +451,14 @@ JournalChange& JournalChange::note(Journal& journal, LedgerLine line) {
 JournalChange& JournalChange::drop_loads(Journal& journal, std::uint16_t cntlid) {
   steps_->add_to_ledger(journal, [key = journal.key_, cntlid](Json& ledger) {
     nvmigrate::drop_loads(ledger, key, cntlid);
+  });
+  return *this;
+}
+
+JournalChange& JournalChange::drop_past(Journal& journal, std::uint16_t cntlid,
+                                        const std::string& sha256) {
+  steps_->add_to_ledger(journal, [key = journal.key_, cntlid, sha256](Json& ledger) {
+    nvmigrate::drop_past(ledger, key, cntlid, sha256);
   });
   return *this;
 }

@@ -130,6 +130,9 @@ class JournalChange {
   JournalChange& note(Journal& journal, LedgerLine line);
   /// Drops the lines on loads of a function that never ran.
   JournalChange& drop_loads(Journal& journal, std::uint16_t cntlid);
+  /// Drops the lines on a state of a function that has the same state again: its guest came back,
+  /// or did nothing since.
+  JournalChange& drop_past(Journal& journal, std::uint16_t cntlid, const std::string& sha256);
 
   /// Makes it so. \throws OsError, and then the journal is as it was before
   void write();

@@ -19,7 +19,7 @@ rm -rf /var/lib/nvmigrate
 # each DEVICE: every command that takes a device, with this one.
 each() {
   for command in list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
-    'handle 1' 'suspend 1' 'resume 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' 'transfer 1 sim:demo vf1' \
+    'handle 1' 'suspend 1' 'resume 1' 'release 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' 'transfer 1 sim:demo vf1' \
     backends doctor 'doctor --repair'; do
     verb=${command%% *}
     rest=${command#"$verb"}

@@ -38,7 +38,7 @@ refused list "$PF"
 refused show "$DEVICE"
 refused provision "$DEVICE" --vfs 1
 refused deprovision "$DEVICE"
-for verb in mark unmark bind unbind handle suspend resume; do refused $verb "$DEVICE" 1; done
+for verb in mark unmark bind unbind handle suspend resume release; do refused $verb "$DEVICE" 1; done
 refused export "$DEVICE" 1 -f /tmp/state
 refused import "$DEVICE" 1 -f /tmp/valid
 refused transfer "$DEVICE" 1 sim:demo vf1

@@ -40,6 +40,10 @@ auto speaking_with(const Peer& peer, const What& what) {
     return what();
   } catch (const remote::PeerError& error) {
     remote::rethrow_of_host(error.original(), peer.host, peer.url);
+  } catch (const Json::exception& error) {
+    throw Error(ExitStatus::io,
+                "a message of " + peer.host + " cannot be understood: " + error.what())
+        .with_code("connection");
   }
 }
 
@@ -89,14 +93,12 @@ class PeerTransfer {
     suspended_ = is_suspended(*session_, cntlid_);
     identity_ = identity_of(*session_, cntlid_, result_.formats);
     auto found = ours.findings();
-    const auto ready = speaking_with(*peer_, [&] { return ask_destination(found, ours.stops()); });
+    speaking_with(*peer_, [&] { ask_destination(found, ours.stops()); });
     refuse_if_any_stands(remote::step, found);
-    result_.cntlid = ready.at("controller_id").get<std::uint16_t>();
-    result_.vfn = ready.at("vfn").get<std::uint16_t>();
     result_.findings = std::move(found);
   }
 
-  Json ask_destination(Findings& found, bool only_asks) {
+  void ask_destination(Findings& found, bool only_asks) {
     result_.host = link_.greet().value("host", peer_->host);
     link_.send(tags::prepare, {{"transfer", id_},
                                {"source", identity_.host + ": " + session_->device() + " " +
@@ -107,20 +109,20 @@ class PeerTransfer {
                                {"resume", options_->resume},
                                {"allowed", options_->allowed},
                                {"dry_run", options_->dry_run || only_asks}});
-    auto ready = link_.expect(tags::ready);
+    const auto ready = link_.expect(tags::ready);
     auto theirs = remote::findings_of(ready.at("findings"));
     remote::name_host(theirs, peer_->url);
     for (auto& finding : theirs)
       finding.message = result_.host + ": " + finding.message;
     found.insert(found.end(), theirs.begin(), theirs.end());
-    return ready;
+    result_.cntlid = ready.at("controller_id").get<std::uint16_t>();
+    result_.vfn = ready.at("vfn").get<std::uint16_t>();
   }
 
   void move() {
     auto commit = record();
     if (options_->notice && !suspended_) session_->backend().quiesce(cntlid_);
     speaking_with(*peer_, [&] {
-      answer_due_ = true;
       link_.send(tags::hold);
       link_.expect(tags::held);
       held_ = true;
@@ -164,8 +166,12 @@ class PeerTransfer {
       session_->backend().save(cntlid_, result_.formats, sink);
       end = writer->finish(stop_->length());
     } catch (const OsError& error) {
+      in_pieces_ = true;
       // The other side stopped reading, and has said why.
       if (error.error_number() == EPIPE) link_.expect(tags::loaded);
+      throw;
+    } catch (const Interrupted&) {
+      in_pieces_ = true;
       throw;
     }
     result_.figures.bytes = end.size;
@@ -179,7 +185,6 @@ class PeerTransfer {
     result_.figures.commands = done.value("commands", std::uint64_t{0});
     result_.destination_blackout =
         std::chrono::nanoseconds{done.value("blackout_ns", std::int64_t{0})};
-    done_ = true;
   }
 
   Leftover leave() {
@@ -202,17 +207,30 @@ class PeerTransfer {
   /// What the destination was made to do is taken back, as far as it can still be told.
   Leftover abort() {
     if (!held_) return {};
+    const Leftover unknown{
+        "what " + result_.host + " holds is not usable; list it there before it is used", {}};
+    // It waits for the rest of a piece, and would take a message for that. The end of the
+    // connection tells it.
+    if (in_pieces_) return unknown;
     try {
       link_.send(tags::abort);
-      const auto status = link_.expect(tags::done).value("status", std::string{});
+      const auto status = answer_to_abort().value("status", std::string{});
       if (status != "loading") return {};
       return {"on " + result_.host +
                   " the destination stays suspended without a usable state; "
                   "transfer the state again, or reset it",
               {}};
     } catch (const std::exception&) {
-      return {"what " + result_.host + " holds is not usable; list it there before it is used", {}};
+      return unknown;
     }
+  }
+
+  /// It may have answered to the state before it heard that the transfer is off.
+  Json answer_to_abort() {
+    auto message = link_.receive();
+    if (message.tag == tags::loaded) message = link_.receive();
+    if (message.tag != tags::done) throw Error(ExitStatus::io, "it did not answer");
+    return std::move(message.body);
   }
 
   Session* session_;
@@ -225,8 +243,7 @@ class PeerTransfer {
   StateIdentity identity_;
   std::optional<Suspension> stop_;
   PeerTransferResult result_;
-  bool answer_due_ = false, held_ = false, is_committing_ = false, committed_ = false,
-       done_ = false;
+  bool held_ = false, in_pieces_ = false, is_committing_ = false, committed_ = false;
 };
 
 Error neither_knows(const std::string& host) {

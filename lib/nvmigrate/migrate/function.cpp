@@ -9,6 +9,7 @@
 
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/version.h"
 
@@ -92,7 +93,9 @@ void strike_stale(Session& session, std::uint16_t cntlid) {
                                   [](const Intent& intent) { return intent.stale; });
   if (stale == intents.end()) return;
   JournalChange change;
-  if (stale->kind == IntentKind::loaded) change.drop_loads(session.journal(), cntlid);
+  // One that runs has used up the state that was loaded.
+  const bool never_ran = stale->kind == IntentKind::loaded && was_reset(session.function(cntlid));
+  if (never_ran) change.drop_loads(session.journal(), cntlid);
   change.strike_custody(session.journal(), cntlid).write();
 }
 

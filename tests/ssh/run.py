@@ -238,4 +238,5 @@ def main(tool, *wanted):
     return 1 if failed else 0
 
 
-sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -105,7 +105,7 @@ class Destination {
     const auto before = session_->commands();
     strike_stale(*session_, cntlid_);
     stop_.emplace(*session_, cntlid_, was_suspended_);
-    stop_->record(IntentKind::loading, {{"transfer", transfer_}, {"source", source_}});
+    stop_->record(IntentKind::loading, {{transfer_detail, transfer_}, {"source", source_}});
     stop_->suspend();
     link_.send(tags::held);
     const auto digest = load();
@@ -157,7 +157,7 @@ class Destination {
   /// The state is complete, and whether it may run is for the source to say.
   void record_loaded(const std::string& digest) {
     JournalChange change;
-    IntentDetails details{{"transfer", transfer_},
+    IntentDetails details{{transfer_detail, transfer_},
                           {"source", source_},
                           {digest_detail, digest},
                           {in_doubt_detail, source_}};
@@ -218,7 +218,7 @@ class Destination {
     const auto* guest = function.custody();
     const bool doubts = guest != nullptr && !detail_of(*guest, in_doubt_detail).empty();
     if (doubts) {
-      transfer_ = detail_of(*guest, "transfer");
+      transfer_ = detail_of(*guest, transfer_detail);
       source_ = detail_of(*guest, "source");
       resume_ = detail_of(*guest, keep_detail).empty();
       if (session_->claimed()) stop_.emplace(*session_, cntlid_, true);
@@ -244,7 +244,7 @@ class Destination {
   Leftover leave_committed() {
     stop_->keep();
     if (runs_) return {stop_->name() + " runs, but the journal is not up to date", {}};
-    IntentDetails details{{"transfer", transfer_}, {"source", source_}};
+    IntentDetails details{{transfer_detail, transfer_}, {"source", source_}};
     if (resume_) details.emplace(unfinished_detail, "the transfer was committed, not resumed");
     try {
       stop_->record(IntentKind::loaded, std::move(details));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -146,11 +147,11 @@ class PeerTransfer {
 
   /// What is written now, and what is to be written at the commit.
   JournalChange record() {
-    stop_->record(IntentKind::suspended, {{"transfer", id_},
+    stop_->record(IntentKind::suspended, {{transfer_detail, id_},
                                           {"destination", place()},
                                           {unfinished_detail, "the transfer was not done"}});
     JournalChange commit;
-    stop_->add_record(commit, IntentKind::away, {{"transfer", id_}, {"destination", place()}});
+    stop_->add_record(commit, IntentKind::away, {{transfer_detail, id_}, {"destination", place()}});
     commit.prepare();
     return commit;
   }
@@ -248,21 +249,27 @@ class PeerTransfer {
 
 Error neither_knows(const std::string& host) {
   return refused(
-             "neither host knows whether the transfer was committed: the records of this one "
-             "were lost, and its function was reset",
-             "the guest is not here; resume it on " + host +
-                 ", allowing `in_doubt`, unless it "
-                 "went on after the transfer")
+             "this host has no record of the transfer any more, so that neither knows whether it "
+             "was committed",
+             "unless the guest went on here after the transfer, resume it on " + host +
+                 ", allowing `in_doubt`")
       .with_code("in_doubt");
 }
 
-/// The outcome is in the journal of the source: no record of the commit means that there was none.
+/// The outcome is in the journal of the source: a record that is still there, or a line in the
+/// ledger which says that the source went on. Where there is neither, as after a reboot, the
+/// destination may hold the only copy.
 bool was_committed(Session& session, std::uint16_t cntlid, const std::string& transfer,
                    const std::string& host) {
   const auto guest = session.journal().custody(cntlid);
-  const bool same = guest && detail_of(*guest, "transfer") == transfer;
-  if (same && guest->kind == IntentKind::away) return true;
-  if (!same && was_reset(session.ask_again(cntlid))) throw neither_knows(host);
+  if (guest && detail_of(*guest, transfer_detail) == transfer) {
+    return guest->kind == IntentKind::away;
+  }
+  const auto ledger = session.journal().ledger();
+  const bool resumed = std::any_of(ledger.begin(), ledger.end(), [&](const LedgerLine& line) {
+    return line.kind == LedgerLine::Kind::resumed && line.transfer == transfer;
+  });
+  if (!resumed) throw neither_knows(host);
   return false;
 }
 

@@ -32,15 +32,23 @@ class Pipe {
 /// How a side of a transfer ended.
 struct SideEnd {
   std::string error{};   ///< empty: well
+  std::string code{};    ///< of the error
   bool settles = false;  ///< its error says to settle the transfer
   bool resumed = false;  ///< the destination runs, says the source
+};
+
+/// What of a transfer is not as usual.
+struct PeerMode {
+  std::string name = "plain";
+  bool suspended_before = false;  ///< the source
+  bool keep_suspended = false;    ///< the destination
 };
 
 /// Two hosts with a simulated subsystem each: on sim:a of the first a guest runs, vf1 of sim:b of
 /// the second has a VM that waits for it.
 class PeerHosts {
  public:
-  explicit PeerHosts(const std::string& state_size);
+  explicit PeerHosts(const std::string& state_size, PeerMode mode = {});
 
   World a, b;
 
@@ -56,6 +64,11 @@ class PeerHosts {
   void observe();
   [[nodiscard]] bool was_doubled() const noexcept { return doubled_; }
 
+  /// Whether the destination waits for the source to tell how a transfer ended.
+  [[nodiscard]] bool is_in_doubt();
+  /// \return nothing when it was refused because no record of the transfer is left
+  std::optional<Settlement> settle();
+
   /// Does what the tool says after a disturbed transfer, and proves that one copy is left, that it
   /// continues, and that the transfer can be done then. Fails the test otherwise.
   /// \param settle_first whether the transfer is settled before the hosts are repaired, or after
@@ -63,14 +76,12 @@ class PeerHosts {
 
  private:
   void repair();
-  /// \return whether there was something to settle
-  bool settle();
   void expect_one_copy();
   void expect_transfer();
   [[nodiscard]] nlohmann::json function(World& world, const std::string& device) const;
   [[nodiscard]] bool continues() const;
 
-  sim::GuestReport began_;
+  PeerMode mode_;
   std::atomic<bool> doubled_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "nvmigrate/state/state_file.h"
@@ -37,6 +38,19 @@ std::string name_of(const std::string& piece) {
   return piece.front() == greeting_begins ? piece.substr(1, 3) : piece.substr(0, 4);
 }
 
+/// With its number, so that only what it says is wrong.
+std::string message_in_place_of(const std::string& piece, const std::string& tag,
+                                const std::string& body) {
+  state_file::RecordHeader old;
+  std::memcpy(&old, piece.data(), sizeof(old));
+  std::array<char, 4> letters{};
+  tag.copy(letters.data(), letters.size());
+  const auto header = make_record_header(letters, true, old.number, std::as_bytes(std::span{body}));
+  std::string bytes(sizeof(header), '\0');
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  return bytes + body;
+}
+
 std::string_view word_of(Kind kind) {
   switch (kind) {
     case Kind::none:
@@ -51,6 +65,8 @@ std::string_view word_of(Kind kind) {
       return "double";
     case Kind::delay:
       return "delay";
+    case Kind::other:
+      return "replace";
   }
   return {};
 }
@@ -149,6 +165,8 @@ void PeerProxy::disturb(Direction& direction, std::string piece) {
     case Kind::delay:
       direction.delayed = std::move(piece);
       return;
+    case Kind::other:
+      return write(direction, message_in_place_of(piece, disturbance_.tag, disturbance_.body));
   }
 }
 

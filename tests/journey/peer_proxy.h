@@ -15,12 +15,13 @@ namespace nvmigrate::test {
 /// What becomes of one piece of a connection. Pieces are the greeting, each message, and of the
 /// state file its preamble and each record.
 struct Disturbance {
-  enum class Kind { none, lose_one, lose_rest, cut, twice, delay };
+  enum class Kind { none, lose_one, lose_rest, cut, twice, delay, other };
   Kind kind{};
   bool by_source = false;  ///< of those that the source sends
   std::size_t piece = 0;   ///< counted by each side
   /// cut: the part of it that still arrives, in percent; both directions are closed then.
   unsigned percent = 0;
+  std::string tag{}, body{};  ///< other: the message that comes in its place
 };
 
 std::ostream& operator<<(std::ostream& out, const Disturbance& disturbance);

@@ -205,6 +205,9 @@ void PeerHosts::expect_saved(const SideEnd& source, bool settle_first) {
   if (source.resumed) {
     EXPECT_TRUE(runs_on_b()) << "the source was told that it runs";
   }
+  if (!source.error.empty() && function(a, "sim:a")["status"] == "away") {
+    EXPECT_TRUE(source.settles) << "the error does not say what to do";
+  }
   const auto before = function(b, "sim:b");
   const bool doubts = is_in_doubt();
   if (doubts) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include "nvmigrate/remote/peer.h"
@@ -43,6 +44,8 @@ struct PeerMode {
   bool suspended_before = false;  ///< the source
   bool keep_suspended = false;    ///< the destination
 };
+
+inline void PrintTo(const PeerMode& mode, std::ostream* out) { *out << mode.name; }
 
 /// Two hosts with a simulated subsystem each: on sim:a of the first a guest runs, vf1 of sim:b of
 /// the second has a VM that waits for it.

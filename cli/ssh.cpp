@@ -36,7 +36,8 @@ std::vector<std::string> arguments_of(const SshTarget& target, const SshOptions&
   // The shell takes the command apart, as that of git's GIT_SSH_COMMAND.
   std::vector<std::string> arguments{"/bin/sh", "-c", options.command + " \"$@\"", "ssh"};
   if (!target.port.empty()) arguments.insert(arguments.end(), {"-p", target.port});
-  arguments.insert(arguments.end(), {"--", target.login, options.program + " __receive"});
+  arguments.insert(arguments.end(),
+                   {"--", target.login, options.program + options.options + " __receive"});
   return arguments;
 }
 

@@ -56,8 +56,8 @@ class Hosts(scratch.Scratch):
         path.write_text(text)
         path.chmod(0o755)
 
-    def line(self, more="", ssh=None, program="b.sh --wait 60", tool="nvmigrate"):
-        return (f"{tool} transfer sim:a vf1 {self.server.url}/sim:b vf1 --progress none "
+    def line(self, more="", ssh=None, program="b.sh", tool="nvmigrate"):
+        return (f"{tool} --wait 60 transfer sim:a vf1 {self.server.url}/sim:b vf1 --progress none "
                 f"--ssh-command '{ssh or self.server.ssh}' --remote-program '{self.root}/{program}' "
                 + more)
 

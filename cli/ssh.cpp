@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/interrupt.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -35,7 +36,8 @@ std::vector<std::string> arguments_of(const SshTarget& target, const SshOptions&
   // The shell takes the command apart, as that of git's GIT_SSH_COMMAND.
   std::vector<std::string> arguments{"/bin/sh", "-c", options.command + " \"$@\"", "ssh"};
   if (!target.port.empty()) arguments.insert(arguments.end(), {"-p", target.port});
-  arguments.insert(arguments.end(), {"--", target.login, options.program + " __receive"});
+  arguments.insert(arguments.end(),
+                   {"--", target.login, options.program + options.options + " __receive"});
   return arguments;
 }
 
@@ -119,7 +121,10 @@ int SshConnection::end() noexcept {
   const auto pid = std::exchange(pid_, -1);
   if (pid <= 0) return status_;
   int status = 0;
+  // Of a connection that is dead ssh waits for long, and a Ctrl-C does not reach it.
+  if (interrupted()) ::kill(pid, SIGTERM);
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    if (interrupted()) ::kill(pid, SIGTERM);
   }
   status_ = WIFEXITED(status) ? WEXITSTATUS(status) : cannot_execute;
   return status_;

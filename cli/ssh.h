@@ -30,6 +30,7 @@ SshTarget parse_ssh(const std::string& device);
 struct SshOptions {
   std::string command = "ssh";        ///< with options, as a shell takes it
   std::string program = "nvmigrate";  ///< on the other host
+  std::string options{};              ///< of that, each with a blank before it
 };
 
 /// A running ssh, with pipes to and from the tool on the other host. Its standard error is ours.

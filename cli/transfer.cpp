@@ -64,15 +64,27 @@ Outcome report(const Transferring& given, SessionPair& pair, std::uint16_t from,
   return outcome;
 }
 
+/// The other host waits as long as this one is told to.
+SshOptions ssh_of(const Context& context, const Transferring& given) {
+  const auto seconds = [](const char* option, std::chrono::milliseconds time) {
+    return option + std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
+  };
+  auto ssh = given.ssh;
+  const auto& globals = context.globals();
+  if (globals.wait > std::chrono::milliseconds{0}) ssh.options += seconds(" --wait ", globals.wait);
+  if (globals.timeout) ssh.options += seconds(" --timeout ", *globals.timeout);
+  return ssh;
+}
+
 /// Runs `what` with a connection to the other host; when that ends early, ssh has said why.
 template <typename What>
-auto connected(const Transferring& given, const What& what) {
+auto connected(const Context& context, const Transferring& given, const What& what) {
   const auto target = parse_ssh(given.destination);
   if (target.device.empty()) {
     throw usage_error("'" + given.destination + "' names no device",
                       "name it as ssh://[USER@]HOST[:PORT]/DEVICE");
   }
-  SshConnection ssh(target, given.ssh);
+  SshConnection ssh(target, ssh_of(context, given));
   const Peer peer{.in = ssh.in(),
                   .out = ssh.out(),
                   .host = target.host,
@@ -124,7 +136,7 @@ Outcome run_to_peer(Context& context, const Transferring& given) {
   const auto from = select_one(session->topology(), given.from, "transfer").cntlid;
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, session->query().formats, display);
-  return connected(given, [&](const Peer& peer) {
+  return connected(context, given, [&](const Peer& peer) {
     return report(given, *session, from, transfer_to_peer(*session, from, peer, options));
   });
 }
@@ -144,14 +156,15 @@ std::string_view sentence_of(Settlement settlement) {
 Outcome settle(Context& context, const Transferring& given) {
   const auto session = context.open(given.source);
   const auto from = select_one(session->topology(), given.from, "transfer").cntlid;
-  return connected(given, [&](const Peer& peer) {
+  return connected(context, given, [&](const Peer& peer) {
+    const bool suspended = session->ask(from).suspended().value_or(true);
     const auto result = settle_with_peer(*session, from, peer, given.dry_run);
     const bool doubted = result.settlement != Settlement::nothing;
     Outcome outcome;
     outcome.document = {
         {"dry_run", given.dry_run},
         {"changed", doubted},
-        {"source", end_of(given.source, from, true)},
+        {"source", end_of(given.source, from, suspended)},
         {"destination", end_of_peer(given, result.host, result.cntlid, result.status != "running")},
         {"settlement", to_string(result.settlement)},
         {"status", result.status}};

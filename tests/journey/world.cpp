@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "nvmigrate/plugins.h"
 #include "tests/support/run_binary.h"
 
 namespace nvmigrate::test {
@@ -41,12 +42,24 @@ World::~World() {
 
 std::string World::path(const std::string& name) const { return root_ / "now" / name; }
 
+Folders World::folders() const {
+  return {.state = path("state"), .run = path("run"), .sim = path("sim")};
+}
+
+Workspace World::workspace(const std::string& command) {
+  return {.io = &io_,
+          .folders = folders(),
+          .catalog = &built_in(),
+          .command = command,
+          .wrap = [this](auto device) { return watch(std::move(device), watcher_); }};
+}
+
 Answer World::run(const std::string& line) { return run_with(line, -1, -1); }
 
 Answer World::run_with(const std::string& line, int input, int output) {
   return run_here(words(line, path("")),
                   {.io = io_,
-                   .folders = {.state = path("state"), .run = path("run"), .sim = path("sim")},
+                   .folders = folders(),
                    .input = input,
                    .output = output,
                    .wrap = [this](auto device) { return watch(std::move(device), watcher_); }});

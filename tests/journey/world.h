@@ -32,6 +32,10 @@ class World {
   /// must() with `-o json`, parsed.
   nlohmann::json read(const std::string& line);
 
+  [[nodiscard]] Folders folders() const;
+  /// For the library itself, with every seam watched.
+  [[nodiscard]] Workspace workspace(const std::string& command);
+
   /// Puts the world as it is now aside, and makes it so again.
   void remember();
   void restore();

@@ -50,6 +50,15 @@ constexpr Condition second_copy(Condition row) {
   return row;
 }
 
+/// The journal cannot be used, so that nothing may change where a guest is.
+constexpr Condition no_journal(Condition row) {
+  row.looks_at = "the journal";
+  if (row.status == ExitStatus::refused) row.status = ExitStatus::io;
+  row.blocks = records;
+  row.told = Severity::problem;
+  return row;
+}
+
 constexpr Condition oddity_of_decoder(std::string_view code) {
   return {.code = code, .looks_at = state, .sentence = "", .warns = moves};
 }
@@ -260,29 +269,19 @@ constexpr std::array table{
               .looks_at = journal,
               .sentence = "{function} is not suspended, though the journal says {kind}{by}",
               .remedy = Action::repair},
-    Condition{.code = "journal_damaged",
-              .looks_at = "the journal",
-              .sentence =
-                  "the journal is damaged, so it is not known which states were exported: {reason}",
-              .advice = "a repair sets it aside; every suspended function then counts as exported",
-              .remedy = Action::repair,
-              .status = ExitStatus::io,
-              .blocks = records,
-              .told = Severity::problem},
-    Condition{.code = "journal_newer",
-              .looks_at = "the journal",
-              .sentence = "the journal was written by a newer version of this program: {reason}",
-              .advice = "use that version",
-              .status = ExitStatus::unsupported,
-              .blocks = records,
-              .told = Severity::problem},
-    Condition{.code = "journal_unreadable",
-              .looks_at = "the journal",
-              .sentence = "the journal cannot be read: {reason}",
-              .advice = "nothing can be changed until it can be read",
-              .status = ExitStatus::io,
-              .blocks = records,
-              .told = Severity::problem},
+    no_journal(
+        {.code = "journal_damaged",
+         .sentence =
+             "the journal is damaged, so it is not known which states were exported: {reason}",
+         .advice = "a repair sets it aside; every suspended function then counts as exported",
+         .remedy = Action::repair}),
+    no_journal({.code = "journal_newer",
+                .sentence = "the journal was written by a newer version of this program: {reason}",
+                .advice = "use that version",
+                .status = ExitStatus::unsupported}),
+    no_journal({.code = "journal_unreadable",
+                .sentence = "the journal cannot be read: {reason}",
+                .advice = "nothing can be changed until it can be read"}),
     Condition{.code = "journal_lost",
               .looks_at = "the journal",
               .sentence =

@@ -54,21 +54,12 @@ void record_resume(Session& session, std::uint16_t cntlid) {
   journal.record(IntentKind::loaded, cntlid, std::move(details));
 }
 
-/// The ledger notes a state whose source goes on, so that it is not loaded as if it were the guest.
 void strike_resumed(Session& session, std::uint16_t cntlid) {
   auto& journal = session.journal();
   const auto guest = journal.custody(cntlid);
   if (!guest) return;
   JournalChange change;
-  const auto digest = detail_of(*guest, digest_detail);
-  if (guest->kind == IntentKind::exported && !digest.empty()) {
-    change.note(journal, {.kind = LedgerLine::Kind::resumed,
-                          .sha256 = digest,
-                          .source = session.key(),
-                          .source_cntlid = cntlid,
-                          .cntlid = cntlid,
-                          .device = session.device()});
-  }
+  note_resumed(change, session, *guest);
   change.strike_custody(journal, cntlid).write();
 }
 

@@ -95,7 +95,23 @@ void strike_stale(Session& session, std::uint16_t cntlid) {
   if (stale == intents.end()) return;
   JournalChange change;
   if (is_lost_load(function, *stale)) change.drop_loads(session.journal(), cntlid);
+  if (stale->kind == IntentKind::suspended && !was_reset(function)) {
+    note_resumed(change, session, *stale);
+  }
   change.strike_custody(session.journal(), cntlid).write();
+}
+
+void note_resumed(JournalChange& change, Session& session, const Intent& guest) {
+  LedgerLine line{.kind = LedgerLine::Kind::resumed,
+                  .source = session.key(),
+                  .source_cntlid = guest.cntlid,
+                  .cntlid = guest.cntlid,
+                  .device = session.device()};
+  if (guest.kind == IntentKind::exported) line.sha256 = detail_of(guest, digest_detail);
+  if (guest.kind == IntentKind::suspended) line.transfer = detail_of(guest, transfer_detail);
+  if (!line.sha256.empty() || !line.transfer.empty()) {
+    change.note(session.journal(), std::move(line));
+  }
 }
 
 FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen) {

@@ -10,6 +10,7 @@
 
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/state/state_file.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 
@@ -31,6 +32,12 @@ bool is_suspended(Session& session, std::uint16_t cntlid);
 /// would make that seem true again. A state that was loaded and lost in a reset before it ran can
 /// be loaded again. \throws OsError
 void strike_stale(Session& session, std::uint16_t cntlid);
+
+/// The guest goes on at a function whose state was read: the ledger notes it of a state that was
+/// exported, so that it is not loaded as if it were the guest, and of a transfer to another host
+/// that was not committed, so that the destination can be told.
+/// \param guest what the journal says of the function
+void note_resumed(JournalChange& change, Session& session, const Intent& guest);
 
 /// Whether a device lists a version or a vendor format.
 bool lists(const auto& formats, const auto& wanted) {

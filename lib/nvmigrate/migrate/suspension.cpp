@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/migrate/function.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
 
@@ -109,11 +110,14 @@ bool Suspension::runs_again() {
 
 void Suspension::restore_record() {
   auto& journal = session_->journal();
+  JournalChange change;
+  if (const auto guest = journal.custody(cntlid_)) note_resumed(change, *session_, *guest);
   if (before_ && was_suspended_ && !resumed_at_) {
-    JournalChange().put_back(journal, *before_).write();
+    change.put_back(journal, *before_);
   } else {
-    journal.strike_custody(cntlid_);
+    change.strike_custody(journal, cntlid_);
   }
+  change.write();
 }
 
 Leftover Suspension::take_back() {

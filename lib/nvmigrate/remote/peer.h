@@ -68,8 +68,7 @@ struct SettleResult {
 
 /// Asks the destination of a transfer that was cut off whether it is in doubt, and tells it what
 /// the journal of the source says. In a dry run it only asks. \throws refused with the code
-/// `in_doubt` when the source does not know it either: its records were lost and its function was
-/// reset; as transfer_to_peer()
+/// `in_doubt` when the source has no record of the transfer any more; as transfer_to_peer()
 NVMIGRATE_API SettleResult settle_with_peer(Session& source, std::uint16_t cntlid, const Peer& peer,
                                             bool dry_run = false);
 

@@ -43,20 +43,38 @@ class Destination {
     } catch (Error& failure) {
       leave().add_to(failure);
       link_.send(tags::fail, remote::error_json(failure));
+    } catch (...) {
+      leave();
+      throw;
     }
   }
 
  private:
+  [[noreturn]] static void refuse_message(const std::string& why) {
+    throw Error(ExitStatus::io, why).with_code("connection");
+  }
+
   void answer(const Message& message) {
+    try {
+      carry_out(message);
+    } catch (const Json::exception& error) {
+      refuse_message(std::string{"a message cannot be understood: "} + error.what());
+    }
+  }
+
+  void carry_out(const Message& message) {
     if (message.tag == tags::prepare) return prepare(message.body);
     if (message.tag == tags::hold) return hold();
     if (message.tag == tags::commit) return commit();
     if (message.tag == tags::abort) return abort();
     if (message.tag == tags::ask) return tell_doubt(message.body);
-    throw Error(ExitStatus::io, "a message came that is not known here").with_code("connection");
+    refuse_message("a message came that is not known here");
   }
 
+  /// Once in a connection: what was begun must not lose its session, nor be taken back as if it
+  /// had not been loaded.
   void open(const Json& body) {
+    if (session_) refuse_message("a second transfer came in one connection");
     session_ = Session::open(*workspace_, body.at("device").get<std::string>(), Access::read);
     cntlid_ = select_one(session_->topology(), body.at("function").get<std::string>(), remote::step)
                   .cntlid;
@@ -82,12 +100,12 @@ class Destination {
 
   void hold() {
     if (!session_ || refused_ || stop_) {
-      throw Error(ExitStatus::io, "the transfer was not prepared").with_code("connection");
+      refuse_message("the transfer was not prepared");
     }
     const auto before = session_->commands();
     strike_stale(*session_, cntlid_);
     stop_.emplace(*session_, cntlid_, was_suspended_);
-    stop_->record(IntentKind::loading, {{"transfer", transfer_}, {"source", source_}});
+    stop_->record(IntentKind::loading, {{transfer_detail, transfer_}, {"source", source_}});
     stop_->suspend();
     link_.send(tags::held);
     const auto digest = load();
@@ -139,7 +157,7 @@ class Destination {
   /// The state is complete, and whether it may run is for the source to say.
   void record_loaded(const std::string& digest) {
     JournalChange change;
-    IntentDetails details{{"transfer", transfer_},
+    IntentDetails details{{transfer_detail, transfer_},
                           {"source", source_},
                           {digest_detail, digest},
                           {in_doubt_detail, source_}};
@@ -157,12 +175,12 @@ class Destination {
   }
 
   void commit() {
-    if (!loaded_) {
-      throw Error(ExitStatus::io, "there is no complete state to commit").with_code("connection");
-    }
+    if (!loaded_) refuse_message("there is no complete state to commit");
     committed_ = true;
     if (resume_) {
-      stop_->resume();
+      stop_->wake();
+      runs_ = true;
+      stop_->strike();
     } else {
       stop_->record(IntentKind::loaded, {{"source", source_}});
       stop_->keep();
@@ -200,7 +218,7 @@ class Destination {
     const auto* guest = function.custody();
     const bool doubts = guest != nullptr && !detail_of(*guest, in_doubt_detail).empty();
     if (doubts) {
-      transfer_ = detail_of(*guest, "transfer");
+      transfer_ = detail_of(*guest, transfer_detail);
       source_ = detail_of(*guest, "source");
       resume_ = detail_of(*guest, keep_detail).empty();
       if (session_->claimed()) stop_.emplace(*session_, cntlid_, true);
@@ -217,12 +235,24 @@ class Destination {
       stop_->keep();
       return {};
     }
-    if (loaded_) {
-      stop_->keep();
-      return {"the state is loaded; resume " + stop_->name(), {stop_->remedy()}};
-    }
+    if (loaded_) return leave_committed();
     if (!touched_) return stop_->undo();
     return leave_half_loaded(*stop_, *session_, cntlid_);
+  }
+
+  /// The guest is here now, so that it may be resumed without asking the source.
+  Leftover leave_committed() {
+    stop_->keep();
+    if (runs_) return {stop_->name() + " runs, but the journal is not up to date", {}};
+    IntentDetails details{{transfer_detail, transfer_}, {"source", source_}};
+    if (resume_) details.emplace(unfinished_detail, "the transfer was committed, not resumed");
+    try {
+      stop_->record(IntentKind::loaded, std::move(details));
+    } catch (const std::exception&) {
+      // It stays in doubt, and the source tells it once more when it is asked.
+    }
+    stop_->keep();
+    return {"the state is loaded; resume " + stop_->name(), {stop_->remedy()}};
   }
 
   const Workspace* workspace_;
@@ -236,7 +266,7 @@ class Destination {
   std::optional<Suspension> stop_;
   std::optional<Suspension::Clock::time_point> begun_;
   std::uint64_t commands_ = 0;
-  bool touched_ = false, loaded_ = false, committed_ = false, ended_ = false;
+  bool touched_ = false, loaded_ = false, committed_ = false, runs_ = false, ended_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -40,6 +41,10 @@ auto speaking_with(const Peer& peer, const What& what) {
     return what();
   } catch (const remote::PeerError& error) {
     remote::rethrow_of_host(error.original(), peer.host, peer.url);
+  } catch (const Json::exception& error) {
+    throw Error(ExitStatus::io,
+                "a message of " + peer.host + " cannot be understood: " + error.what())
+        .with_code("connection");
   }
 }
 
@@ -89,14 +94,12 @@ class PeerTransfer {
     suspended_ = is_suspended(*session_, cntlid_);
     identity_ = identity_of(*session_, cntlid_, result_.formats);
     auto found = ours.findings();
-    const auto ready = speaking_with(*peer_, [&] { return ask_destination(found, ours.stops()); });
+    speaking_with(*peer_, [&] { ask_destination(found, ours.stops()); });
     refuse_if_any_stands(remote::step, found);
-    result_.cntlid = ready.at("controller_id").get<std::uint16_t>();
-    result_.vfn = ready.at("vfn").get<std::uint16_t>();
     result_.findings = std::move(found);
   }
 
-  Json ask_destination(Findings& found, bool only_asks) {
+  void ask_destination(Findings& found, bool only_asks) {
     result_.host = link_.greet().value("host", peer_->host);
     link_.send(tags::prepare, {{"transfer", id_},
                                {"source", identity_.host + ": " + session_->device() + " " +
@@ -107,20 +110,20 @@ class PeerTransfer {
                                {"resume", options_->resume},
                                {"allowed", options_->allowed},
                                {"dry_run", options_->dry_run || only_asks}});
-    auto ready = link_.expect(tags::ready);
+    const auto ready = link_.expect(tags::ready);
     auto theirs = remote::findings_of(ready.at("findings"));
     remote::name_host(theirs, peer_->url);
     for (auto& finding : theirs)
       finding.message = result_.host + ": " + finding.message;
     found.insert(found.end(), theirs.begin(), theirs.end());
-    return ready;
+    result_.cntlid = ready.at("controller_id").get<std::uint16_t>();
+    result_.vfn = ready.at("vfn").get<std::uint16_t>();
   }
 
   void move() {
     auto commit = record();
     if (options_->notice && !suspended_) session_->backend().quiesce(cntlid_);
     speaking_with(*peer_, [&] {
-      answer_due_ = true;
       link_.send(tags::hold);
       link_.expect(tags::held);
       held_ = true;
@@ -144,11 +147,11 @@ class PeerTransfer {
 
   /// What is written now, and what is to be written at the commit.
   JournalChange record() {
-    stop_->record(IntentKind::suspended, {{"transfer", id_},
+    stop_->record(IntentKind::suspended, {{transfer_detail, id_},
                                           {"destination", place()},
                                           {unfinished_detail, "the transfer was not done"}});
     JournalChange commit;
-    stop_->add_record(commit, IntentKind::away, {{"transfer", id_}, {"destination", place()}});
+    stop_->add_record(commit, IntentKind::away, {{transfer_detail, id_}, {"destination", place()}});
     commit.prepare();
     return commit;
   }
@@ -164,8 +167,12 @@ class PeerTransfer {
       session_->backend().save(cntlid_, result_.formats, sink);
       end = writer->finish(stop_->length());
     } catch (const OsError& error) {
+      in_pieces_ = true;
       // The other side stopped reading, and has said why.
       if (error.error_number() == EPIPE) link_.expect(tags::loaded);
+      throw;
+    } catch (const Interrupted&) {
+      in_pieces_ = true;
       throw;
     }
     result_.figures.bytes = end.size;
@@ -179,7 +186,6 @@ class PeerTransfer {
     result_.figures.commands = done.value("commands", std::uint64_t{0});
     result_.destination_blackout =
         std::chrono::nanoseconds{done.value("blackout_ns", std::int64_t{0})};
-    done_ = true;
   }
 
   Leftover leave() {
@@ -202,17 +208,30 @@ class PeerTransfer {
   /// What the destination was made to do is taken back, as far as it can still be told.
   Leftover abort() {
     if (!held_) return {};
+    const Leftover unknown{
+        "what " + result_.host + " holds is not usable; list it there before it is used", {}};
+    // It waits for the rest of a piece, and would take a message for that. The end of the
+    // connection tells it.
+    if (in_pieces_) return unknown;
     try {
       link_.send(tags::abort);
-      const auto status = link_.expect(tags::done).value("status", std::string{});
+      const auto status = answer_to_abort().value("status", std::string{});
       if (status != "loading") return {};
       return {"on " + result_.host +
                   " the destination stays suspended without a usable state; "
                   "transfer the state again, or reset it",
               {}};
     } catch (const std::exception&) {
-      return {"what " + result_.host + " holds is not usable; list it there before it is used", {}};
+      return unknown;
     }
+  }
+
+  /// It may have answered to the state before it heard that the transfer is off.
+  Json answer_to_abort() {
+    auto message = link_.receive();
+    if (message.tag == tags::loaded) message = link_.receive();
+    if (message.tag != tags::done) throw Error(ExitStatus::io, "it did not answer");
+    return std::move(message.body);
   }
 
   Session* session_;
@@ -225,27 +244,32 @@ class PeerTransfer {
   StateIdentity identity_;
   std::optional<Suspension> stop_;
   PeerTransferResult result_;
-  bool answer_due_ = false, held_ = false, is_committing_ = false, committed_ = false,
-       done_ = false;
+  bool held_ = false, in_pieces_ = false, is_committing_ = false, committed_ = false;
 };
 
 Error neither_knows(const std::string& host) {
   return refused(
-             "neither host knows whether the transfer was committed: the records of this one "
-             "were lost, and its function was reset",
-             "the guest is not here; resume it on " + host +
-                 ", allowing `in_doubt`, unless it "
-                 "went on after the transfer")
+             "this host has no record of the transfer any more, so that neither knows whether it "
+             "was committed",
+             "unless the guest went on here after the transfer, resume it on " + host +
+                 ", allowing `in_doubt`")
       .with_code("in_doubt");
 }
 
-/// The outcome is in the journal of the source: no record of the commit means that there was none.
+/// The outcome is in the journal of the source: a record that is still there, or a line in the
+/// ledger which says that the source went on. Where there is neither, as after a reboot, the
+/// destination may hold the only copy.
 bool was_committed(Session& session, std::uint16_t cntlid, const std::string& transfer,
                    const std::string& host) {
   const auto guest = session.journal().custody(cntlid);
-  const bool same = guest && detail_of(*guest, "transfer") == transfer;
-  if (same && guest->kind == IntentKind::away) return true;
-  if (!same && was_reset(session.ask_again(cntlid))) throw neither_knows(host);
+  if (guest && detail_of(*guest, transfer_detail) == transfer) {
+    return guest->kind == IntentKind::away;
+  }
+  const auto ledger = session.journal().ledger();
+  const bool resumed = std::any_of(ledger.begin(), ledger.end(), [&](const LedgerLine& line) {
+    return line.kind == LedgerLine::Kind::resumed && line.transfer == transfer;
+  });
+  if (!resumed) throw neither_knows(host);
   return false;
 }
 

@@ -36,18 +36,20 @@ constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
 }};
 
 Json to_json(const LedgerLine& line) {
-  return {{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
-          {"sha256", line.sha256},
-          {"source", line.source ? Json{{"subsystem", line.source->nqn},
-                                        {"serial", line.source->serial},
-                                        {"controller", line.source_cntlid.value_or(0)}}
-                                 : Json()},
-          {"subsystem", line.place.nqn},
-          {"serial", line.place.serial},
-          {"controller", line.cntlid},
-          {"device", line.device},
-          {"command", line.command},
-          {"time", line.time}};
+  Json json{{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
+            {"sha256", line.sha256},
+            {"source", line.source ? Json{{"subsystem", line.source->nqn},
+                                          {"serial", line.source->serial},
+                                          {"controller", line.source_cntlid.value_or(0)}}
+                                   : Json()},
+            {"subsystem", line.place.nqn},
+            {"serial", line.place.serial},
+            {"controller", line.cntlid},
+            {"device", line.device},
+            {"command", line.command},
+            {"time", line.time}};
+  if (!line.transfer.empty()) json["transfer"] = line.transfer;
+  return json;
 }
 
 LedgerLine line_of(const Json& json) {
@@ -58,6 +60,7 @@ LedgerLine line_of(const Json& json) {
   }
   line.kind = kind == "loaded" ? LedgerLine::Kind::loaded : LedgerLine::Kind::resumed;
   line.sha256 = json.at("sha256").get<std::string>();
+  line.transfer = json.value("transfer", std::string{});
   if (const auto& source = json.at("source"); !source.is_null()) {
     line.source = {source.at("subsystem").get<std::string>(),
                    source.at("serial").get<std::string>()};

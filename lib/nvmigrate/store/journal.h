@@ -26,6 +26,8 @@ inline constexpr const char* unfinished_detail = "unfinished";
 /// Key of an intent about a state: its SHA-256.
 inline constexpr const char* digest_detail = "sha256";
 
+/// Key of an intent about a transfer to another host: what tells it from every other transfer.
+inline constexpr const char* transfer_detail = "transfer";
 /// Key of a `loaded` intent: the source that alone knows whether the transfer was committed.
 inline constexpr const char* in_doubt_detail = "in_doubt";
 /// Key of a `loaded` intent that is not to be resumed when its transfer is committed.

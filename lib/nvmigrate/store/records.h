@@ -85,7 +85,8 @@ struct LedgerLine {
     resumed,  ///< its source was resumed after it had been read
   };
   Kind kind{};
-  std::string sha256{};                  ///< of the state, 64 hexadecimal digits
+  std::string sha256{};    ///< of the state, 64 hexadecimal digits; empty: not known
+  std::string transfer{};  ///< of `resumed`: to another host, which may hold the state; else empty
   std::optional<SubsystemKey> source{};  ///< of the function it was read from; nothing: not known
   std::optional<std::uint16_t> source_cntlid{};
   SubsystemKey place{};      ///< the subsystem where that happened

@@ -117,7 +117,7 @@ class Explorer {
 
   void disturb(const Reached& here, const Step& step, std::size_t calls, bool at_peer) {
     // Deeper, a sample of the calls that is another one at every world.
-    const std::size_t every = here.steps == 0 ? 1 : here.steps == 1 ? 1 : 4;
+    const std::size_t every = here.steps == 0 ? 1 : here.steps == 1 ? 4 : 53;
     const auto jump = every * static_cast<std::size_t>(stride());
     for (std::size_t call = 1 + transitions_ % jump; call <= calls; call += jump) {
       for (const auto kind : {Kind::failure, Kind::kill}) {
@@ -133,7 +133,7 @@ class Explorer {
   void follow(const Reached& here, const Step& step, const Disturbance& disturbance,
               Outcome outcome) {
     const auto path = here.path + "; " + to_string(step) + describe(disturbance);
-    if (!known_.insert(signature_of(outcome.world)).second) return;
+    if (!followed_.insert(signature_of(outcome.world)).second) return;
     const Reached there{outcome.world, path, deepest_};
     auto advice = advice_of(outcome.world);
     for (const auto& remedy : outcome.remedies) {
@@ -163,7 +163,7 @@ class Explorer {
 
   unsigned deepest_;
   std::deque<Reached> open_;
-  std::unordered_set<std::string> known_;
+  std::unordered_set<std::string> known_, followed_;
   std::size_t transitions_ = 0, failures_ = 0, kills_ = 0, faults_ = 0;
 };
 

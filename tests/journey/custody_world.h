@@ -23,12 +23,29 @@ inline constexpr std::array subsystem_names{"a", "b", "c"};
 /// The host of a subsystem: sim:a and sim:b are on the first one, sim:c is on the second.
 constexpr std::size_t host_of(std::size_t subsystem) noexcept { return subsystem < 2 ? 0 : 1; }
 
+inline constexpr std::uint16_t vf = 1;  ///< controller id of the only VF of every subsystem
+
+inline std::string device_of(std::size_t subsystem) {
+  return std::string{"sim:"} + subsystem_names.at(subsystem);
+}
+/// Where its exports go.
+inline std::string file_of(std::size_t subsystem) {
+  return std::string{"/files/"} + subsystem_names.at(subsystem) + ".state";
+}
+
+inline constexpr auto pipe_name = "/files/pipe.state";
+/// The subsystem of a device string. \throws std::logic_error
+std::size_t subsystem_of(const std::string& device);
+
 /// What is known of a guest beside the hosts: what an operator would know.
 struct Fate {
   std::uint64_t latest = 0;  ///< progress when it ran last
   bool ended = false;        ///< the operator ended its only copy
   bool doubled = false;      ///< an override, or another tool, let two copies run
   bool given_up = false;     ///< an override that names it lost it
+  /// The hosts that loaded a file of it, by its progress there: to take one file to two hosts is
+  /// for the operator to avoid, since neither host can know.
+  std::map<std::uint64_t, std::set<std::size_t>> loaded_at{};
 };
 
 /// A world between two steps.
@@ -39,6 +56,13 @@ struct CustodyWorld {
   std::map<std::uint64_t, Fate> guests;  ///< by seed
   std::set<std::size_t> foreign;         ///< subsystems whose function another tool suspended
 };
+
+inline const sim::Function& function_of(const CustodyWorld& world, std::size_t subsystem) {
+  return world.subsystems.at(subsystem)->functions.at(vf);
+}
+inline bool has_guest(const sim::Function& function) {
+  return function.guest && function.guest->has_queues();
+}
 
 /// One step of an operator, of another tool, or of fate.
 struct Step {
@@ -94,6 +118,9 @@ struct Outcome {
   std::vector<std::string> faults{};  ///< invariants that do not hold
 };
 
+/// Adds the invariants that do not hold to the faults, and what happened to the guests to the
+/// world.
+void check(const CustodyWorld& before, const Step& step, Outcome& outcome);
 /// A guest runs on sim:a; VMs that wait hold the functions of sim:b and sim:c.
 CustodyWorld first_world();
 /// Takes the step and checks the invariants.

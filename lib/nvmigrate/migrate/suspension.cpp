@@ -111,7 +111,9 @@ bool Suspension::runs_again() {
 void Suspension::restore_record() {
   auto& journal = session_->journal();
   JournalChange change;
-  if (const auto guest = journal.custody(cntlid_)) note_resumed(change, *session_, *guest);
+  // Of a state that was handed over to nobody there is nothing to note.
+  const auto guest = journal.custody(cntlid_);
+  if (guest && guest->kind == IntentKind::suspended) note_resumed(change, *session_, *guest);
   if (before_ && was_suspended_ && !resumed_at_) {
     change.put_back(journal, *before_);
   } else {

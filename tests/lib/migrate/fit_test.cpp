@@ -60,9 +60,7 @@ TEST_F(FitTest, QueuesThatTheDestinationHasAlready) {
   destination->queues = 4;
   expect_blocker("queues_exist");
   EXPECT_EQ(the("queues_exist").status, ExitStatus::refused);
-  ASSERT_THAT(the("queues_exist").remedies,
-              testing::ElementsAre(test::remedy_is(Remedy::Action::reset, "sim:b", 2)));
-  EXPECT_EQ(the("queues_exist").remedies.front().object, "0000:01:00.2");
+  EXPECT_TRUE(the("queues_exist").remedies.empty()) << "a reset would end the guest there";
   destination->queues = 0;
   EXPECT_TRUE(look().empty());
 }

@@ -129,6 +129,14 @@ expect 2 '[usage]' "$provision" sim:a
 expect 4 '[source_runs]' "$move" sim:a vf1 "$scratch/snapshot" sim:b vf1 resume
 expect 0 'imported' "$move" sim:a vf1 "$scratch/state-file" sim:b vf1
 expect 0 'exactly where it stopped' "$tool" sim guest status sim:b vf1 --continues-from sim:a vf1
+for verb in 'sim guest stop sim:a vf1' 'sim guest start --empty sim:a vf1'; do
+  # shellcheck disable=SC2086  # words
+  "$tool" -q $verb >/dev/null
+done
+there=$scratch/examples/move_to_host
+expect 0 'moved to controller 1' "$there" sim:b vf1 "$there take" sim:a vf1
+expect 0 'exactly where it stopped' "$tool" sim guest status sim:a vf1 --continues-from sim:b vf1
+expect 2 '[usage]' "$there" sim:b
 expect 0 "libnvmigrate $version" "$scratch/examples/list"
 expect 0 'marked: suspended' "$scratch/examples/list" sim:a
 expect 3 '[not_found]' "$scratch/examples/list" sim:missing

@@ -13,16 +13,15 @@
 #include "nvmigrate/store/document_json.h"
 #include "nvmigrate/store/former_journal.h"
 #include "nvmigrate/store/journal_file.h"
+#include "nvmigrate/store/ledger.h"
 #include "nvmigrate/store/lock.h"
 
 namespace nvmigrate {
 namespace {
 
+using store::is_of;
 using store::Json;
 using Intents = std::vector<Intent>;
-
-/// The ledger forgets the oldest lines beyond so many, so that it stays small.
-constexpr std::size_t longest_ledger = 4096;
 
 constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
     {IntentKind::suspended, "suspended"},
@@ -34,50 +33,6 @@ constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
     {IntentKind::unbound, "unbound"},
     {IntentKind::provisioning, "provisioning"},
 }};
-
-Json to_json(const LedgerLine& line) {
-  Json json{{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
-            {"sha256", line.sha256},
-            {"source", line.source ? Json{{"subsystem", line.source->nqn},
-                                          {"serial", line.source->serial},
-                                          {"controller", line.source_cntlid.value_or(0)}}
-                                   : Json()},
-            {"subsystem", line.place.nqn},
-            {"serial", line.place.serial},
-            {"controller", line.cntlid},
-            {"device", line.device},
-            {"command", line.command},
-            {"time", line.time}};
-  if (!line.transfer.empty()) json["transfer"] = line.transfer;
-  return json;
-}
-
-LedgerLine line_of(const Json& json) {
-  LedgerLine line;
-  const auto kind = json.at("kind").get<std::string>();
-  if (kind != "loaded" && kind != "resumed") {
-    throw std::invalid_argument("'" + kind + "' is not a kind of line");
-  }
-  line.kind = kind == "loaded" ? LedgerLine::Kind::loaded : LedgerLine::Kind::resumed;
-  line.sha256 = json.at("sha256").get<std::string>();
-  line.transfer = json.value("transfer", std::string{});
-  if (const auto& source = json.at("source"); !source.is_null()) {
-    line.source = {source.at("subsystem").get<std::string>(),
-                   source.at("serial").get<std::string>()};
-    line.source_cntlid = store::controller_of(source.at("controller"));
-  }
-  line.place = {json.at("subsystem").get<std::string>(), json.at("serial").get<std::string>()};
-  line.cntlid = store::controller_of(json.at("controller"));
-  line.device = json.at("device").get<std::string>();
-  line.command = json.at("command").get<std::string>();
-  line.time = json.at("time").get<std::string>();
-  return line;
-}
-
-bool is_of(const Json& json, const SubsystemKey& key) {
-  return json.at("subsystem") == Json(store::as_written(key.nqn)) &&
-         json.at("serial") == Json(store::as_written(key.serial));
-}
 
 Intents intents_in(const Json& entry) {
   static_cast<void>(is_of(entry, {}));
@@ -106,33 +61,6 @@ void put_entry(Json& document, const SubsystemKey& key, const Intents& intents, 
   for (const auto& intent : intents)
     entry["intents"].push_back(store::to_json(intent));
   entries.push_back(std::move(entry));
-}
-
-void append(Json& ledger, const LedgerLine& line) {
-  ledger.push_back(to_json(line));
-  if (ledger.size() > longest_ledger) ledger.erase(ledger.begin());
-}
-
-void drop_lines(Json& ledger, const std::function<bool(const Json&)>& which) {
-  for (auto line = ledger.begin(); line != ledger.end();)
-    line = which(*line) ? ledger.erase(line) : line + 1;
-}
-
-void drop_loads(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid) {
-  drop_lines(ledger, [&](const Json& line) {
-    return is_of(line, key) && line.at("controller") == Json(cntlid) &&
-           line.at("kind") == Json("loaded");
-  });
-}
-
-void drop_past(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
-               const std::string& sha256) {
-  for (auto line = ledger.begin(); line != ledger.end();) {
-    const auto& source = line->at("source");
-    const bool drop = line->at("sha256") == Json(sha256) && !source.is_null() &&
-                      is_of(source, key) && source.at("controller") == Json(cntlid);
-    line = drop ? ledger.erase(line) : line + 1;
-  }
 }
 
 Intents without(Intents intents, const std::vector<IntentKind>& kinds, std::uint16_t cntlid) {
@@ -204,7 +132,7 @@ void Journal::read(Io& io, const Folders& folders) {
   try {
     lost_ = store::text_or_null(document["lost"]).value_or("");
     for (const auto& line : document["ledger"])
-      static_cast<void>(line_of(line));
+      static_cast<void>(store::line_of(line));
     for (const auto& entry : document["subsystems"])
       static_cast<void>(intents_in(entry));
     if (const auto* entry = entry_of(document, key_)) {
@@ -268,7 +196,7 @@ std::vector<LedgerLine> Journal::ledger() const {
   if (trouble_) return lines;
   const auto document = file_->read();
   for (const auto& line : document["ledger"])
-    lines.push_back(line_of(line));
+    lines.push_back(store::line_of(line));
   return lines;
 }
 
@@ -447,13 +375,14 @@ JournalChange& JournalChange::note(Journal& journal, LedgerLine line) {
   line.place = journal.key_;
   line.command = journal.command_;
   line.time = utc_now();
-  steps_->add_to_ledger(journal, [line = std::move(line)](Json& ledger) { append(ledger, line); });
+  steps_->add_to_ledger(journal,
+                        [line = std::move(line)](Json& ledger) { store::append(ledger, line); });
   return *this;
 }
 
 JournalChange& JournalChange::drop_loads(Journal& journal, std::uint16_t cntlid) {
   steps_->add_to_ledger(journal, [key = journal.key_, cntlid](Json& ledger) {
-    nvmigrate::drop_loads(ledger, key, cntlid);
+    store::drop_loads(ledger, key, cntlid);
   });
   return *this;
 }
@@ -461,7 +390,7 @@ JournalChange& JournalChange::drop_loads(Journal& journal, std::uint16_t cntlid)
 JournalChange& JournalChange::drop_past(Journal& journal, std::uint16_t cntlid,
                                         const std::string& sha256) {
   steps_->add_to_ledger(journal, [key = journal.key_, cntlid, sha256](Json& ledger) {
-    nvmigrate::drop_past(ledger, key, cntlid, sha256);
+    store::drop_past(ledger, key, cntlid, sha256);
   });
   return *this;
 }
@@ -485,7 +414,7 @@ void JournalChange::commit() {
 void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key) {
   const auto forget = [&key](Json& document) {
     put_entry(document, key, {}, false);
-    drop_lines(document["ledger"], [&](const Json& line) { return is_of(line, key); });
+    store::drop_lines(document["ledger"], [&](const Json& line) { return is_of(line, key); });
   };
   try {
     store::JournalFile file(io, folders.run);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/store/ledger.h"
+
+#include <stdexcept>
+
+#include "nvmigrate/store/document_json.h"
+
+namespace nvmigrate::store {
+namespace {
+
+/// The ledger forgets the oldest lines beyond so many, so that it stays small.
+constexpr std::size_t longest_ledger = 4096;
+
+Json to_json(const LedgerLine& line) {
+  Json json{{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
+            {"sha256", line.sha256},
+            {"source", line.source ? Json{{"subsystem", line.source->nqn},
+                                          {"serial", line.source->serial},
+                                          {"controller", line.source_cntlid.value_or(0)}}
+                                   : Json()},
+            {"subsystem", line.place.nqn},
+            {"serial", line.place.serial},
+            {"controller", line.cntlid},
+            {"device", line.device},
+            {"command", line.command},
+            {"time", line.time}};
+  if (!line.transfer.empty()) json["transfer"] = line.transfer;
+  return json;
+}
+
+}  // namespace
+
+LedgerLine line_of(const Json& json) {
+  LedgerLine line;
+  const auto kind = json.at("kind").get<std::string>();
+  if (kind != "loaded" && kind != "resumed") {
+    throw std::invalid_argument("'" + kind + "' is not a kind of line");
+  }
+  line.kind = kind == "loaded" ? LedgerLine::Kind::loaded : LedgerLine::Kind::resumed;
+  line.sha256 = json.at("sha256").get<std::string>();
+  line.transfer = json.value("transfer", std::string{});
+  if (const auto& source = json.at("source"); !source.is_null()) {
+    line.source = {source.at("subsystem").get<std::string>(),
+                   source.at("serial").get<std::string>()};
+    line.source_cntlid = controller_of(source.at("controller"));
+  }
+  line.place = {json.at("subsystem").get<std::string>(), json.at("serial").get<std::string>()};
+  line.cntlid = controller_of(json.at("controller"));
+  line.device = json.at("device").get<std::string>();
+  line.command = json.at("command").get<std::string>();
+  line.time = json.at("time").get<std::string>();
+  return line;
+}
+
+bool is_of(const Json& json, const SubsystemKey& key) {
+  return json.at("subsystem") == Json(as_written(key.nqn)) &&
+         json.at("serial") == Json(as_written(key.serial));
+}
+
+void append(Json& ledger, const LedgerLine& line) {
+  ledger.push_back(to_json(line));
+  if (ledger.size() > longest_ledger) ledger.erase(ledger.begin());
+}
+
+void drop_lines(Json& ledger, const std::function<bool(const Json&)>& which) {
+  for (auto line = ledger.begin(); line != ledger.end();)
+    line = which(*line) ? ledger.erase(line) : line + 1;
+}
+
+void drop_loads(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid) {
+  drop_lines(ledger, [&](const Json& line) {
+    return is_of(line, key) && line.at("controller") == Json(cntlid) &&
+           line.at("kind") == Json("loaded");
+  });
+}
+
+void drop_past(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
+               const std::string& sha256) {
+  drop_lines(ledger, [&](const Json& line) {
+    const auto& source = line.at("source");
+    return line.at("sha256") == Json(sha256) && !source.is_null() && is_of(source, key) &&
+           source.at("controller") == Json(cntlid);
+  });
+}
+
+}  // namespace nvmigrate::store

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "nvmigrate/store/records.h"
+
+/// The ledger of the journal, as JSON: a list of lines, the oldest first.
+namespace nvmigrate::store {
+
+/// \throws std::exception when it is not a line
+LedgerLine line_of(const nlohmann::ordered_json& json);
+/// Whether an object names this subsystem, by the members `subsystem` and `serial`.
+bool is_of(const nlohmann::ordered_json& json, const SubsystemKey& key);
+
+/// Adds a line, and forgets the oldest of very many.
+void append(nlohmann::ordered_json& ledger, const LedgerLine& line);
+void drop_lines(nlohmann::ordered_json& ledger,
+                const std::function<bool(const nlohmann::ordered_json&)>& which);
+/// Drops what was loaded into a function.
+void drop_loads(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::uint16_t cntlid);
+/// Drops what is known of a state that was read from a function.
+void drop_past(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
+               const std::string& sha256);
+
+}  // namespace nvmigrate::store

@@ -20,7 +20,7 @@ namespace {
 
 namespace simulation = nvmigrate::simulation;
 
-/// A simulated subsystem with one VF that may be migrated.
+/// A simulated subsystem with one VF that may be migrated and that a VM can use.
 class Stage {
  public:
   Stage(const nvmigrate::Workspace& workspace, const std::string& name)
@@ -30,6 +30,7 @@ class Stage {
         nvmigrate::Session::open(workspace, "sim:" + name, nvmigrate::Access::change);
     provision(*session, {.vfs = 1});
     mark(*session, "vf1");
+    bind(*session, select_to_bind(session->topology(), "vf1"), {});
   }
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;

@@ -107,4 +107,23 @@ on left unbind sim:alpha vf1
 on left deprovision sim:alpha
 on left list sim:alpha
 
-say 'Done: the guest was moved, and no queue entry was lost or done twice'
+say 'Back again, by a transfer: a stand-in for ssh runs the tool of the left host'
+cat >ssh-to-left <<EOF
+#!/bin/sh
+# Called as ssh is: -- HOST COMMAND
+NVMIGRATE_STATE_DIR=$scratch/left/state NVMIGRATE_RUN_DIR=$scratch/left/run exec sh -c "\$3"
+EOF
+chmod +x ssh-to-left
+on left provision sim:alpha --vfs 2
+on left mark sim:alpha vf1
+on left bind sim:alpha vf1
+on left sim guest start sim:alpha vf1 --empty
+on right transfer sim:beta vf1 ssh://root@left/sim:alpha vf1 \
+  --ssh-command "$scratch/ssh-to-left" --remote-program "$tool"
+on left sim guest status sim:alpha vf1 --continues-from sim:beta vf1
+on right list sim:beta
+on right sim guest stop sim:beta vf1
+on right unbind sim:beta vf1
+on right deprovision sim:beta
+
+say 'Done: the guest was moved twice, and no queue entry was lost or done twice'

@@ -10,7 +10,7 @@ fault() {
   faults=$((faults + 1))
 }
 
-for page in "$man"/*.[15]; do
+for page in "$man"/*.[157]; do
   warnings=$(groff -t -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
   [ -z "$warnings" ] || fault "$page: $warnings"
   wide=$(groff -t -man -Kutf8 -Tascii -rLL=80n -P-cbou "$page" 2>/dev/null | awk 'length > 80')

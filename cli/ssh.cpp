@@ -46,6 +46,7 @@ std::vector<std::string> arguments_of(const SshTarget& target, const SshOptions&
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_DFL);
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (auto& argument : arguments)
     words.push_back(argument.data());
   words.push_back(nullptr);

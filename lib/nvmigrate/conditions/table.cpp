@@ -210,7 +210,7 @@ constexpr std::array table{
              .overrides = moves | resume}),
     custody({.code = "away",
              .sentence = "the guest of {function} was moved{to}{by}",
-             .advice = "two copies of one guest must never run",
+             .advice = "never resume it; once its VM has ended, unbind it",
              .blocks = reads | resume,
              .overrides = reads | resume,
              .told = Severity::ok}),

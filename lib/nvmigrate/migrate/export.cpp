@@ -196,7 +196,7 @@ class Export {
     backend().save(result_.cntlid, result_.formats, sink);
     const auto when_read = suspension.length();
     if (options_->resume) suspension.resume();
-    const auto end = finish(suspension, writer, when_read, outlet);
+    auto end = finish(suspension, writer, when_read, outlet);
     auto& figures = result_.figures;
     figures.blackout = suspension.length();
     figures.blackout_ended = options_->resume;
@@ -275,7 +275,7 @@ class Export {
         .write();
   }
 
-  Leftover leave(Suspension& suspension) {
+  Leftover leave(Suspension& suspension) const {
     if (!handed_over_) {
       auto left = suspension.undo();
       // Where the journal cannot be written it may say that the state has left.

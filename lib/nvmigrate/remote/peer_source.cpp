@@ -208,7 +208,7 @@ class PeerTransfer {
   /// What the destination was made to do is taken back, as far as it can still be told.
   Leftover abort() {
     if (!held_) return {};
-    const Leftover unknown{
+    Leftover unknown{
         "what " + result_.host + " holds is not usable; list it there before it is used", {}};
     // It waits for the rest of a piece, and would take a message for that. The end of the
     // connection tells it.

@@ -192,6 +192,7 @@ std::optional<Intent> Journal::custody(std::uint16_t cntlid) const {
 }
 
 std::vector<LedgerLine> Journal::ledger() const {
+  const std::lock_guard only(mutex_);
   std::vector<LedgerLine> lines;
   if (trouble_) return lines;
   const auto document = file_->read();

@@ -105,7 +105,7 @@ std::string JournalFile::set_aside() {
     throw Error(ExitStatus::busy, "cannot set " + path() + " aside: it was changed meanwhile",
                 "look at it again");
   }
-  const auto aside = aside_of(path());
+  auto aside = aside_of(path());
   nvmigrate::write_file(*io_, aside, text.value_or(""));
   auto document = parse({});
   document["lost"] = aside;

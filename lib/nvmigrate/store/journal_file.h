@@ -45,8 +45,8 @@ class JournalFile {
   /// journal that remembers it. \return the path of the copy. \throws busy when the file was
   /// changed since it was read; OsError, and then the file is as it was
   std::string set_aside();
-  /// Has an empty journal remember that records were lost: `path` has what is left of them.
-  void note_loss(const std::string& path);
+  /// Has an empty journal remember that records were lost: `aside` has what is left of them.
+  void note_loss(const std::string& aside);
 
   /// A change that is written and synced and needs only its name.
   class Prepared;

@@ -182,6 +182,7 @@ TEST_F(JournalTest, SeveralThreadsMayRecord) {
     journal.record(IntentKind::suspended, id);
     journal.record(IntentKind::unbound, id);
     journal.strike({IntentKind::suspended}, id);
+    EXPECT_THAT(journal.ledger(), IsEmpty());
   });
   EXPECT_THAT(open().intents(), SizeIs(8));
 }

@@ -105,8 +105,10 @@ class Changes {
     }
     forget(change.cntlid);
     session_->journal().strike({IntentKind::unbound}, change.cntlid);
-    // Its own driver resets it; without one the device has the last word.
-    if (original.driver) session_->journal().strike_custody(change.cntlid);
+    // Its own driver resets it; without one the device has the last word, where it tells.
+    if (original.driver || !function.suspended()) {
+      session_->journal().strike_custody(change.cntlid);
+    }
   }
 
  private:

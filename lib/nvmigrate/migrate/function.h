@@ -20,7 +20,7 @@ namespace nvmigrate {
 enum class Then { runs, stays_suspended };
 /// Holds a function against all conditions of a verb, as the device and the records are now. Asks
 /// the device only when one of the conditions needs its word.
-/// \throws not_found; unsupported when the device cannot migrate
+/// \throws not_found; unsupported when the device cannot migrate, unless the verb is release
 Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
                      const std::vector<std::string>& allowed, Then then = Then::runs);
 /// The device's word on a function; nothing: there is nothing to ask.

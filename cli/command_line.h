@@ -35,7 +35,7 @@ class CommandLine {
   [[nodiscard]] const CLI::App& app() const;
   /// The options that every command has.
   [[nodiscard]] const CLI::App& root() const noexcept { return *root_; }
-  /// What is known of an option beside CLI11.
+  /// What we store about an option in addition to CLI11.
   [[nodiscard]] const Declarations::Value& value_of(const CLI::Option& option) const;
   /// Whether JSON is asked for.
   [[nodiscard]] bool asks_json() const;

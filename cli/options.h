@@ -35,8 +35,8 @@ enum class Completes {
 /// take an empty word for their name, and never end.
 constexpr const char* alternatives = "Alternatives";
 
-/// What a command line keeps of its options beside CLI11, which knows names, help, types,
-/// requirements and values.
+/// What a command line stores about its options in addition to CLI11, which knows names, help,
+/// types, requirements and values.
 struct Declarations {
   struct Value {
     Completes completes = Completes::nothing;

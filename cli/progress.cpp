@@ -74,7 +74,7 @@ void ProgressDisplay::show(const ProgressReport& report) noexcept {
       drawn_ = true;
     }
   } catch (const std::exception&) {
-    // What cannot be shown is no reason to stop.
+    // The work goes on even if its progress cannot be shown.
   }
 }
 

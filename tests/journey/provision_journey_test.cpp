@@ -35,7 +35,7 @@ class ProvisionJourneyOfTwo : public testing::Test {
       return fails ? Verdict{.error = EIO} : Verdict{};
     });
   }
-  /// The finding with this code; null when there is none.
+  /// The finding with this code; null if there is no such finding.
   static json of_code(const json& findings, const std::string& code) {
     const auto found = std::find_if(findings.begin(), findings.end(),
                                     [&](const json& one) { return one["code"] == code; });

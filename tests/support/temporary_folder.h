@@ -37,7 +37,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-/// The whole of a file; empty when there is none.
+/// The contents of a file; empty if it does not exist.
 inline std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};

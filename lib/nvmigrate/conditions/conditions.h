@@ -85,7 +85,7 @@ struct Condition {
 
 /// All rules, in the order of the manual.
 [[nodiscard]] NVMIGRATE_API std::span<const Condition> conditions() noexcept;
-/// The rule of this code. \return nullptr when there is none
+/// The rule of this code, or nullptr for an unknown code.
 [[nodiscard]] NVMIGRATE_API const Condition* find_condition(std::string_view code) noexcept;
 /// The codes that can be allowed for a verb, in the order of the table.
 [[nodiscard]] NVMIGRATE_API std::vector<std::string> overrides_of(Verb verb);

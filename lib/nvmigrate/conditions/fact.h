@@ -12,7 +12,7 @@
 
 namespace nvmigrate {
 
-/// The rule of this code. \throws Error(internal) when there is none
+/// The rule of this code. \throws Error(internal) for an unknown code
 [[nodiscard]] const Condition& condition(std::string_view code);
 
 /// What stands for the names in a sentence.

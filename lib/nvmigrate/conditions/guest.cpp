@@ -77,7 +77,7 @@ class GuestAccount {
     }
   }
 
-  /// A record that a reset ended is no news, unless it lost a state that had just arrived.
+  /// Records that a reset ended are not reported, unless the reset lost a loaded state.
   void consider_end(const Intent& intent, Words words) {
     if (intent.kind == IntentKind::exported || intent.kind == IntentKind::away) return;
     if (!is_lost_load(*function_, intent)) {

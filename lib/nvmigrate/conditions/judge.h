@@ -20,7 +20,7 @@ class Judge {
   /// \param allowed the codes of conditions that the caller allows
   Judge(Verb verb, Session& session, std::vector<std::string> allowed = {});
 
-  /// What is loaded is to stay suspended: that nobody holds the function open is then a warning.
+  /// The function stays suspended after the load, so `not_open` is only a warning.
   void keep_suspended() noexcept { keeps_suspended_ = true; }
   /// All rules of the table that are about a function. Of one that controls others only that is
   /// found, since fixing the rest would not help.

@@ -31,7 +31,7 @@ BindingChange unchanged(const ControlledFunction& function) {
   return change;
 }
 
-/// A driver that is not one of vfio would take the function and give no node.
+/// Another driver than one of vfio would bind the function but create no vfio node.
 void insist_on_vfio(const std::string& driver) {
   if (driver.find("vfio") != std::string::npos) return;
   throw usage_error("'" + driver + "' is not a vfio driver: their names contain 'vfio'");
@@ -105,7 +105,7 @@ class Changes {
     }
     forget(change.cntlid);
     session_->journal().strike({IntentKind::unbound}, change.cntlid);
-    // Its own driver resets it; without one the device has the last word, where it tells.
+    // Its own driver resets it. Without a driver the device decides, if it can be asked.
     if (original.driver || !function.suspended()) {
       session_->journal().strike_custody(change.cntlid);
     }

@@ -32,10 +32,10 @@ void suspend_now(Session& session, std::uint16_t cntlid, bool notice) {
   }
 }
 
-/// Of a guest that may run twice only the device is told: the record of its other copy remains.
+/// Suspends one of two copies; the record of the other copy remains.
 void stop_copy(Session& session, std::uint16_t cntlid) { session.backend().suspend(cntlid); }
 
-/// A function that is suspended already is put on record, or its unfinished record is settled.
+/// Records a function that is already suspended, or settles its unfinished record.
 void adopt(Session& session, std::uint16_t cntlid) {
   const auto guest = session.journal().custody(cntlid);
   if (guest && !(guest->kind == IntentKind::suspended && is_unfinished(*guest))) return;
@@ -44,7 +44,7 @@ void adopt(Session& session, std::uint16_t cntlid) {
   suspension.keep();
 }
 
-/// Once its guest may run, a loaded state that a reset takes is not lost: it is of the past.
+/// Once the guest may have run, a reset no longer counts as the loss of a loaded state.
 void record_resume(Session& session, std::uint16_t cntlid) {
   auto& journal = session.journal();
   const auto guest = journal.custody(cntlid);

@@ -37,7 +37,7 @@ class Outlet {
   [[nodiscard]] const std::string& object() const noexcept { return object_; }
   [[nodiscard]] bool is_pipe() const noexcept { return is_pipe_; }
 
-  /// Waits until the reader of a pipe has taken all: one that went away has not got the state.
+  /// Waits until the reader of a pipe has taken everything. \throws OsError if it went away before
   void wait_for_reader() {
     if (!is_pipe_) return;
     for (int count = 1; count > 0;) {
@@ -155,7 +155,7 @@ class Export {
     try {
       file.appear();
     } catch (...) {
-      handed_over_ = false;  // it never got a name
+      handed_over_ = false;  // the file was never named
       throw;
     }
     file.sync_name();
@@ -221,7 +221,7 @@ class Export {
     try {
       return writer.finish(when_read, options_->resume, before_end);
     } catch (...) {
-      handed_over_ = false;  // the last bytes were not written, so that nobody has all
+      handed_over_ = false;  // without its last bytes the state is useless
       throw;
     }
   }

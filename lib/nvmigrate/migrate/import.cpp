@@ -8,7 +8,6 @@
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
-#include "nvmigrate/nvme/status.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/state/state.h"
@@ -95,12 +94,7 @@ class Import {
     suspension_.record(IntentKind::loading, {{"file", place_}, {digest_detail, digest()}});
     suspension_.suspend();
     const auto begun = Suspension::Clock::now();
-    try {
-      session_->backend().load(result_.cntlid, result_.formats, watched_);
-    } catch (const NvmeError&) {
-      watched_.refused();
-      throw;
-    }
+    nvmigrate::load(session_->backend(), result_.cntlid, result_.formats, watched_, touched_);
     result_.figures.elapsed = Suspension::Clock::now() - begun;
     result_.figures.bytes = watched_.size();
   }
@@ -156,7 +150,7 @@ class Import {
 
   Leftover leave() {
     if (loaded_) return leave_loaded();
-    if (watched_.touched()) return leave_half_loaded();
+    if (touched_) return leave_half_loaded();
     return suspension_.undo();
   }
 
@@ -186,7 +180,7 @@ class Import {
   WatchedSource watched_;
   Suspension suspension_;
   ImportResult result_;
-  bool loaded_ = false;
+  bool touched_ = false, loaded_ = false;
 };
 
 Then then_of(const ImportOptions& options) {

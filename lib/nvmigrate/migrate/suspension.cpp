@@ -111,7 +111,7 @@ bool Suspension::runs_again() {
 void Suspension::restore_record() {
   auto& journal = session_->journal();
   JournalChange change;
-  // Of a state that was handed over to nobody there is nothing to note.
+  // A state that was not handed over needs no line in the ledger.
   const auto guest = journal.custody(cntlid_);
   if (guest && guest->kind == IntentKind::suspended) note_resumed(change, *session_, *guest);
   if (before_ && was_suspended_ && !resumed_at_) {

@@ -11,7 +11,6 @@
 #include "nvmigrate/migrate/pump.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
-#include "nvmigrate/nvme/status.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
@@ -138,17 +137,8 @@ class Transfer {
     if (source_.backend().layout() == StateLayout::nvme) {
       watched.judge_with([this](const DecodedState& decoded) { judge(decoded); });
     }
-    try {
-      destination_.backend().load(destination_.cntlid, result_.formats, watched);
-    } catch (const NvmeError&) {
-      watched.refused();
-      touched_ = watched.touched();
-      throw;
-    } catch (...) {
-      touched_ = watched.touched();
-      throw;
-    }
-    touched_ = true;
+    nvmigrate::load(destination_.backend(), destination_.cntlid, result_.formats, watched,
+                    touched_);
     result_.figures.bytes = source.size();
   }
 

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/nvme/status.h"
+#include "nvmigrate/session/backend.h"
 
 namespace nvmigrate {
 
@@ -62,6 +64,21 @@ bool WatchedSource::rewind() {
   if (!from_->rewind()) return false;
   report_.done = 0;
   return true;
+}
+
+void load(MigrationBackend& backend, std::uint16_t cntlid, const FormatChoice& formats,
+          WatchedSource& from, bool& touched) {
+  touched = true;
+  try {
+    backend.load(cntlid, formats, from);
+  } catch (const NvmeError&) {
+    from.refused();
+    touched = from.touched();
+    throw;
+  } catch (...) {
+    touched = from.touched();
+    throw;
+  }
 }
 
 }  // namespace nvmigrate

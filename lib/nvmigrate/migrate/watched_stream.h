@@ -68,4 +68,9 @@ class WatchedSource final : public StateSource {
   bool touched_ = false, taken_ = false;
 };
 
+/// Loads the state into a function. `touched` says afterwards, also when it throws, whether the
+/// device may hold any of it.
+void load(MigrationBackend& backend, std::uint16_t cntlid, const FormatChoice& formats,
+          WatchedSource& from, bool& touched);
+
 }  // namespace nvmigrate

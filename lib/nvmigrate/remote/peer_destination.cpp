@@ -8,7 +8,6 @@
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/migrate/suspension.h"
 #include "nvmigrate/migrate/watched_stream.h"
-#include "nvmigrate/nvme/status.h"
 #include "nvmigrate/remote/link.h"
 #include "nvmigrate/remote/message.h"
 #include "nvmigrate/remote/peer.h"
@@ -129,17 +128,7 @@ class Destination {
     if (arriving.layout == StateLayout::nvme) {
       watched.judge_with([this](const DecodedState& decoded) { judge(decoded); });
     }
-    try {
-      session_->backend().load(cntlid_, arriving.formats, watched);
-    } catch (const NvmeError&) {
-      watched.refused();
-      touched_ = watched.touched();
-      throw;
-    } catch (...) {
-      touched_ = watched.touched();
-      throw;
-    }
-    touched_ = true;
+    nvmigrate::load(session_->backend(), cntlid_, arriving.formats, watched, touched_);
     return verified;
   }
 

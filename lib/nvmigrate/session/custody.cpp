@@ -41,7 +41,7 @@ bool has_left(IntentKind kind) noexcept {
   return kind == IntentKind::exported || kind == IntentKind::away;
 }
 
-/// What must be supposed of a suspended function when the records were lost.
+/// The record assumed for a suspended function when the journal was lost.
 Intent supposed(std::uint16_t cntlid, const std::string& lost) {
   return {.kind = IntentKind::exported, .cntlid = cntlid, .details = {{lost_detail, lost}}};
 }

@@ -55,7 +55,7 @@ class Places {
     return function.vfn == 0 && !by_id_.contains(function.cntlid);
   }
 
-  /// Of a function whose address does not follow from a VF number; empty when nobody knows.
+  /// Of a function whose address does not follow from a VF number; empty if unknown.
   [[nodiscard]] std::string address(std::uint16_t cntlid) const {
     if (const auto found = by_id_.find(cntlid); found != by_id_.end()) {
       return found->second.address;

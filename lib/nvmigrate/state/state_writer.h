@@ -16,8 +16,8 @@
 
 namespace nvmigrate {
 
-/// What is to be done when a state was read completely and all but its last bytes are written: the
-/// last moment at which nobody has it. Throws to leave it at that.
+/// Called when a state was read completely and all but its last bytes were written: the last moment
+/// before a reader has all of it. Throws to keep back the last bytes.
 using BeforeEnd = std::function<void(const StateEnd& end, const std::optional<DecodedState>&)>;
 
 /// A sink that writes what comes to a descriptor (a file or a pipe). It hashes and writes beside

@@ -30,7 +30,7 @@ class SubsystemDocument {
  public:
   SubsystemDocument(Io& io, const std::string& folder, SubsystemKey key, DocumentKind kind);
 
-  /// The document, checked to be of this kind and subsystem. \return nothing when there is none
+  /// The document, checked to be of this kind and subsystem. \return nothing if it does not exist
   /// \throws refused, OsError, damaged()
   std::optional<Json> read();
   /// Begins a document of this kind and subsystem.

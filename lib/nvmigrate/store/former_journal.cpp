@@ -33,7 +33,7 @@ SubsystemDocument document_of(Io& io, const Folders& folders, const SubsystemKey
   return {io, folders.run, key, kind_of_document};
 }
 
-/// The intents of a file as they stand in it; nothing when there is none.
+/// The intents exactly as the file has them; nothing if it does not exist.
 std::optional<std::vector<Intent>> read_file(Io& io, const Folders& folders,
                                              const SubsystemKey& key) {
   auto document = document_of(io, folders, key);
@@ -77,7 +77,7 @@ bool was_committed(Io& io, const Folders& folders, const Intent& loading) {
   }
 }
 
-/// What an intent of then is called today.
+/// A former intent in the current kinds.
 Intent translated(Io& io, const Folders& folders, Intent intent) {
   if (intent.kind == IntentKind::suspended && intent.command == "export") {
     intent.kind = IntentKind::exported;
@@ -90,8 +90,8 @@ Intent translated(Io& io, const Folders& folders, Intent intent) {
   return intent;
 }
 
-/// Of a function that several of them say where its guest is: the last of the kinds counts, with
-/// what the others know beside.
+/// A function may have several records of its guest. The last kind wins, and keeps the details of
+/// the others.
 void merge(std::vector<Intent>& intents, Intent intent) {
   const auto other = std::find_if(intents.begin(), intents.end(), [&](const Intent& one) {
     return one.cntlid == intent.cntlid && is_custody(one.kind) && is_custody(intent.kind);

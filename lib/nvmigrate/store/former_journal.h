@@ -16,8 +16,8 @@ namespace nvmigrate::store {
 Intent intent_of(const nlohmann::ordered_json& json);
 nlohmann::ordered_json to_json(const Intent& intent);
 
-/// What such a file says, in the kinds of today: what was exported is `exported`, since nobody
-/// knows where the bytes are; a load of a transfer that had passed its commit is `loaded`.
+/// Such a file, in the current kinds. A function suspended by an export is `exported`, since its
+/// state may have been taken; a load whose transfer had passed its commit is `loaded`.
 class FormerJournal {
  public:
   /// \throws JournalError
@@ -34,7 +34,7 @@ class FormerJournal {
 bool has_former_journal(Io& io, const Folders& folders, const SubsystemKey& key);
 /// Removes it. \throws OsError
 void drop_former_journal(Io& io, const Folders& folders, const SubsystemKey& key);
-/// Gives it a name under which nobody reads it. \throws OsError
+/// Renames it, so that it is no longer read. \throws OsError
 void set_former_journal_aside(Io& io, const std::string& path, const std::string& aside);
 
 }  // namespace nvmigrate::store

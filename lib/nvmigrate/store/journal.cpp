@@ -42,7 +42,7 @@ Intents intents_in(const Json& entry) {
   return intents;
 }
 
-/// The entry of a subsystem. \return nullptr when there is none
+/// The entry of a subsystem, or nullptr.
 const Json* entry_of(const Json& document, const SubsystemKey& key) {
   for (const auto& entry : document.at("subsystems")) {
     if (is_of(entry, key)) return &entry;
@@ -175,14 +175,6 @@ std::vector<Intent> Journal::intents() const {
   return intents_;
 }
 
-std::optional<Intent> Journal::find(IntentKind kind, std::uint16_t cntlid) const {
-  const std::lock_guard only(mutex_);
-  const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const Intent& intent) {
-    return intent.kind == kind && intent.cntlid == cntlid;
-  });
-  return found == intents_.end() ? std::nullopt : std::optional(*found);
-}
-
 std::optional<Intent> Journal::custody(std::uint16_t cntlid) const {
   const std::lock_guard only(mutex_);
   const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const Intent& intent) {
@@ -214,7 +206,7 @@ void Journal::apply(const std::function<Intents(Intents)>& change) {
   drop_former();
 }
 
-/// What is left of it does no harm: the entry in the file counts.
+/// A former file that remains is harmless: the entry in the new file takes precedence.
 void Journal::drop_former() {
   if (!has_former_) return;
   try {
@@ -236,15 +228,6 @@ void Journal::strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid)
 
 void Journal::strike_custody(std::uint16_t cntlid) {
   if (custody(cntlid)) JournalChange().strike_custody(*this, cntlid).write();
-}
-
-std::string Journal::try_to_strike_custody(std::uint16_t cntlid) noexcept {
-  try {
-    strike_custody(cntlid);
-    return {};
-  } catch (const std::exception& failure) {
-    return std::string{"the journal is not up to date: "} + failure.what();
-  }
 }
 
 bool Journal::try_to_rewrite() noexcept {
@@ -423,7 +406,7 @@ void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key) {
     auto after = before;
     forget(after);
     if (after != before) file.update(forget);
-  } catch (const store::JournalError&) {  // NOLINT(bugprone-empty-catch): nobody reads it either
+  } catch (const store::JournalError&) {  // NOLINT(bugprone-empty-catch): it stays as it is
   } catch (const Json::exception&) {      // NOLINT(bugprone-empty-catch): likewise
   }
 }

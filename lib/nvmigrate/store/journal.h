@@ -66,7 +66,6 @@ class Journal {
   std::string set_aside();
 
   [[nodiscard]] std::vector<Intent> intents() const;
-  [[nodiscard]] std::optional<Intent> find(IntentKind kind, std::uint16_t cntlid) const;
   /// What is recorded of a function's guest.
   [[nodiscard]] std::optional<Intent> custody(std::uint16_t cntlid) const;
   /// What is known of states on this host, by all subsystems, as the file has it now.
@@ -79,12 +78,9 @@ class Journal {
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
   /// Strikes what is recorded of a function's guest.
   void strike_custody(std::uint16_t cntlid);
-  /// As strike_custody(), on the way out of a failure. \return empty, or why the journal still has
-  /// it
-  [[nodiscard]] std::string try_to_strike_custody(std::uint16_t cntlid) noexcept;
-  /// Writes what this object holds, whatever the file holds: after a commit() that failed and whose
-  /// effect may have been seen. \return false when that failed too; then nobody knows what the file
-  /// holds, and until this succeeds the journal is in trouble
+  /// Writes the intents of this object over those in the file, after a commit() that failed and may
+  /// have taken effect. \return false if that failed too; the contents of the file are then
+  /// unknown, and the journal is in trouble until this succeeds
   [[nodiscard]] bool try_to_rewrite() noexcept;
   /// Strikes everything of these functions.
   void forget(const std::vector<std::uint16_t>& cntlids);

@@ -37,7 +37,7 @@ class JournalFile {
   JournalFile(Io& io, const std::string& folder);
 
   [[nodiscard]] const std::string& path() const noexcept { return document_.path(); }
-  /// The document; an empty one when there is none. \throws JournalError
+  /// The document; empty if the file does not exist. \throws JournalError
   [[nodiscard]] Json read();
   /// \throws JournalError, OsError; the file is as it was
   void update(const Edit& edit);

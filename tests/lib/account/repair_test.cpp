@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/lib/account/account_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -172,8 +173,8 @@ TEST_F(RepairTest, AStepThatFailsIsToldAndTheNextOneBegins) {
   EXPECT_FALSE(steps[0].done);
   EXPECT_NE(steps[0].failure, "");
   EXPECT_TRUE(steps[1].done) << steps[1].failure;
-  EXPECT_TRUE(journal_again().find(IntentKind::suspended, 2));
-  EXPECT_FALSE(journal_again().find(IntentKind::unbound, 1));
+  EXPECT_TRUE(test::find(journal_again(), IntentKind::suspended, 2));
+  EXPECT_FALSE(test::find(journal_again(), IntentKind::unbound, 1));
 }
 
 TEST_F(RepairTest, ADriverThatIsGoneIsToldAndStaysInTheJournal) {
@@ -181,7 +182,7 @@ TEST_F(RepairTest, ADriverThatIsGoneIsToldAndStaysInTheJournal) {
   const auto steps = do_repair();
   ASSERT_THAT(steps, SizeIs(1));
   EXPECT_FALSE(steps[0].done);
-  EXPECT_TRUE(journal_again().find(IntentKind::unbound, 1));
+  EXPECT_TRUE(test::find(journal_again(), IntentKind::unbound, 1));
 }
 
 TEST_F(RepairTest, AProvisioningThatCannotBeFinishedIsTold) {
@@ -191,7 +192,7 @@ TEST_F(RepairTest, AProvisioningThatCannotBeFinishedIsTold) {
   ASSERT_THAT(steps, SizeIs(1));
   EXPECT_FALSE(steps[0].done);
   EXPECT_EQ(device.bus.sriov_of[FakePciBus::physical].enabled, 2U);
-  EXPECT_TRUE(journal_again().find(IntentKind::provisioning, 0));
+  EXPECT_TRUE(test::find(journal_again(), IntentKind::provisioning, 0));
 }
 
 TEST_F(RepairTest, ClaimsTheSession) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/lib/host/binding_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -91,7 +92,7 @@ TEST_F(BindingFailureTest, AFunctionThatCannotBePutBackStaysInTheJournal) {
   ASSERT_TRUE(result.failed());
   EXPECT_THAT(result.functions[0].failure->remedies(), ElementsAre(of(Remedy::Action::unbind, 1)));
   EXPECT_EQ(result.functions[0].to, std::nullopt) << "no driver has it";
-  EXPECT_TRUE(journal_again().find(IntentKind::unbound, 1));
+  EXPECT_TRUE(test::find(journal_again(), IntentKind::unbound, 1));
 }
 
 TEST_F(BindingFailureTest, UnbindGivesBackWhatCouldNotBePutBack) {
@@ -144,7 +145,7 @@ TEST_F(BindingFailureTest, AFunctionThatGoesAwayInTheMiddleIsNotFound) {
     if (change == "probe " + vf(1)) device.bus.enable(0);
   };
   EXPECT_EQ(status_of(take("1")), ExitStatus::not_found);
-  EXPECT_TRUE(journal_again().find(IntentKind::unbound, 1));
+  EXPECT_TRUE(test::find(journal_again(), IntentKind::unbound, 1));
 }
 
 TEST_F(BindingFailureTest, WhateverChangeOfUnbindFailsTheNextRunFinishes) {
@@ -158,7 +159,7 @@ TEST_F(BindingFailureTest, WhateverChangeOfUnbindFailsTheNextRunFinishes) {
     SCOPED_TRACE("change " + std::to_string(nth));
     EXPECT_THAT(result.functions[0].failure->remedies(),
                 ElementsAre(of(Remedy::Action::unbind, 1)));
-    EXPECT_TRUE(journal_again().find(IntentKind::unbound, 1));
+    EXPECT_TRUE(test::find(journal_again(), IntentKind::unbound, 1));
     EXPECT_FALSE(give_back("1").failed());
     EXPECT_EQ(driver(1), "nvme");
     EXPECT_FALSE(override_of(1).has_value());

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tests/lib/host/binding_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -40,7 +41,7 @@ TEST_F(BindingTest, TheIntentIsWrittenBeforeTheFirstChange) {
   device.bus.before_change = [&](const std::string&) {
     if (written) return;
     const auto before = journal_again();
-    const auto intent = before.find(IntentKind::unbound, 1);
+    const auto intent = test::find(before, IntentKind::unbound, 1);
     ASSERT_TRUE(intent);
     EXPECT_EQ(intent->details.at("original_driver"), "nvme");
     EXPECT_EQ(intent->details.at("address"), vf(1));

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "tests/lib/host/provision_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -123,7 +124,7 @@ TEST_F(ProvisionFailureTest, NothingIsChangedWhenTheIntentCannotBeWritten) {
   EXPECT_THAT(error.what(), HasSubstr(folder.folders().run));
   EXPECT_THAT(effects(), IsEmpty());
   EXPECT_THAT(device.bus.changes, IsEmpty());
-  EXPECT_EQ(journal().find(IntentKind::provisioning, 0), std::nullopt);
+  EXPECT_EQ(test::find(journal(), IntentKind::provisioning, 0), std::nullopt);
 }
 
 TEST_F(ProvisionFailureTest, NothingToFinishIsNotAnError) { EXPECT_FALSE(finish().has_value()); }

@@ -6,6 +6,7 @@
 
 #include "nvmigrate/host/provision.h"
 #include "tests/support/fake_session.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 
@@ -44,7 +45,9 @@ class ProvisionTest : public FakeSessionTest {
   }
   SriovState& sriov() { return device.bus.sriov_of[FakePciBus::physical]; }
   /// Whether a provisioning that did not end is on record.
-  bool is_unfinished() { return journal_again().find(IntentKind::provisioning, 0).has_value(); }
+  bool is_unfinished() {
+    return test::find(journal_again(), IntentKind::provisioning, 0).has_value();
+  }
 
   ProvisionLimits limits{std::chrono::milliseconds{20}, 16};
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/lib/host/provision_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -44,7 +45,7 @@ class RecreationFailureTest : public ProvisionFailureTest {
     EXPECT_TRUE(records.is_marked(1) && !records.is_marked(2) && records.is_marked(3));
     ASSERT_THAT(records.bindings(), SizeIs(1));
     EXPECT_EQ(records.bindings().front().original_driver, "nvme");
-    EXPECT_TRUE(journal_again().find(IntentKind::unbound, 2));
+    EXPECT_TRUE(test::find(journal_again(), IntentKind::unbound, 2));
   }
   std::vector<SecondaryController> secondary;
   const ProvisionRequest request{.vfs = 2, .queues = 2, .recreate = true};

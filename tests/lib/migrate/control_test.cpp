@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/migrate.h"
 #include "tests/lib/migrate/migrate_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate {
 namespace {
@@ -31,8 +32,9 @@ TEST_F(ControlTest, SuspendsOnceAndSaysSo) {
   EXPECT_TRUE(suspend({.notice = true}).changed);
   EXPECT_TRUE(a->backend[1].suspended);
   EXPECT_EQ(a->backend.count("quiesce"), 1U);
-  ASSERT_TRUE(a->journal().find(IntentKind::suspended, 1));
-  EXPECT_FALSE(a->journal().find(IntentKind::suspended, 1)->details.contains(unfinished_detail));
+  ASSERT_TRUE(test::find(a->journal(), IntentKind::suspended, 1));
+  EXPECT_FALSE(
+      test::find(a->journal(), IntentKind::suspended, 1)->details.contains(unfinished_detail));
   EXPECT_FALSE(suspend({.notice = true}).changed);
   EXPECT_EQ(a->backend.count("suspend"), 1U);
   EXPECT_EQ(a->backend.count("quiesce"), 1U);

@@ -8,6 +8,7 @@
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/state/state.h"
 #include "tests/lib/migrate/import_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate {
 namespace {
@@ -126,7 +127,7 @@ TEST_F(ImportTest, TheRecordSaysWhereTheFileIs) {
   std::string recorded;
   b->backend.hook([&](const std::string& call, std::uint16_t) {
     if (call != "load") return;
-    recorded = detail_of(b->journal().find(IntentKind::loading, 2).value(), "file");
+    recorded = detail_of(test::find(b->journal(), IntentKind::loading, 2).value(), "file");
   });
   const auto relative = std::filesystem::relative(file).string();
   import_state(StoredState::open(io, relative), *b->session, 2);

@@ -162,7 +162,7 @@ TEST_F(FormerJournalTest, ThatIsOfAnotherSubsystemIsNotTaken) {
   }
 }
 
-// --- in the kinds of today ---
+// --- in the current kinds ---
 
 TEST_F(FormerJournalTest, WhatAnExportSuspendedCountsAsExported) {
   put_former(key, intent("suspended", 3, "export", R"("unfinished": "")") + ", " +

@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "tests/lib/store/journal_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -144,7 +145,7 @@ TEST_F(JournalChangeTest, PreparedKeepsWhatTheSameJournalRecordedSince) {
   destination.record(IntentKind::suspended, 1);
   change.commit();
   expect_moved(true);
-  EXPECT_TRUE(open().find(IntentKind::unbound, 7));
+  EXPECT_TRUE(test::find(open(), IntentKind::unbound, 7));
   EXPECT_TRUE(open_other().custody(1));
 }
 

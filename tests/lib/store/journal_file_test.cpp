@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "tests/lib/store/journal_fixture.h"
+#include "tests/support/find_intent.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -47,7 +48,7 @@ TEST_F(JournalFileTest, TheGoldenFileIsRead) {
   EXPECT_EQ(exported.time, "2026-01-31T23:59:59Z");
   EXPECT_EQ(exported.details.at("file"), "/srv/guest.nvmstate");
   EXPECT_EQ(exported.details.at(digest_detail).size(), 64U);
-  EXPECT_TRUE(journal.find(IntentKind::unbound, 3));
+  EXPECT_TRUE(test::find(journal, IntentKind::unbound, 3));
   EXPECT_TRUE(open_other().custody(4)->details.contains(unfinished_detail));
   ASSERT_THAT(journal.ledger(), SizeIs(2));
   EXPECT_EQ(journal.ledger()[0].source, key);

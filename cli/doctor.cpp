@@ -94,7 +94,7 @@ class Examination {
 
   void add(const Findings& findings) {
     for (const auto& found : findings) {
-      // What is wrong with the host is found again with every device.
+      // Findings about the host come up again with every device.
       if (found.device.empty() && !of_host_.insert(found.message).second) continue;
       problems_ += found.severity == Severity::problem ? 1 : 0;
       warnings_ += found.severity == Severity::warning ? 1 : 0;

@@ -151,7 +151,8 @@ Outcome run(Context& context, const Importing& given) {
   auto options = options_of(given, display);
   if (!given.check_only) check_destination(*session, cntlid, options);
   const auto state = read_state(context, given, display, [&](const StateIdentity& identity) {
-    // Of a file everything is told at once; the writer of a pipe is told as soon as possible.
+    // For a file all findings are reported at once; the writer of a pipe is refused as early as
+    // possible.
     if (given.file == "-" && !given.check_only) {
       check_identity(identity, *session, cntlid, options);
     }

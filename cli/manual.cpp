@@ -99,7 +99,7 @@ std::string without(std::string text, std::string_view word) {
   return at == std::string::npos ? text : text.erase(at, word.size());
 }
 
-/// `{function} is offline` with FUNCTION in italics. What is only sometimes said is left out.
+/// `{function} is offline` with FUNCTION in italics, without its optional parts.
 std::string man_sentence(std::string_view full) {
   if (full.empty()) return "The message says what is wrong with the state";
   const auto plain = without(without(std::string{full}, "{by}"), "{to}");

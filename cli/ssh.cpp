@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view scheme = "ssh://";
 constexpr int cannot_execute = 127;
 
-/// Two ends of a pipe that a child does not get by itself.
+/// The two ends of a pipe, closed on exec.
 struct Pipe {
   int read = -1, write = -1;
 
@@ -33,7 +33,7 @@ struct Pipe {
 };
 
 std::vector<std::string> arguments_of(const SshTarget& target, const SshOptions& options) {
-  // The shell takes the command apart, as that of git's GIT_SSH_COMMAND.
+  // The shell splits the command, as with git's GIT_SSH_COMMAND.
   std::vector<std::string> arguments{"/bin/sh", "-c", options.command + " \"$@\"", "ssh"};
   if (!target.port.empty()) arguments.insert(arguments.end(), {"-p", target.port});
   arguments.insert(arguments.end(),
@@ -122,7 +122,7 @@ int SshConnection::end() noexcept {
   const auto pid = std::exchange(pid_, -1);
   if (pid <= 0) return status_;
   int status = 0;
-  // Of a connection that is dead ssh waits for long, and a Ctrl-C does not reach it.
+  // On a dead connection ssh waits for a long time, and Ctrl-C does not reach it.
   if (interrupted()) ::kill(pid, SIGTERM);
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     if (interrupted()) ::kill(pid, SIGTERM);

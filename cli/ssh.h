@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-/// The connection to the tool of another host: through the ssh of this one, and nothing else.
+/// The connection to nvmigrate on another host, through ssh.
 namespace nvmigrate::cli {
 
 /// `ssh://[USER@]HOST[:PORT]/DEVICE`.
@@ -22,7 +22,7 @@ struct SshTarget {
 
 /// Whether it names a device of another host.
 bool is_ssh(std::string_view device) noexcept;
-/// The device may be empty, as of a remedy for the host as a whole.
+/// The device may be empty, as in a remedy that concerns the whole host.
 /// \throws usage_error when there is no host, no slash behind it, or a password
 SshTarget parse_ssh(const std::string& device);
 

@@ -64,7 +64,7 @@ Outcome report(const Transferring& given, SessionPair& pair, std::uint16_t from,
   return outcome;
 }
 
-/// The other host waits as long as this one is told to.
+/// Passes --wait and --timeout on to the other host.
 SshOptions ssh_of(const Context& context, const Transferring& given) {
   const auto seconds = [](const char* option, std::chrono::milliseconds time) {
     return option + std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
@@ -76,7 +76,8 @@ SshOptions ssh_of(const Context& context, const Transferring& given) {
   return ssh;
 }
 
-/// Runs `what` with a connection to the other host; when that ends early, ssh has said why.
+/// Runs `what` with a connection to the other host. If the connection ends early, the error has the
+/// exit status of ssh.
 template <typename What>
 auto connected(const Context& context, const Transferring& given, const What& what) {
   const auto target = parse_ssh(given.destination);

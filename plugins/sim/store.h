@@ -18,8 +18,8 @@ std::string to_text(const Subsystem& subsystem);
 /// \throws std::exception saying what is wrong with the text
 Subsystem from_text(const std::string& text);
 
-/// A subsystem in memory in the place of its file, for tests that explore many worlds. Its guests
-/// do I/O only when they are told to.
+/// A subsystem in memory instead of in a file, for tests that explore many worlds. Its guests do
+/// I/O only when told to.
 struct Memory {
   std::shared_ptr<const Subsystem> now;
 };

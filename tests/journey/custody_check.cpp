@@ -16,7 +16,7 @@ using Verb = Step::Verb;
 
 bool is_of_the_tool(Verb verb) { return verb < Verb::start_guest; }
 
-/// What an operator does without the tool, and may end a guest by it.
+/// Whether the step is an operator's act without the tool, which may end a guest.
 bool may_end_guests(const Step& step) { return !is_of_the_tool(step.verb) && !step.advised; }
 
 struct FileFacts {
@@ -97,7 +97,8 @@ class Check {
         fate.latest = std::max(fate.latest, function.guest->progress());
       }
     }
-    // An override that lets a guest run beside its exported state may double it at any later time.
+    // After an override that lets a guest run although its state was exported, a second copy may
+    // start at any time.
     if ((overridden() || step_->verb == Verb::raw_resume) && is_at(seed)) fate.doubled = true;
     note_load(seed, fate);
     if (running(seed) < 2) return;
@@ -120,7 +121,7 @@ class Check {
     return has_guest(function) && function.guest->seed() == seed;
   }
 
-  /// A copy that has gone as far as the guest had when it ran last.
+  /// Whether there is a copy as recent as the guest was when it last ran.
   [[nodiscard]] bool exists(std::uint64_t seed, std::uint64_t latest) const {
     const auto& world = outcome_->world;
     for (std::size_t i = 0; i < subsystem_names.size(); ++i) {
@@ -147,7 +148,7 @@ class Check {
     }
   }
 
-  /// What is suspended is on record, unless another tool did it.
+  /// A suspended function must be on record, unless another tool suspended it.
   void look_at_records(std::size_t subsystem) {
     const auto& function = function_of(outcome_->world, subsystem);
     if (!function.suspended() || outcome_->world.foreign.contains(subsystem)) return;

@@ -116,7 +116,7 @@ class Explorer {
   }
 
   void disturb(const Reached& here, const Step& step, std::size_t calls, bool at_peer) {
-    // Deeper, a sample of the calls that is another one at every world.
+    // Deeper down, a sample of the calls, different in every world.
     const std::size_t every = here.steps == 0 ? 1 : here.steps == 1 ? 4 : 53;
     const auto jump = every * static_cast<std::size_t>(stride());
     for (std::size_t call = 1 + transitions_ % jump; call <= calls; call += jump) {
@@ -129,7 +129,8 @@ class Explorer {
     }
   }
 
-  /// After a disturbance the operator does what the tool says; all that it says keeps the guest.
+  /// After a disturbance the operator follows the advice of the tool; all of it must keep the
+  /// guest.
   void follow(const Reached& here, const Step& step, const Disturbance& disturbance,
               Outcome outcome) {
     const auto path = here.path + "; " + to_string(step) + describe(disturbance);
@@ -191,7 +192,7 @@ TEST(CustodyJourney, NoRandomWalkRunsAGuestTwiceOrLosesIt) {
   EXPECT_EQ(explorer.faults(), 0U);
 }
 
-// --- each fault that was seen once, by its name
+// --- a test for each fault that was found before
 
 using Verb = Step::Verb;
 
@@ -258,7 +259,7 @@ TEST(CustodyJourneyNamed, AFileThatGotItsNameIsNeverRunBesideItsSource) {
     now.then({.verb = Verb::repair, .at = a})
         .then({.verb = Verb::resume, .at = a})
         .then({.verb = Verb::import_and_resume, .at = c, .other = a});
-    // A file that is there was handed over: its source did not go on.
+    // If the file exists, it was handed over, and its source must not run.
     if (now.world().shared.contains("/files/a.state")) {
       EXPECT_FALSE(now.runs(a));
     }

@@ -41,7 +41,7 @@ class Process {
 
  private:
   Verdict decide(const SeamCall& call, const Disturbance& disturbance) {
-    // Reading a function changes nothing; it fails and dies like everything else.
+    // Calls that only read the bus are not counted.
     if (call.seam == SeamCall::Seam::pci && !call.name.starts_with("set")) return {};
     const auto number = ++calls_;
     const bool hit = disturbance.kind != Disturbance::Kind::none &&

@@ -37,7 +37,7 @@ inline constexpr auto pipe_name = "/files/pipe.state";
 /// The subsystem of a device string. \throws std::logic_error
 std::size_t subsystem_of(const std::string& device);
 
-/// What is known of a guest beside the hosts: what an operator would know.
+/// What an operator would know about a guest, independently of the hosts.
 struct Fate {
   std::uint64_t latest = 0;  ///< progress when it ran last
   bool ended = false;        ///< the operator ended its only copy

@@ -82,7 +82,7 @@ class DamageJourney : public testing::Test {
   }
 
   /// \param may_ask Migration Receive, which changes nothing
-  /// That the destination is asked whether it has a guest changes nothing.
+  /// Asking the destination whether it has a guest changes nothing and is not counted.
   void watch() {
     calls = 0;
     sent.clear();

@@ -23,9 +23,9 @@ class MemoryIo final : public Io {
   MemoryIo(MemoryFiles& own, MemoryFiles& shared, Watcher& watcher)
       : own_(&own), shared_(&shared), watcher_(&watcher) {}
 
-  /// A pipe whose reader takes everything at once: its bytes are in the file of this name.
+  /// A pipe whose reader takes everything at once; its bytes end up in the file of this name.
   int open_pipe(const std::string& name);
-  /// As when the process dies: nothing is open or locked any more.
+  /// Closes and unlocks everything, as when the process dies.
   void forget_descriptors() { open_.clear(); }
 
   int open(const std::string& path, int flags, mode_t mode) override;

@@ -29,7 +29,7 @@ bool is_news(const Fact& fact, const ControlledFunction& function) {
   return fact.code != "suspension_unknown" || function.marked || !function.intents.empty();
 }
 
-/// A state that had been loaded and is lost is told before its record goes.
+/// The loss of a loaded state is reported first, so that record stays.
 bool has_ended(const ControlledFunction& function) {
   return was_reset(function) &&
          std::any_of(function.intents.begin(), function.intents.end(), [](const Intent& intent) {
@@ -80,7 +80,7 @@ class Account {
   [[nodiscard]] Findings take() { return std::move(findings_); }
 
  private:
-  /// The journal is that of the host, so that every device tells the same.
+  /// A finding about the journal of the host, the same for every device.
   void add_host(std::string_view code, Words words) {
     findings_.push_back(told({.code = code, .device = {}, .words = std::move(words)}));
   }

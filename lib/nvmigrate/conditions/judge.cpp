@@ -135,8 +135,8 @@ void Judge::look_at_users(const ControlledFunction& function) {
   if (cares("not_open")) look_at_holders(function);
 }
 
-/// A state needs somebody who holds the function open before it is loaded; a resume matters only to
-/// a state that was loaded.
+/// A process must hold the function open before a state is loaded. A resume is checked only if the
+/// function holds a loaded state.
 void Judge::look_at_holders(const ControlledFunction& function) {
   if (function.kernel_name) return;
   if (verb_ == Verb::resume) {
@@ -178,7 +178,8 @@ void Judge::look_at_guest(const ControlledFunction& function) {
   if (std::none_of(of_guests.begin(), of_guests.end(), [&](auto* code) { return cares(code); })) {
     return;
   }
-  // Without a journal every suspended function counts as exported; that it is missing says more.
+  // Without a journal every suspended function counts as exported; the missing journal is the
+  // cause.
   const auto& trouble = session_->journal().trouble();
   if (trouble && cares(trouble->code)) return;
   for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid)))

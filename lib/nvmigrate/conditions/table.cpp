@@ -56,7 +56,7 @@ constexpr Condition second_copy(Condition row) {
   return row;
 }
 
-/// The journal cannot be used, so that nothing may change where a guest is.
+/// The journal cannot be used, so nothing that changes custody is allowed.
 constexpr Condition no_journal(Condition row) {
   row.looks_at = "the journal";
   if (row.status == ExitStatus::refused) row.status = ExitStatus::io;

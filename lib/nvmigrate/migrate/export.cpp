@@ -51,7 +51,7 @@ class Outlet {
       std::this_thread::sleep_for(poll_interval);
     }
   }
-  /// The reader went away and left bytes that nobody else can take: it has no complete state.
+  /// The reader went away before it had taken everything, and no other reader can take the rest.
   [[nodiscard]] bool missed() const noexcept { return missed_; }
 
   void sync() {
@@ -235,7 +235,7 @@ class Export {
     result_.findings = judge.findings();
   }
 
-  /// From here on nothing but the operator resumes the function.
+  /// From here on only the operator may resume the function.
   void hand_over(Suspension& suspension, const StateEnd& end) {
     IntentDetails details{{digest_detail, to_string(end.sha256)}};
     if (!result_.file.empty()) details.emplace("file", result_.file);
@@ -244,8 +244,8 @@ class Export {
     handed_over_ = true;
   }
 
-  /// An idle guest may have the very state of an earlier export or snapshot: what is known of that
-  /// is not to stop this one. Where it cannot be written, an import says what it knows.
+  /// An idle guest may have the same state as in an earlier export or snapshot. The ledger lines of
+  /// that must not block an import of this one. If they cannot be dropped, the import reports them.
   void drop_past(const Suspension& suspension) noexcept {
     const auto& before = suspension.before();
     const bool had_left =
@@ -278,7 +278,7 @@ class Export {
   Leftover leave(Suspension& suspension) const {
     if (!handed_over_) {
       auto left = suspension.undo();
-      // Where the journal cannot be written it may say that the state has left.
+      // If the journal could not be written, it may still say that the state was handed over.
       for (auto& remedy : left.remedies) {
         if (said_exported_) remedy.allow = "two_copies";
       }

@@ -40,7 +40,7 @@ bool may_be_of(const LedgerLine& line, const StateIdentity* identity) {
          line.source_cntlid == identity->controller;
 }
 
-/// Whether a record may be about the state; before that was read, it is not known which it is.
+/// Whether a record may be about the state. Before the state was read, any record may be.
 bool is_about(const Intent& intent, const StateEnd* end) {
   return end == nullptr || detail_of(intent, digest_detail) == to_string(end->sha256);
 }
@@ -121,7 +121,7 @@ void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {
   }
 }
 
-/// The function had this state, and a reset took it before the guest ran: it may have it again.
+/// A reset removed this state from the function before the guest ran, so it may be loaded again.
 bool Fit::has_lost(const StateEnd* end) const {
   const auto& function = session_->ask(function_->cntlid);
   return std::any_of(function.intents.begin(), function.intents.end(), [&](const Intent& intent) {
@@ -139,7 +139,7 @@ std::string Fit::place() const {
   return session_->device() + " " + std::to_string(function_->cntlid);
 }
 
-/// What the ledger knows of this state, and what its end says.
+/// The ledger lines about this state, and the end record of the state file.
 void Fit::look_at_past(const StateEnd& end, const StateIdentity* identity) {
   bool resumed = false;
   const auto digest = to_string(end.sha256);

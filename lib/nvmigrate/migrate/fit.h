@@ -53,8 +53,7 @@ class Fit {
   const ControlledFunction* function_;
 };
 
-/// Holds a function against everything that can be known of a state for it before the state itself
-/// comes. \param origin see Candidate
+/// Judges everything that can be known before the state itself arrives. \param origin see Candidate
 Judge judge_arrival(const StateIdentity& identity, Session& session, std::uint16_t cntlid,
                     const std::vector<std::string>& allowed, Then then,
                     const Origin* origin = nullptr);

@@ -68,7 +68,8 @@ std::unique_ptr<Session> search_origin(const StateIdentity& identity, const Sess
 
 Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
                      const std::vector<std::string>& allowed, Then then) {
-  // To release a function sends it nothing; its device may have lost the ability since the export.
+  // A release sends no command, and the device may have lost the ability to migrate since the
+  // export.
   if (verb != Verb::release) static_cast<void>(session.query());
   session.renew(cntlid);
   Judge judge(verb, session, allowed);

@@ -16,7 +16,7 @@ namespace nvmigrate {
 
 // What all operations on a function begin with.
 
-/// What the caller does with a function once it is loaded.
+/// Whether the caller resumes the function once it is loaded.
 enum class Then { runs, stays_suspended };
 /// Holds a function against all conditions of a verb, as the device and the records are now. Asks
 /// the device only when one of the conditions needs its word.
@@ -33,9 +33,9 @@ bool is_suspended(Session& session, std::uint16_t cntlid);
 /// be loaded again. \throws OsError
 void strike_stale(Session& session, std::uint16_t cntlid);
 
-/// The guest goes on at a function whose state was read: the ledger notes it of a state that was
-/// exported, so that it is not loaded as if it were the guest, and of a transfer to another host
-/// that was not committed, so that the destination can be told.
+/// Notes in the ledger that a function runs again whose state was read: after an export, so that
+/// the exported state is not loaded as the guest; after a transfer to another host that was not
+/// committed, so that the destination can be told.
 /// \param guest what the journal says of the function
 void note_resumed(JournalChange& change, Session& session, const Intent& guest);
 

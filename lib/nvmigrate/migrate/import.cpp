@@ -99,7 +99,7 @@ class Import {
     result_.figures.bytes = watched_.size();
   }
 
-  /// From now on the guest is the destination's, and the source on this host is away: one write.
+  /// Records in one write that the destination holds the guest and the source on this host is away.
   void record_loaded() {
     JournalChange change;
     IntentDetails details{{"file", place_}, {digest_detail, digest()}};
@@ -129,7 +129,7 @@ class Import {
     return line;
   }
 
-  /// An older state than the one that was exported last does not take the source with it.
+  /// Only the state that was exported last makes its source `away`.
   [[nodiscard]] bool takes_source() const {
     if (!*origin_) return false;
     const auto& source = (*origin_)->session->ask((*origin_)->cntlid);

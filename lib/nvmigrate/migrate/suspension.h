@@ -42,7 +42,7 @@ class Suspension {
   Suspension& operator=(const Suspension&) = delete;
   ~Suspension();  ///< undo()
 
-  /// Has a change of the journal say what happens to the guest now.
+  /// Adds the record of what happens to the guest to a change of the journal.
   void add_record(JournalChange& change, IntentKind kind, IntentDetails details = {});
   /// The same, in a write of its own. \throws OsError
   void record(IntentKind kind, IntentDetails details = {});

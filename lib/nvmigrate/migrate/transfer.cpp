@@ -101,7 +101,7 @@ class Transfer {
     return commit;
   }
 
-  /// A file that the guest was exported to before is not to be loaded any more.
+  /// A file from an earlier export must no longer be loaded.
   void note_older_state(JournalChange& commit) {
     const auto& before = source_stop_.before();
     const auto digest = before ? detail_of(*before, digest_detail) : std::string{};

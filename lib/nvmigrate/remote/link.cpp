@@ -18,7 +18,7 @@ namespace nvmigrate::remote {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> magic{0x89, 'N', 'V', 'L', '\r', '\n', 0x1A, '\n'};
-/// Of a message; findings of many functions are far below.
+/// Of a message, in bytes; far more than the findings of many functions need.
 constexpr std::uint64_t longest_body = std::uint64_t{4} << 20;
 
 struct Greeting {

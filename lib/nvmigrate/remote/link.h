@@ -41,7 +41,7 @@ inline constexpr Tag hello{'H', 'E', 'L', 'O'}, prepare{'P', 'R', 'E', 'P'},
     fail{'F', 'A', 'I', 'L'};
 }  // namespace tags
 
-/// What it is about, as refusals and progress call it.
+/// The name of the operation in refusals and progress.
 inline constexpr auto step = "transfer";
 /// Version of the protocol; both sides must have the same.
 inline constexpr std::uint16_t version = 1;

@@ -145,7 +145,7 @@ class JournalChange {
   std::unique_ptr<Steps> steps_;
 };
 
-/// Forgets a subsystem that exists no more: its intents, and what became of states there. A journal
+/// Forgets a subsystem that no longer exists: its intents and its lines in the ledger. A journal
 /// that cannot be used stays as it is. \throws OsError
 void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key);
 

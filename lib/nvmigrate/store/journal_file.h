@@ -65,12 +65,12 @@ class JournalFile {
   Text seen_;  ///< by read()
 };
 
-/// Dropped without commit() it changes nothing and leaves no file.
+/// Without commit() it changes nothing and leaves no file behind.
 class JournalFile::Prepared {
  public:
   Prepared(JournalFile& file, Edit edit);
-  /// Gives it its name; when the journal was changed meanwhile, makes the change anew.
-  /// \throws as JournalFile::update()
+  /// Renames it into place. If the journal was changed in the meantime, the change is applied
+  /// again. \throws as JournalFile::update()
   void commit();
 
  private:

@@ -8,7 +8,7 @@
 namespace nvmigrate::store {
 namespace {
 
-/// The ledger forgets the oldest lines beyond so many, so that it stays small.
+/// The most lines that the ledger keeps; the oldest are dropped.
 constexpr std::size_t longest_ledger = 4096;
 
 Json to_json(const LedgerLine& line) {

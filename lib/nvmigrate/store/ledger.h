@@ -16,7 +16,7 @@ LedgerLine line_of(const nlohmann::ordered_json& json);
 /// Whether an object names this subsystem, by the members `subsystem` and `serial`.
 bool is_of(const nlohmann::ordered_json& json, const SubsystemKey& key);
 
-/// Adds a line, and forgets the oldest of very many.
+/// Adds a line; drops the oldest line of a ledger that has grown too long.
 void append(nlohmann::ordered_json& ledger, const LedgerLine& line);
 void drop_lines(nlohmann::ordered_json& ledger,
                 const std::function<bool(const nlohmann::ordered_json&)>& which);

@@ -58,10 +58,10 @@ enum class IntentKind {
 NVMIGRATE_API std::string_view to_string(IntentKind kind) noexcept;
 /// \return nothing when no kind has this name
 NVMIGRATE_API std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
-/// Whether it says where the guest of a function is; the device has the last word on these.
+/// Whether it says where the guest of a function is. The device overrules these.
 constexpr bool is_custody(IntentKind kind) noexcept { return kind <= IntentKind::loaded; }
 
-/// What an intent says beside its kind: address, original_driver, was_vfs, destination …
+/// Further facts of an intent: address, original_driver, was_vfs, destination …
 using IntentDetails = std::map<std::string, std::string>;
 
 /// One line of the journal: an effect that is begun and not yet ended.
@@ -73,7 +73,7 @@ struct Intent {
   std::string time{};        ///< RFC 3339, UTC
   IntentDetails details{};
   bool in_progress = false;  ///< its process still holds the subsystem's lock; set on reading
-  bool stale = false;        ///< what it speaks of is over, says the device; set on asking
+  bool stale = false;        ///< the device contradicts it; set on asking
 };
 
 /// One line of the ledger: what became of a state on this host. A state that was loaded once, or

@@ -7,7 +7,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-Json json_of(const BackendRow& row) {
+Json object_of(const BackendRow& row) {
   return {{"name", row.name}, {"summary", row.summary}, {"command_set", row.command_set}};
 }
 
@@ -16,7 +16,7 @@ Outcome all_backends() {
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SUMMARY"}};
   for (const auto& row : built_in().backends) {
-    Json one = json_of(row);
+    Json one = object_of(row);
     one["serves"] = nullptr;
     one["reason"] = nullptr;
     list.push_back(std::move(one));
@@ -34,7 +34,7 @@ Outcome serving(Context& context, const std::string& device) {
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SERVES", "REASON"}};
   for (const auto& asked : session->asked_backends()) {
-    Json one = json_of(*asked.row);
+    Json one = object_of(*asked.row);
     one["serves"] = asked.query.has_value();
     one["reason"] = asked.query ? Json(nullptr) : Json(asked.reason);
     list.push_back(std::move(one));

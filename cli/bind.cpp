@@ -10,7 +10,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-struct Binding : Changing {
+struct BindOptions : Changing {
   std::optional<std::string> driver, owner;
 };
 
@@ -21,7 +21,7 @@ std::string result_word(const Changing& given, const BindingChange& change) {
   return given.dry_run ? "planned" : "changed";
 }
 
-Json json_of(const Changing& given, const BindingChange& change) {
+Json object_of(const Changing& given, const BindingChange& change) {
   return {{"controller_id", change.cntlid},
           {"address", text_or_null(change.address)},
           {"result", result_word(given, change)},
@@ -30,10 +30,10 @@ Json json_of(const Changing& given, const BindingChange& change) {
           {"driver", or_null(change.to)},
           {"vfio_group", or_null(change.nodes.group)},
           {"vfio_device", or_null(change.nodes.device)},
-          {"error", change.failure ? cli::json_of(*change.failure) : Json(nullptr)}};
+          {"error", change.failure ? json_of(*change.failure) : Json(nullptr)}};
 }
 
-ExitStatus status_of(const BindingResult& result) {
+ExitStatus binding_status(const BindingResult& result) {
   if (result.skipped()) return ExitStatus::interrupted;
   return result.failed() ? ExitStatus::partial : ExitStatus::ok;
 }
@@ -54,22 +54,22 @@ Outcome outcome_of(Context& context, const Changing& given, const BindingResult&
     throw Error(*result.functions.front().failure);
   }
   Outcome outcome{.document = given.document(result.changed())};
-  outcome.status = status_of(result);
+  outcome.status = binding_status(result);
   Table table{{"ID", "ADDRESS", "RESULT", "WAS", "DRIVER", "VFIO"}};
   table.align_right(0);
   outcome.document["functions"] = Json::array();
   for (const auto& change : result.functions) {
-    outcome.document["functions"].push_back(json_of(given, change));
+    outcome.document["functions"].push_back(object_of(given, change));
     table.add({std::to_string(change.cntlid), change.address, result_word(given, change),
                change.from.value_or(""), change.to.value_or(""), vfio_node(change.nodes)});
   }
-  outcome.document["findings"] = cli::json_of(result.findings);
+  outcome.document["findings"] = json_of(result.findings);
   tell(context, result);
   outcome.text = table.text();
   return outcome;
 }
 
-Outcome bind_functions(Context& context, const Binding& given) {
+Outcome bind_functions(Context& context, const BindOptions& given) {
   BindRequest request{.driver = given.driver, .allowed = given.allowed};
   if (given.owner) request.owner = parse_owner(*given.owner);
   request.timeout = context.globals().timeout.value_or(request.timeout);
@@ -93,7 +93,7 @@ Outcome unbind_functions(Context& context, const Changing& given) {
 }  // namespace
 
 Runner declare_bind(Options& options) {
-  const auto given = std::make_shared<Binding>();
+  const auto given = std::make_shared<BindOptions>();
   given->declare_device(options);
   given->declare_functions(options, Completes::unbound_functions);
   options.text("--driver", given->driver,

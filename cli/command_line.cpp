@@ -60,15 +60,7 @@ std::string guess(Words names, const std::string& word) {
   return names.empty() ? "" : "; did you mean " + joined(names, " or ") + "?";
 }
 
-Words command_names(const CLI::App& app) {
-  Words names;
-  for (const auto* command : commands_of(app)) {
-    if (!command->get_group().empty()) names.push_back(command->get_name());
-  }
-  return names;
-}
-
-Words names_of(const std::vector<const CLI::Option*>& options) {
+Words long_names_of(const std::vector<const CLI::Option*>& options) {
   Words names;
   for (const auto* option : options) {
     if (!option->get_positional()) names.push_back(option->get_name());
@@ -99,6 +91,14 @@ CommandLine::CommandLine(std::span<const Command> rows)
   root_->formatter(help_formatter());
   declare_globals();
   add(*root_, rows);
+}
+
+Words command_names(const CLI::App& app) {
+  Words names;
+  for (const auto* command : commands_of(app)) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
 }
 
 CommandLine::~CommandLine() = default;
@@ -219,8 +219,8 @@ void CommandLine::refuse_extras() const {
 /// What is wrong with a word that nothing in the tree takes.
 Error CommandLine::extra(const std::string& word) const {
   if (is_option(word)) {
-    auto names = names_of(options_of(app()));
-    const auto of_all = names_of(options_of(*root_));
+    auto names = long_names_of(options_of(app()));
+    const auto of_all = long_names_of(options_of(*root_));
     names.insert(names.end(), of_all.begin(), of_all.end());
     return usage_error("unknown option '" + word + "'" +
                        guess(names, word.substr(0, word.find('='))));
@@ -247,7 +247,7 @@ void CommandLine::require_alternative() const {
   const auto given = std::count_if(options.begin(), options.end(),
                                    [](const auto* option) { return option->count() > 0; });
   if (options.empty() || given == 1) return;
-  throw usage_error("give exactly one of " + joined(names_of(options), " and "));
+  throw usage_error("give exactly one of " + joined(long_names_of(options), " and "));
 }
 
 Error CommandLine::missing() const {

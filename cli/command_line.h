@@ -80,5 +80,7 @@ std::vector<const CLI::Option*> options_of(const CLI::App& app);
 std::vector<const CLI::Option*> alternatives_of(const CLI::App& app);
 /// The commands below one.
 std::vector<const CLI::App*> commands_of(const CLI::App& app);
+/// The names of those that help shows.
+std::vector<std::string> command_names(const CLI::App& app);
 
 }  // namespace nvmigrate::cli

@@ -34,7 +34,7 @@ constexpr std::array sim_commands{
     Command{"guest", "", "Run a guest on a simulated function", to_change, nullptr, guest_commands},
 };
 
-constexpr std::array table{
+constexpr std::array all_commands{
     Command{"list",
             "See",
             "List controlling functions and the functions they control",
@@ -158,6 +158,6 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const Command> commands() { return table; }
+std::span<const Command> commands() { return all_commands; }
 
 }  // namespace nvmigrate::cli

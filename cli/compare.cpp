@@ -13,7 +13,7 @@ struct CompareOptions {
   bool raw_left = false, raw_right = false;
 };
 
-Json json_of(const std::vector<StateDifference>& differences) {
+Json object_of(const std::vector<StateDifference>& differences) {
   Json list = Json::array();
   for (const auto& difference : differences) {
     list.push_back({{"field", difference.field},
@@ -31,8 +31,8 @@ std::string shortened(const std::string& value) {
   return is_digest ? value.substr(0, enough) + "…" : value;
 }
 
-std::string text_of(const CompareOptions& options,
-                    const std::vector<StateDifference>& differences) {
+std::string lines_of(const CompareOptions& options,
+                     const std::vector<StateDifference>& differences) {
   if (differences.empty()) return options.left + " and " + options.right + " hold the same state\n";
   Table table{{"FIELD", options.left, options.right}};
   for (const auto& difference : differences)
@@ -61,8 +61,8 @@ Outcome compare(const Context& context, const CompareOptions& options) {
   outcome.document = {{"a", options.left},
                       {"b", options.right},
                       {"same", differences.empty()},
-                      {"differences", json_of(differences)}};
-  outcome.text = text_of(options, differences);
+                      {"differences", object_of(differences)}};
+  outcome.text = lines_of(options, differences);
   if (!differences.empty()) outcome.status = ExitStatus::partial;
   return outcome;
 }

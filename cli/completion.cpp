@@ -92,14 +92,6 @@ Words option_names(const CommandLine& line) {
   return names;
 }
 
-Words command_names(const CLI::App& app) {
-  Words names;
-  for (const auto* command : commands_of(app)) {
-    if (!command->get_group().empty()) names.push_back(command->get_name());
-  }
-  return names;
-}
-
 }  // namespace
 
 Words completions(Context& context, const Words& words) {

@@ -6,7 +6,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-Json json_of(const FlexibleResources& resources) {
+Json object_of(const FlexibleResources& resources) {
   return {{"supported", resources.supported},
           {"total", resources.total},
           {"assigned", resources.assigned},
@@ -17,11 +17,11 @@ Json json_of(const FlexibleResources& resources) {
           {"granularity", resources.granularity}};
 }
 
-Json json_of(const PrimaryResources& resources) {
-  return {{"queues", json_of(resources.queues)}, {"interrupts", json_of(resources.interrupts)}};
+Json object_of(const PrimaryResources& resources) {
+  return {{"queues", object_of(resources.queues)}, {"interrupts", object_of(resources.interrupts)}};
 }
 
-Json json_of(const Binding& binding) {
+Json object_of(const Binding& binding) {
   return {{"driver", binding.driver},
           {"original_driver", or_null(binding.original_driver)},
           {"original_override", or_null(binding.original_override)},
@@ -31,7 +31,7 @@ Json json_of(const Binding& binding) {
 Json intents_json(const std::vector<Intent>& intents) {
   Json list = Json::array();
   for (const auto& intent : intents)
-    list.push_back(cli::json_of(intent));
+    list.push_back(json_of(intent));
   return list;
 }
 
@@ -40,7 +40,7 @@ std::string version_text(std::uint32_t version) {
          ((version & 0xFFU) == 0 ? "" : '.' + std::to_string(version & 0xFFU));
 }
 
-Json json_of(const ControllerIdentity& identity) {
+Json object_of(const ControllerIdentity& identity) {
   return {{"controller_id", identity.cntlid},
           {"subsystem_nqn", identity.subsystem_nqn},
           {"model", identity.model},
@@ -115,7 +115,7 @@ Json json_of(const ControlledFunction& function) {
           {"vfio_device", or_null(function.vfio.device)},
           {"marked", function.marked},
           {"suspended", function.suspended().value_or(function.custody() != nullptr)},
-          {"binding", function.binding ? json_of(*function.binding) : Json(nullptr)},
+          {"binding", function.binding ? object_of(*function.binding) : Json(nullptr)},
           {"intents", intents_json(function.intents)}};
 }
 
@@ -123,11 +123,11 @@ Json json_of(const Topology& topology) {
   Json document{{"device", topology.device},
                 {"address", text_or_null(topology.address)},
                 {"simulated", topology.simulated}};
-  document.update(json_of(topology.identity));
+  document.update(object_of(topology.identity));
   document["vfs"] = {{"total", topology.sriov.total},
                      {"enabled", topology.sriov.enabled},
                      {"autoprobe", topology.sriov.autoprobe}};
-  document["resources"] = topology.resources ? json_of(*topology.resources) : Json(nullptr);
+  document["resources"] = topology.resources ? object_of(*topology.resources) : Json(nullptr);
   document["intents"] = intents_json(topology.intents);
   return document;
 }

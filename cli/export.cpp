@@ -45,8 +45,8 @@ std::vector<ExportJob> jobs_of(const Exporting& given, const Topology& topology)
   return jobs;
 }
 
-ExportOptions options_of(const Exporting& given, const StateFormats& formats,
-                         ProgressDisplay& display) {
+ExportOptions export_options(const Exporting& given, const StateFormats& formats,
+                             ProgressDisplay& display) {
   ExportOptions options;
   options.formats = given.formats.choice(formats);
   options.raw = given.raw;
@@ -161,7 +161,7 @@ Outcome run(Context& context, const Exporting& given) {
   const auto session = context.open(given.device);
   const auto jobs = jobs_of(given, session->topology());
   ProgressDisplay display(context, given.progress);
-  const auto options = options_of(given, session->query().formats, display);
+  const auto options = export_options(given, session->query().formats, display);
   const auto outcomes =
       given.to_output()
           ? export_to_output(context, *session, jobs.front().first, options)

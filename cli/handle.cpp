@@ -16,7 +16,7 @@ struct HandleOptions {
   std::string format = "text";
 };
 
-Json json_of(const Handle& handle) {
+Json object_of(const Handle& handle) {
   const auto& by = handle.controlling;
   return {{"device", by.device},
           {"simulated", handle.simulated},
@@ -38,7 +38,7 @@ Json json_of(const Handle& handle) {
             {"subsystem_nqn", by.subsystem_nqn}}}};
 }
 
-std::string text_of(const Handle& handle) {
+std::string lines_of(const Handle& handle) {
   const auto& by = handle.controlling;
   Description text;
   text.add("function", handle.address + (handle.simulated ? " (simulated)" : ""));
@@ -65,7 +65,7 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
   const auto session = context.open(options.device);
   const auto handle = make_handle(
       *session, select_one(session->topology(), options.function, "print a handle").cntlid);
-  Outcome outcome{.document = json_of(handle)};
+  Outcome outcome{.document = object_of(handle)};
   outcome.raw_text = options.format != "text";
   if (options.format == "env") {
     outcome.text = as_environment(handle);
@@ -76,7 +76,7 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
   } else if (options.format == "json") {
     outcome.text = json_text(context, outcome.document);
   } else {
-    outcome.text = text_of(handle);
+    outcome.text = lines_of(handle);
   }
   return outcome;
 }

@@ -41,7 +41,7 @@ StoredState read_state(const Context& context, const Importing& given, ProgressD
   return open_state(context, given.file, options);
 }
 
-ImportOptions options_of(const Importing& given, ProgressDisplay& display) {
+ImportOptions import_options(const Importing& given, ProgressDisplay& display) {
   ImportOptions options;
   options.resume = given.resume;
   options.allowed = given.allowed;
@@ -67,7 +67,7 @@ Json head_of(const Importing& given, std::uint16_t cntlid, bool changed) {
           {"changed", changed}};
 }
 
-ExitStatus status_of(const ImportCheck& check) {
+ExitStatus check_status(const ImportCheck& check) {
   const auto first = std::find_if(check.findings.begin(), check.findings.end(),
                                   [](const Finding& found) { return found.stands(); });
   return first == check.findings.end() ? ExitStatus::ok : first->status;
@@ -88,7 +88,7 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   outcome.text = called(given.file) + (check.acceptable() ? " fits" : " does not fit") +
                  " controlled function " + label_of(to) + " of " + given.device + '\n' +
                  text_of(check.findings);
-  outcome.status = status_of(check);
+  outcome.status = check_status(check);
   return outcome;
 }
 
@@ -148,7 +148,7 @@ Outcome run(Context& context, const Importing& given) {
   const auto session = context.look(given.device);
   const auto cntlid = select_one(session->topology(), given.functions, "import").cntlid;
   ProgressDisplay display(context, given.progress);
-  auto options = options_of(given, display);
+  auto options = import_options(given, display);
   if (!given.check_only) check_destination(*session, cntlid, options);
   const auto state = read_state(context, given, display, [&](const StateIdentity& identity) {
     // For a file all findings are reported at once; the writer of a pipe is refused as early as

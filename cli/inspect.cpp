@@ -24,7 +24,7 @@ std::uint32_t entries_between(std::uint32_t head, std::uint32_t tail, std::uint3
   return head < entries && tail < entries ? (tail + entries - head) % entries : 0;
 }
 
-Json json_of(const SubmissionQueue& queue) {
+Json object_of(const SubmissionQueue& queue) {
   return {{"id", queue.id},
           {"completion_queue", queue.completion_queue},
           {"entries", queue.entries},
@@ -35,7 +35,7 @@ Json json_of(const SubmissionQueue& queue) {
           {"prp1", to_hex(queue.prp1)}};
 }
 
-Json json_of(const CompletionQueue& queue) {
+Json object_of(const CompletionQueue& queue) {
   return {
       {"id", queue.id},         {"entries", queue.entries},       {"head", queue.head},
       {"tail", queue.tail},     {"phase", queue.phase ? 1 : 0},   {"interrupts", queue.interrupts},
@@ -43,10 +43,10 @@ Json json_of(const CompletionQueue& queue) {
 }
 
 template <typename Queue>
-Json json_of(const std::vector<Queue>& queues) {
+Json object_of(const std::vector<Queue>& queues) {
   Json list = Json::array();
   for (const auto& queue : queues)
-    list.push_back(json_of(queue));
+    list.push_back(object_of(queue));
   return list;
 }
 
@@ -58,8 +58,8 @@ Json decoded_json(const DecodedState& state) {
           {"suspended", header.suspended},
           {"nvme_bytes", header.nvme_bytes},
           {"nvme_version", header.nvme_bytes > 0 ? Json(state.nvme_version) : Json(nullptr)},
-          {"submission_queues", json_of(state.submission_queues)},
-          {"completion_queues", json_of(state.completion_queues)},
+          {"submission_queues", object_of(state.submission_queues)},
+          {"completion_queues", object_of(state.completion_queues)},
           {"vendor", {{"bytes", header.vendor_bytes}, {"sha256", digest}}}};
 }
 
@@ -74,7 +74,7 @@ Json document_of(const StoredState& state) {
   json["bytes"] = end.size;
   json["sha256"] = nvmigrate::to_string(end.sha256);
   json["state"] = state.decoded() ? decoded_json(*state.decoded()) : Json(nullptr);
-  json["findings"] = cli::json_of(state.decoded() ? state.decoded()->findings : Findings{});
+  json["findings"] = json_of(state.decoded() ? state.decoded()->findings : Findings{});
   return json;
 }
 
@@ -133,7 +133,7 @@ void describe(Description& to, const DecodedState& state) {
   to.add("vendor SHA-256", state.vendor_sha256 ? nvmigrate::to_string(*state.vendor_sha256) : "");
 }
 
-std::string text_of(const std::vector<SubmissionQueue>& queues) {
+std::string lines_of(const std::vector<SubmissionQueue>& queues) {
   if (queues.empty()) return "";
   Table table{{"SQ", "CQ", "ENTRIES", "HEAD", "TAIL", "WAITING", "PRIORITY", "MEMORY", "PRP1"}};
   for (std::size_t column = 0; column < 6; ++column)
@@ -149,7 +149,7 @@ std::string text_of(const std::vector<SubmissionQueue>& queues) {
   return '\n' + table.text(2);
 }
 
-std::string text_of(const std::vector<CompletionQueue>& queues) {
+std::string lines_of(const std::vector<CompletionQueue>& queues) {
   if (queues.empty()) return "";
   Table table{{"CQ", "ENTRIES", "HEAD", "TAIL", "WAITING", "PHASE", "VECTOR", "MEMORY", "PRP1"}};
   for (std::size_t column = 0; column < 7; ++column)
@@ -164,7 +164,7 @@ std::string text_of(const std::vector<CompletionQueue>& queues) {
   return '\n' + table.text(2);
 }
 
-std::string text_of(const StoredState& state) {
+std::string lines_of(const StoredState& state) {
   const auto& end = state.end();
   std::string text = state.object() + ": " +
                      (state.raw() ? "controller state" : "state file, version 1") + ", " +
@@ -179,8 +179,9 @@ std::string text_of(const StoredState& state) {
             state.skipped_records() == 0 ? "" : std::to_string(state.skipped_records()));
   text += facts.text(2);
   if (!state.decoded()) return text;
-  text += text_of(state.decoded()->submission_queues) + text_of(state.decoded()->completion_queues);
-  const auto findings = cli::text_of(state.decoded()->findings);
+  text +=
+      lines_of(state.decoded()->submission_queues) + lines_of(state.decoded()->completion_queues);
+  const auto findings = text_of(state.decoded()->findings);
   return text + (findings.empty() ? "" : '\n' + findings);
 }
 
@@ -188,7 +189,7 @@ Outcome inspect(const Context& context, const InspectOptions& options) {
   const auto state =
       open_state(context, options.file,
                  {.kind = options.raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
-  Outcome outcome{.document = document_of(state), .text = text_of(state)};
+  Outcome outcome{.document = document_of(state), .text = lines_of(state)};
   if (state.decoded() && any_stands(state.decoded()->findings))
     outcome.status = ExitStatus::bad_state;
   return outcome;

@@ -8,7 +8,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-Json json_of(const MarkedFunction& function) {
+Json object_of(const MarkedFunction& function) {
   return {{"controller_id", function.cntlid},
           {"virtual_function", vfn_or_null(function.vfn)},
           {"marked", function.marked},
@@ -25,10 +25,10 @@ Outcome outcome_of(Context& context, const Changing& given, const MarkResult& re
   Outcome outcome{.document = given.document(result.changed())};
   outcome.document["functions"] = Json::array();
   for (const auto& function : result.functions) {
-    outcome.document["functions"].push_back(json_of(function));
+    outcome.document["functions"].push_back(object_of(function));
     outcome.text += line_of(function, given.dry_run);
   }
-  outcome.document["findings"] = cli::json_of(result.findings);
+  outcome.document["findings"] = json_of(result.findings);
   context.warn(result.findings);
   return outcome;
 }

@@ -19,14 +19,14 @@ struct Provisioning : Changing {
   bool recreate = false;
 };
 
-Json json_of(const ProvisionStep& step) {
+Json object_of(const ProvisionStep& step) {
   return {{"step", to_string(step.action)},
           {"controller_id", or_null(step.cntlid)},
           {"virtual_function", vfn_or_null(step.vfn)},
           {"value", step.value}};
 }
 
-Json json_of(const ProvisionedFunction& function) {
+Json object_of(const ProvisionedFunction& function) {
   return {{"controller_id", or_null(function.cntlid)},
           {"virtual_function", function.vfn},
           {"address", text_or_null(function.address)},
@@ -138,14 +138,14 @@ Outcome outcome_of(Context& context, const Changing& given, const ProvisionResul
   auto& document = outcome.document;
   document["was_vfs"] = result.was_vfs;
   document["vfs"] = result.vfs;
-  document["finishes"] = result.unfinished ? cli::json_of(*result.unfinished) : Json(nullptr);
+  document["finishes"] = result.unfinished ? json_of(*result.unfinished) : Json(nullptr);
   document["plan"] = Json::array();
   for (const auto& step : result.steps)
-    document["plan"].push_back(json_of(step));
+    document["plan"].push_back(object_of(step));
   document["functions"] = Json::array();
   for (const auto& function : result.functions)
-    document["functions"].push_back(json_of(function));
-  document["findings"] = cli::json_of(result.findings);
+    document["functions"].push_back(object_of(function));
+  document["findings"] = json_of(result.findings);
   outcome.text = headline(given, result);
   if (given.dry_run) outcome.text += steps_text(result);
   if (!result.functions.empty()) outcome.text += functions_text(result);

@@ -13,7 +13,7 @@ namespace {
 constexpr int json_indent = 2;
 
 /// Serial numbers and paths may hold any bytes; JSON may not.
-std::string text_of(const Json& document, int indent) {
+std::string lines_of(const Json& document, int indent) {
   return document.dump(indent, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
@@ -44,7 +44,7 @@ void print(Environment& environment, const Globals& globals, const std::string& 
   if (json) {
     Json document{{"schema", schema_name(command)}};
     document.update(outcome.document);
-    text = text_of(document, json_indent);
+    text = lines_of(document, json_indent);
   }
   const int where = outcome.on_stderr ? environment.error : environment.output;
   write_all(environment.io, where, std::as_bytes(std::span{text}),
@@ -54,7 +54,7 @@ void print(Environment& environment, const Globals& globals, const std::string& 
 void print_error(Environment& environment, bool json, const Error& error) noexcept {
   try {
     const auto text =
-        json ? text_of(Json{{"error", json_of(error)}}, -1) : error_text(environment, error);
+        json ? lines_of(Json{{"error", json_of(error)}}, -1) : error_text(environment, error);
     write_all(environment.io, environment.error, std::as_bytes(std::span{text}), "standard error");
   } catch (const std::exception&) {
     // Nobody is left to be told; the exit status says it.

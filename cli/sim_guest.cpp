@@ -69,7 +69,7 @@ struct StatusOptions {
   std::optional<std::string> source_device, source_id;
 };
 
-Json json_of(const sim::GuestReport& report) {
+Json object_of(const sim::GuestReport& report) {
   Json json{{"device", report.device},
             {"function", report.function},
             {"controller_id", report.cntlid},
@@ -79,7 +79,7 @@ Json json_of(const sim::GuestReport& report) {
   return json;
 }
 
-std::string text_of(const sim::GuestReport& report) {
+std::string lines_of(const sim::GuestReport& report) {
   Description about;
   about.add("function", report.function + " on " + report.device + " (simulated)");
   about.add("guest", report.state);
@@ -121,7 +121,7 @@ Outcome status(const Context& context, const StatusOptions& options) {
                       "for example --continues-from sim:a vf1");
   }
   const auto report = sim::guest_report(context.folders(), options.device, options.id);
-  Outcome outcome{.document = json_of(report), .text = text_of(report)};
+  Outcome outcome{.document = object_of(report), .text = lines_of(report)};
   if (options.source_device) {
     add_proof(outcome,
               sim::guest_report(context.folders(), *options.source_device, *options.source_id),

@@ -27,7 +27,7 @@ Counts counts_of(const sim::Subsystem& subsystem) {
   return counts;
 }
 
-void add(Json& list, Table& table, const sim::Subsystem& subsystem) {
+void add_row(Json& list, Table& table, const sim::Subsystem& subsystem) {
   const auto counts = counts_of(subsystem);
   const auto& p = subsystem.parameters;
   list.push_back({{"device", "sim:" + subsystem.name},
@@ -59,7 +59,7 @@ Outcome list(Context& context) {
   Table table{{"DEVICE", "PERSONALITY", "FUNCTIONS", "ONLINE", "GUESTS", "SUSPENDED"}};
   for (const auto& name : sim::names(context.folders())) {
     try {
-      add(subsystems, table, *sim::Store(context.folders().sim, name).read());
+      add_row(subsystems, table, *sim::Store(context.folders().sim, name).read());
     } catch (const Error& error) {
       context.warn(error.what() + next_step(error));
       subsystems.push_back({{"device", "sim:" + name}, {"damaged", error.what()}});
@@ -77,7 +77,7 @@ std::string guest_word(const sim::Function& function) {
 
 std::string driver_word(const sim::Function& function) { return function.driver.value_or(""); }
 
-Json json_of(const sim::Subsystem& subsystem, const sim::Function& function) {
+Json object_of(const sim::Subsystem& subsystem, const sim::Function& function) {
   const bool present = subsystem.present(function);
   Json json{{"controller_id", function.id},
             {"kind", to_string(function.kind)},
@@ -111,7 +111,7 @@ Json document_of(const sim::Subsystem& subsystem) {
   const auto& p = subsystem.parameters;
   Json functions = Json::array();
   for (const auto& function : subsystem.functions) {
-    functions.push_back(json_of(subsystem, function));
+    functions.push_back(object_of(subsystem, function));
   }
   Json owners = Json::array();
   for (const auto& [node, owner] : subsystem.owners) {
@@ -132,7 +132,7 @@ Json document_of(const sim::Subsystem& subsystem) {
           {"node_owners", std::move(owners)}};
 }
 
-std::string text_of(const sim::Subsystem& subsystem) {
+std::string lines_of(const sim::Subsystem& subsystem) {
   const auto& p = subsystem.parameters;
   Description about;
   about.add("subsystem", "sim:" + subsystem.name + " (simulated)");
@@ -167,7 +167,7 @@ Runner declare_sim_show(Options& options) {
   return [name](Context& context) {
     sim::Store store(context.folders().sim, sim_place(*name).name);
     const auto subsystem = store.read();
-    return Outcome{.document = document_of(*subsystem), .text = text_of(*subsystem)};
+    return Outcome{.document = document_of(*subsystem), .text = lines_of(*subsystem)};
   };
 }
 

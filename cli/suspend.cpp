@@ -35,7 +35,7 @@ std::vector<Controlled> control_all(Session& session, const std::string& words,
   return all;
 }
 
-Json json_of(const Controlled& each) {
+Json object_of(const Controlled& each) {
   const bool known = each.failure == nullptr;
   return {{"controller_id", each.cntlid},
           {"suspended_before", known ? Json(each.result.suspended_before) : Json(nullptr)},
@@ -65,7 +65,7 @@ Outcome control(Context& context, const Changing& given, const std::string& done
   bool changed = false;
   for (const auto& each : all) {
     failures.push_back(each.failure);
-    functions.push_back(json_of(each));
+    functions.push_back(object_of(each));
     changed = changed || each.result.changed;
     outcome.text += line_of(each, session->function(each.cntlid), given.dry_run, done);
   }

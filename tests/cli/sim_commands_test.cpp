@@ -6,7 +6,7 @@
 namespace nvmigrate::test {
 namespace {
 
-using Json = nlohmann::json;
+using Document = nlohmann::json;
 using testing::HasSubstr;
 
 /// The tool in this process, on the subsystems of a lab.
@@ -17,7 +17,7 @@ class SimCommands : public testing::Test {
                     {.io = lab_.io(), .folders = lab_.folders(), .input = -1, .output = -1});
   }
   void must(const std::string& line) { EXPECT_EQ(run(line).status, ExitStatus::ok) << line; }
-  Json json(const std::string& line, ExitStatus status = ExitStatus::ok) {
+  Document json(const std::string& line, ExitStatus status = ExitStatus::ok) {
     const auto ran = run(line + " -o json");
     EXPECT_EQ(ran.status, status) << ran.err;
     return ran.json();

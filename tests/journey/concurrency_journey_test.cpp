@@ -16,7 +16,7 @@ namespace {
 constexpr int processes = 32;
 
 std::string function_of(int process) { return " sim:c vf" + std::to_string(process + 1); }
-std::string file_of(int process) { return "$W/" + std::to_string(process) + ".nvmstate"; }
+std::string state_file_of(int process) { return "$W/" + std::to_string(process) + ".nvmstate"; }
 
 // What one process does to a function of its own, and all do to the subsystem.
 std::vector<std::string> lines_of(int process) {
@@ -24,7 +24,7 @@ std::vector<std::string> lines_of(int process) {
   std::vector<std::string> lines{"mark" + function_of(process) + patient,
                                  "bind" + function_of(process) + patient};
   if (process % 2 == 0) std::swap(lines[0], lines[1]);
-  const auto take = "export" + function_of(process) + " --then resume -f " + file_of(process);
+  const auto take = "export" + function_of(process) + " --then resume -f " + state_file_of(process);
   lines.insert(lines.begin(), "provision sim:c --vfs 32" + std::string(patient));
   lines.insert(lines.begin() + 1 + process % 3, "list sim:c -o json");
   lines.push_back(take + patient);
@@ -90,7 +90,7 @@ TEST(ConcurrencyJourney, ThirtyTwoProcessesLoseNoUpdate) {
     EXPECT_TRUE(function["intents"].empty()) << function;
   }
   for (int process = 0; process < processes; ++process)
-    world.must("verify " + file_of(process));
+    world.must("verify " + state_file_of(process));
 }
 
 TEST(ConcurrencyJourney, TheHolderOfTheLockIsNamed) {

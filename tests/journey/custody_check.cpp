@@ -12,7 +12,6 @@ namespace nvmigrate::test {
 namespace {
 
 using nlohmann::json;
-using Verb = Step::Verb;
 
 bool is_of_the_tool(Verb verb) { return verb < Verb::start_guest; }
 

@@ -194,8 +194,6 @@ TEST(CustodyJourney, NoRandomWalkRunsAGuestTwiceOrLosesIt) {
 
 // --- a test for each fault that was found before
 
-using Verb = Step::Verb;
-
 constexpr std::size_t a = 0, b = 1, c = 2;
 
 class NamedCustody {

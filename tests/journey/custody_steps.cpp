@@ -5,8 +5,6 @@
 
 namespace nvmigrate::test {
 
-using Verb = Step::Verb;
-
 std::size_t subsystem_of(const std::string& device) {
   const auto name = device.substr(device.rfind(':') + 1, 1);
   for (std::size_t i = 0; i < subsystem_names.size(); ++i) {

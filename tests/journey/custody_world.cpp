@@ -23,8 +23,6 @@
 namespace nvmigrate::test {
 namespace {
 
-using Verb = Step::Verb;
-
 constexpr std::size_t most_guests = 2;
 
 /// A process: its seams, and what happens to them.

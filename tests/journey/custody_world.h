@@ -96,6 +96,7 @@ struct Step {
   std::string allow{};    ///< the condition that the operator allows; empty: none
   bool advised = false;   ///< the tool printed it
 };
+using Verb = Step::Verb;
 std::string to_string(const Step& step);
 /// All steps without an advice.
 std::vector<Step> all_steps();

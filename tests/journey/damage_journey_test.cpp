@@ -191,9 +191,9 @@ TEST_F(DamageJourney, ALieAboutASizeWithRightChecksumsCostsNothing) {
   calls_of_good = calls;
   const auto member = [](const std::string& name, const std::string& value) {
     return [=](Record& record) {
-      auto json = nlohmann::json::parse(record.body);
-      json[name] = nlohmann::json::parse(value);
-      record.body = json.dump();
+      auto document = nlohmann::json::parse(record.body);
+      document[name] = nlohmann::json::parse(value);
+      record.body = document.dump();
       record.header.length = record.body.size();
       sum_again(record);
     };

@@ -15,13 +15,13 @@
 namespace nvmigrate::test {
 namespace {
 
-struct Pipe {
-  Pipe() {
+struct SelfPipe {
+  SelfPipe() {
     if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
   }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
+  SelfPipe(const SelfPipe&) = delete;
+  SelfPipe& operator=(const SelfPipe&) = delete;
+  ~SelfPipe() {
     close_reading();
     close_writing();
   }
@@ -39,8 +39,8 @@ void wait_for_end(int fd) {
   }
 }
 
-[[noreturn]] void run_in_child(World& world, const std::string& line, int point, Pipe& there,
-                               Pipe& go) {
+[[noreturn]] void run_in_child(World& world, const std::string& line, int point, SelfPipe& there,
+                               SelfPipe& go) {
   there.close_reading();
   go.close_writing();
   // Whoever runs the tests may ignore them, and what is ignored stays so.
@@ -61,8 +61,8 @@ void wait_for_end(int fd) {
 /// Runs the line in a process of its own and sends it a signal at its call number `point`.
 /// \return its wait status, or nothing when it made fewer calls
 std::optional<int> kill_at(World& world, const std::string& line, int point, int signal) {
-  Pipe there;
-  Pipe go;
+  SelfPipe there;
+  SelfPipe go;
   const pid_t child = ::fork();
   if (child == 0) run_in_child(world, line, point, there, go);
   there.close_writing();
@@ -138,8 +138,8 @@ class KillJourneyOfPipes : public testing::Test {
     int held = 0;
     while (::ioctl(pipe.ends[0], FIONREAD, &held) == 0 &&
            held < ::fcntl(pipe.ends[0], F_GETPIPE_SZ) / 2) {
-      const auto small = static_cast<int>(bytes.size());
-      if (held > 0 && held < small) static_cast<void>(!::read(pipe.ends[0], bytes.data(), 1));
+      const auto end = static_cast<int>(bytes.size());
+      if (held > 0 && held < end) static_cast<void>(!::read(pipe.ends[0], bytes.data(), 1));
       std::this_thread::yield();
     }
   }
@@ -156,7 +156,7 @@ class KillJourneyOfPipes : public testing::Test {
   }
 
   World world;
-  Pipe pipe;
+  SelfPipe pipe;
 };
 
 TEST_F(KillJourneyOfPipes, AReaderThatGoesAwayLeavesNothingSuspended) {

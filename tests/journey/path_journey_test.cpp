@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 const std::string first = "sim:a";
-const std::string second = "sim:b/1";
+const std::string second_controller = "sim:b/1";
 
 void prepare(World& world, const std::string& device, const std::string& id,
              const std::string& guest) {
@@ -24,16 +24,16 @@ void prepare(World& world, const std::string& device, const std::string& id,
   world.must("sim guest start " + device + " " + id + guest);
 }
 
-// Two hosts, a guest on the first, and a function prepared on the second as a VMM leaves it. The
-// second is controlled by another controller id, which numbers the state formats backwards; the
-// emulator has but one number.
+// Two hosts, a guest on the first, and a function prepared on the second as a VMM leaves
+// it. The second is controlled by another controller id, which numbers the state formats
+// backwards; the emulator has but one number.
 void two_hosts(World& world, const std::string& options, const std::string& id = "vf1",
                const std::string& id_there = "vf1") {
   world.must("sim create a " + options);
   const bool numbers = options.find("emulator") == std::string::npos;
   world.must("sim create b --controlling 2 " + options + (numbers ? " --renumber-formats" : ""));
   prepare(world, first, id, "");
-  prepare(world, second, id_there, " --empty");
+  prepare(world, second_controller, id_there, " --empty");
 }
 
 Answer proof_of(World& world, const std::string& id = "vf1", const std::string& id_there = "vf1") {
@@ -139,8 +139,9 @@ TEST(PathJourneyOfOthers, TheTwoHostsNumberTheSameFormatsDifferently) {
   };
   const auto moved = world.read("transfer sim:a vf1 sim:b/1 vf1")["formats"];
   EXPECT_NE(number(first, "versions", moved["version"]),
-            number(second, "versions", moved["version"]));
-  EXPECT_NE(number(first, "vendors", moved["vendor"]), number(second, "vendors", moved["vendor"]));
+            number(second_controller, "versions", moved["version"]));
+  EXPECT_NE(number(first, "vendors", moved["vendor"]),
+            number(second_controller, "vendors", moved["vendor"]));
 }
 
 TEST(PathJourneyOfOthers, WhatAStandardStateDoesNotCarryIsMissing) {

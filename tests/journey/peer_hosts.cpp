@@ -53,8 +53,8 @@ std::uint16_t vf1_of(Session& session) {
   return select_one(session.topology(), "vf1", "transfer").cntlid;
 }
 
-void prepare(World& world, const std::string& device, const std::string& size,
-             const std::string& guest) {
+void prepare_host(World& world, const std::string& device, const std::string& size,
+                  const std::string& guest) {
   world.must("sim create " + device + " --vfs-total 1 --vendor --mdts 8K --state-size " + size);
   world.must("provision sim:" + device + " --vfs 1");
   for (const std::string verb : {"mark", "bind", "sim guest start"})
@@ -75,8 +75,8 @@ void Pipe::close_reading() { close_once(ends_[0]); }
 void Pipe::close_writing() { close_once(ends_[1]); }
 
 PeerHosts::PeerHosts(const std::string& state_size, PeerMode mode) : mode_(std::move(mode)) {
-  prepare(a, "a", state_size, "");
-  prepare(b, "b", state_size, " --empty");
+  prepare_host(a, "a", state_size, "");
+  prepare_host(b, "b", state_size, " --empty");
   if (!mode_.suspended_before) return;
   a.must("suspend sim:a vf1");
   a.remember();

@@ -18,7 +18,7 @@ using Kind = Disturbance::Kind;
 
 /// Two pieces of the state, so that a disturbance can come between.
 const std::string two_chunks = "1100K";
-const std::string small = "20000";
+const std::string small_state = "20000";
 
 class PeerJourney : public testing::Test {
  protected:
@@ -121,7 +121,7 @@ TEST_F(PeerJourney, NoOtherMessageLetsALoadedCopyRun) {
         .kind = Kind::other, .by_source = true, .piece = commit, .tag = tag, .body = body};
   };
   const std::string asked = R"({"device":"sim:b","function":"vf1","dry_run":false})";
-  PeerHosts hosts(small);
+  PeerHosts hosts(small_state);
   for (auto disturbance :
        {other("ASKS", asked), other("ASKS", "{}"), other("PREP", "{}"), other("PREP", asked),
         other("HOLD", "{}"), other("NONE", "{}"), other("COMT", "[]"), other("COMT", "{")}) {
@@ -202,7 +202,7 @@ class PeerJourneyOfSides : public PeerJourney, public testing::WithParamInterfac
 };
 
 TEST_P(PeerJourneyOfSides, LosesNothingWhereverACallFails) {
-  PeerHosts hosts(small);
+  PeerHosts hosts(small_state);
   const auto whole = run(hosts, std::nullopt, {});
   EXPECT_EQ(whole.source.error + whole.destination.error, "");
   int tried = 0, turn = 0;
@@ -268,7 +268,7 @@ bool kill_side_at(PeerHosts& hosts, World& world, bool source, int point, SideEn
 }
 
 TEST_P(PeerJourneyOfSides, LosesNothingWhereverASideDies) {
-  PeerHosts hosts(small);
+  PeerHosts hosts(small_state);
   int tried = 0;
   for (int point = 0;; point += stride()) {
     SideEnd other;

@@ -8,7 +8,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-using Action = RepairStep::Action;
+using StepAction = RepairStep::Action;
 
 class RepairTest : public AccountTest {
  protected:
@@ -151,7 +151,7 @@ TEST_F(RepairTest, ResumesAFunctionBeforeItGivesItsDriverBack) {
   leave_suspended(1);
   const auto steps = do_repair();
   expect_all_done(steps, 2);
-  EXPECT_EQ(steps[0].action, Action::resume);
+  EXPECT_EQ(steps[0].action, StepAction::resume);
   EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "nvme");
 }
 

@@ -14,7 +14,7 @@
 namespace nvmigrate::test {
 namespace {
 
-constexpr std::size_t chunk = state_file::max_chunk;
+constexpr std::size_t one_chunk = state_file::max_chunk;
 
 class RoundTrip : public testing::TestWithParam<std::size_t> {
  protected:
@@ -42,7 +42,7 @@ TEST_P(RoundTrip, InPiecesThatFitNothing) {
   const auto source = stored.source();
   EXPECT_EQ(drain(*source, 700'012), state);
   ASSERT_TRUE(source->rewind());
-  EXPECT_EQ(drain(*source, 3 * chunk), state);
+  EXPECT_EQ(drain(*source, 3 * one_chunk), state);
 }
 
 TEST_P(RoundTrip, ThroughAPipe) {
@@ -78,8 +78,8 @@ TEST_P(RoundTrip, Raw) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, RoundTrip,
-                         testing::Values(48, 52, 104, 4096, chunk - 4, chunk, chunk + 4, 5 * chunk,
-                                         9 * chunk + 1028));
+                         testing::Values(48, 52, 104, 4096, one_chunk - 4, one_chunk, one_chunk + 4,
+                                         5 * one_chunk, 9 * one_chunk + 1028));
 
 class Writer : public testing::Test {
  protected:
@@ -91,11 +91,11 @@ class Writer : public testing::Test {
 TEST_F(Writer, KeepsAnOpaqueStateOfAnySize) {
   auto identity = sample_identity();
   identity.layout = StateLayout::opaque;
-  const Bytes state(chunk + 7, std::byte{9});
+  const Bytes state(one_chunk + 7, std::byte{9});
   write_state_file(io, folder / "a.state", state, identity);
   const auto stored = StoredState::open(io, folder / "a.state");
   EXPECT_FALSE(stored.decoded());
-  EXPECT_EQ(drain(*stored.source(), chunk), state);
+  EXPECT_EQ(drain(*stored.source(), one_chunk), state);
 }
 
 TEST_F(Writer, KeepsAnEmptyState) {
@@ -120,7 +120,7 @@ TEST_F(Writer, DecodesWhatItWrites) {
 TEST_F(Writer, OffersPageAlignedRoom) {
   const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT);
   const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
-  writer->begin(3 * chunk);
+  writer->begin(3 * one_chunk);
   for (int i = 0; i < 6; ++i) {
     const auto room = writer->room(393'216);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(room.data()) % 4096, 0U);
@@ -130,17 +130,17 @@ TEST_F(Writer, OffersPageAlignedRoom) {
 }
 
 TEST_F(Writer, WritesAChunkAtOnce) {
-  write_state_file(io, folder / "a.state", state_of_size(4 * chunk));
+  write_state_file(io, folder / "a.state", state_of_size(4 * one_chunk));
   EXPECT_EQ(io.calls_of("write"), 6U) << "preamble and identity, four chunks, the end";
 }
 
 TEST_F(Writer, SurvivesShortWritesAndInterruptions) {
-  const auto state = state_of_size(2 * chunk);
+  const auto state = state_of_size(2 * one_chunk);
   io.shorten_writes(70'000);
   io.fail_kind("write", EINTR, 3, 4);
   write_state_file(io, folder / "a.state", state);
   io.heal();
-  EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), state);
+  EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), one_chunk), state);
 }
 
 TEST_F(Writer, ReportsAThreadThatCannotBeStarted) {
@@ -151,7 +151,7 @@ TEST_F(Writer, ReportsAThreadThatCannotBeStarted) {
     };
     const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT | O_TRUNC);
     const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity(), start);
-    EXPECT_EQ(failure_of([&] { writer->begin(3 * chunk); }).status(), ExitStatus::io) << nth;
+    EXPECT_EQ(failure_of([&] { writer->begin(3 * one_chunk); }).status(), ExitStatus::io) << nth;
     EXPECT_EQ(contents(folder / "a.state"), "") << nth;
   }
 }
@@ -164,7 +164,7 @@ TEST_F(Writer, NeedsNoThreadForASmallState) {
 }
 
 TEST_F(Writer, ReportsEveryWriteThatFails) {
-  for (const std::size_t size : {std::size_t{104}, 6 * chunk}) {
+  for (const std::size_t size : {std::size_t{104}, 6 * one_chunk}) {
     const auto state = state_of_size(size);
     const auto before = io.calls_of("write");
     write_state_file(io, folder / "a.state", state);
@@ -226,11 +226,11 @@ TEST_F(Writer, ShowsItsFirstRecordBeforeTheState) {
   writer->commit(104);
   EXPECT_EQ(written(), shown) << "the state comes last";
   writer->finish({});
-  EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), sample_state());
+  EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), one_chunk), sample_state());
 }
 
 TEST_F(Writer, AnAnnouncedFileIsTheSameFile) {
-  for (const std::size_t size : {std::size_t{104}, 3 * chunk}) {
+  for (const std::size_t size : {std::size_t{104}, 3 * one_chunk}) {
     const auto state = state_of_size(size);
     const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT | O_TRUNC);
     const auto writer = make_state_file_writer(io, file.fd(), "a", sample_identity());
@@ -238,7 +238,7 @@ TEST_F(Writer, AnAnnouncedFileIsTheSameFile) {
     writer->show_identity_first();
     feed(*writer, state, 300'004);
     writer->finish({});
-    EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), chunk), state) << size;
+    EXPECT_EQ(drain(*StoredState::open(io, folder / "a.state").source(), one_chunk), state) << size;
   }
 }
 
@@ -291,7 +291,8 @@ TEST_P(BeforeEndTest, MayLeaveItAtThat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, BeforeEndTest, testing::Values(104, chunk + 1028, 3 * chunk));
+INSTANTIATE_TEST_SUITE_P(Sizes, BeforeEndTest,
+                         testing::Values(104, one_chunk + 1028, 3 * one_chunk));
 
 TEST_F(Writer, WritesTextThatAnyReaderTakes) {
   auto identity = sample_identity();

@@ -25,7 +25,7 @@ using test::failure_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string nqn = "nqn.2019-08.org.x:a";
+const std::string locked_nqn = "nqn.2019-08.org.x:a";
 
 /// Another process that holds the lock until it is let go.
 class Holder {
@@ -59,7 +59,7 @@ class Holder {
   [[noreturn]] static void hold(const Folders& folders, int ready, const std::array<int, 2>& end) {
     ::close(end[1]);
     SystemIo io;
-    const SubsystemLock lock(io, folders, nqn, "export", 0ms);
+    const SubsystemLock lock(io, folders, locked_nqn, "export", 0ms);
     char byte = 0;
     if (::write(ready, &byte, 1) != 1 || ::read(end[0], &byte, 1) < 0) ::_exit(1);
     ::_exit(0);
@@ -71,7 +71,9 @@ class Holder {
 
 class LockTest : public testing::Test {
  protected:
-  [[nodiscard]] std::string path() const { return folders.run + "/" + file_name_of(nqn) + ".lock"; }
+  [[nodiscard]] std::string path() const {
+    return folders.run + "/" + file_name_of(locked_nqn) + ".lock";
+  }
 
   test::TemporaryFolder folder;
   Folders folders = folder.folders();
@@ -81,36 +83,37 @@ class LockTest : public testing::Test {
 
 TEST_F(LockTest, IsHeldByOneAtATimeWhoIsNamed) {
   const Holder other(folders);
-  const auto error = failure_of([&] { SubsystemLock(io, folders, nqn, "bind", 0ms); });
+  const auto error = failure_of([&] { SubsystemLock(io, folders, locked_nqn, "bind", 0ms); });
   EXPECT_EQ(error.status(), ExitStatus::busy);
   EXPECT_EQ(error.code(), "busy");
   EXPECT_NE(error.advice(), "");
-  EXPECT_THAT(error.what(),
-              AllOf(HasSubstr("pid " + std::to_string(other.pid()) + " (export)"), HasSubstr(nqn)));
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("pid " + std::to_string(other.pid()) + " (export)"),
+                                  HasSubstr(locked_nqn)));
 }
 
 TEST_F(LockTest, NamesACommandOfSeveralWords) {
-  const SubsystemLock other(system, folders, nqn, "sim guest start", 0ms);
-  EXPECT_THAT(error_of([&] { SubsystemLock(io, folders, nqn, "bind", 0ms); }, ExitStatus::busy),
-              HasSubstr("(sim guest start)"));
+  const SubsystemLock other(system, folders, locked_nqn, "sim guest start", 0ms);
+  EXPECT_THAT(
+      error_of([&] { SubsystemLock(io, folders, locked_nqn, "bind", 0ms); }, ExitStatus::busy),
+      HasSubstr("(sim guest start)"));
 }
 
 TEST_F(LockTest, EndsWithItsProcess) {
   Holder other(folders);
   ::kill(other.pid(), SIGKILL);
   other.let_go();
-  const SubsystemLock lock(io, folders, nqn, "bind", 0ms);
+  const SubsystemLock lock(io, folders, locked_nqn, "bind", 0ms);
   EXPECT_THAT(test::contents(path()), HasSubstr(std::to_string(::getpid()) + " bind"));
 }
 
 TEST_F(LockTest, EndsWithItsScope) {
-  { const SubsystemLock lock(io, folders, nqn, "bind", 0ms); }
-  EXPECT_NO_THROW(SubsystemLock(io, folders, nqn, "export", 0ms));
+  { const SubsystemLock lock(io, folders, locked_nqn, "bind", 0ms); }
+  EXPECT_NO_THROW(SubsystemLock(io, folders, locked_nqn, "export", 0ms));
 }
 
 TEST_F(LockTest, OfAnotherSubsystemIsAnother) {
   const Holder other(folders);
-  EXPECT_NO_THROW(SubsystemLock(io, folders, nqn + "b", "bind", 0ms));
+  EXPECT_NO_THROW(SubsystemLock(io, folders, locked_nqn + "b", "bind", 0ms));
 }
 
 TEST_F(LockTest, WaitsForTheHolderToEnd) {
@@ -118,7 +121,7 @@ TEST_F(LockTest, WaitsForTheHolderToEnd) {
   io.hook([&](std::size_t, const test::FaultyIo::Call&) {
     if (io.calls_of("flock") == 2) other.let_go();
   });
-  EXPECT_NO_THROW(SubsystemLock(io, folders, nqn, "bind", 60s));
+  EXPECT_NO_THROW(SubsystemLock(io, folders, locked_nqn, "bind", 60s));
   EXPECT_GE(io.calls_of("flock"), 2U);
 }
 
@@ -127,13 +130,13 @@ TEST_F(LockTest, WaitingEndsWithAnInterruption) {
   io.hook([&](std::size_t, const test::FaultyIo::Call&) {
     if (io.calls_of("flock") == 2) set_interrupted(true);
   });
-  error_of([&] { SubsystemLock(io, folders, nqn, "bind", 60s); }, ExitStatus::interrupted);
+  error_of([&] { SubsystemLock(io, folders, locked_nqn, "bind", 60s); }, ExitStatus::interrupted);
   set_interrupted(false);
 }
 
 TEST_F(LockTest, ACallThatASignalEndedIsNoHolder) {
   io.fail_kind("flock", EINTR, 1, 2);
-  EXPECT_NO_THROW(SubsystemLock(io, folders, nqn, "bind", 0ms));
+  EXPECT_NO_THROW(SubsystemLock(io, folders, locked_nqn, "bind", 0ms));
 }
 
 TEST_F(LockTest, IsTakenAgainWhenItsFileWasRemovedMeanwhile) {
@@ -141,57 +144,57 @@ TEST_F(LockTest, IsTakenAgainWhenItsFileWasRemovedMeanwhile) {
   io.hook([&](std::size_t, const test::FaultyIo::Call& call) {
     if (call.kind == "flock" && !removed) removed = ::unlink(path().c_str()) == 0;
   });
-  const SubsystemLock lock(io, folders, nqn, "bind", 0ms);
+  const SubsystemLock lock(io, folders, locked_nqn, "bind", 0ms);
   EXPECT_TRUE(removed);
   EXPECT_TRUE(std::filesystem::exists(path()));
-  error_of([&] { SubsystemLock(system, folders, nqn, "x", 0ms); }, ExitStatus::busy);
+  error_of([&] { SubsystemLock(system, folders, locked_nqn, "x", 0ms); }, ExitStatus::busy);
 }
 
 TEST_F(LockTest, AHolderThatWroteNothingYetIsAnotherProcess) {
   const Holder other(folders);
   test::put(path(), "");
-  error_of([&] { SubsystemLock(io, folders, nqn, "bind", 0ms); }, ExitStatus::busy);
+  error_of([&] { SubsystemLock(io, folders, locked_nqn, "bind", 0ms); }, ExitStatus::busy);
 }
 
 TEST_F(LockTest, ThroughASymbolicLinkIsRefused) {
   std::filesystem::create_directories(folder / "elsewhere");
   std::filesystem::create_directory_symlink(folder / "elsewhere", folders.run);
-  error_of([&] { SubsystemLock(io, folders, nqn, "bind", 0ms); }, ExitStatus::refused);
+  error_of([&] { SubsystemLock(io, folders, locked_nqn, "bind", 0ms); }, ExitStatus::refused);
 }
 
 TEST_F(LockTest, AFailureAtAnyStepIsReportedAndLeavesItFree) {
   make_private_folder(system, folders.run);
   std::size_t steps = 0;
   {
-    const SubsystemLock lock(io, folders, nqn, "bind", 0ms);
+    const SubsystemLock lock(io, folders, locked_nqn, "bind", 0ms);
     steps = io.calls();
   }
   EXPECT_EQ(steps, 8U) << "look at folder and file, open, lock, look twice, truncate, write";
   for (std::size_t step = 1; step <= steps; ++step) {
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, EIO);
-    EXPECT_THROW(SubsystemLock(faulty, folders, nqn, "bind", 0ms), Error) << "step " << step;
-    EXPECT_NO_THROW(SubsystemLock(system, folders, nqn, "bind", 0ms)) << "step " << step;
+    EXPECT_THROW(SubsystemLock(faulty, folders, locked_nqn, "bind", 0ms), Error) << "step " << step;
+    EXPECT_NO_THROW(SubsystemLock(system, folders, locked_nqn, "bind", 0ms)) << "step " << step;
   }
 }
 
 TEST_F(LockTest, HoldersAreKnownByTheirPid) {
-  EXPECT_FALSE(holds_lock(io, folders, nqn, ::getpid()));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn, ::getpid()));
   std::optional<Holder> other(folders);
   const auto pid = other->pid();
-  EXPECT_TRUE(holds_lock(io, folders, nqn, pid));
-  EXPECT_FALSE(holds_lock(io, folders, nqn, ::getpid()));
-  EXPECT_FALSE(holds_lock(io, folders, nqn + "b", pid));
-  EXPECT_FALSE(holds_lock(io, folders, nqn, 0));
+  EXPECT_TRUE(holds_lock(io, folders, locked_nqn, pid));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn, ::getpid()));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn + "b", pid));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn, 0));
   other.reset();
-  EXPECT_FALSE(holds_lock(io, folders, nqn, pid));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn, pid));
 }
 
 TEST_F(LockTest, WithoutALockTableALivingProcessIsTakenForTheHolder) {
-  { const SubsystemLock lock(io, folders, nqn, "bind", 0ms); }
+  { const SubsystemLock lock(io, folders, locked_nqn, "bind", 0ms); }
   io.fail_kind("open", ENOENT);
-  EXPECT_TRUE(holds_lock(io, folders, nqn, ::getpid()));
-  EXPECT_FALSE(holds_lock(io, folders, nqn, 0x3FFFFFFF));
+  EXPECT_TRUE(holds_lock(io, folders, locked_nqn, ::getpid()));
+  EXPECT_FALSE(holds_lock(io, folders, locked_nqn, 0x3FFFFFFF));
 }
 
 }  // namespace

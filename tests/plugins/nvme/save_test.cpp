@@ -14,12 +14,12 @@ using test::state_of;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::size_t chunk = 8192;
+constexpr std::size_t save_chunk = 8192;
 
 class NvmeSaveTest : public testing::Test {
  protected:
   void save() {
-    NvmeBackend(target.port, target.identity(), BackendOptions{.chunk_limit = chunk})
+    NvmeBackend(target.port, target.identity(), BackendOptions{.chunk_limit = save_chunk})
         .save(5, {}, sink);
   }
   void expect_failure() {
@@ -64,8 +64,8 @@ TEST_F(NvmeSaveTest, ReadsTheHeaderThenTheWholeUnchanged) {
 }
 
 TEST_F(NvmeSaveTest, EverySizeComesWholeAndNoCommandReadsAtItsEnd) {
-  for (const std::size_t size : {std::size_t{48}, std::size_t{52}, chunk - 4, chunk, chunk + 4,
-                                 3 * chunk, 10 * chunk + 52}) {
+  for (const std::size_t size : {std::size_t{48}, std::size_t{52}, save_chunk - 4, save_chunk,
+                                 save_chunk + 4, 3 * save_chunk, 10 * save_chunk + 52}) {
     target.state = state_of(size);
     for (const bool tells : {true, false}) {
       target.tells_in_dw0 = tells;
@@ -75,13 +75,13 @@ TEST_F(NvmeSaveTest, EverySizeComesWholeAndNoCommandReadsAtItsEnd) {
     }
   }
   for (const auto& sent : target.sent()) {
-    EXPECT_LE(sent.command.cdw15 + 1, chunk / 4);
-    EXPECT_LT(sent.command.cdw12, 10 * chunk + 52);
+    EXPECT_LE(sent.command.cdw15 + 1, save_chunk / 4);
+    EXPECT_LT(sent.command.cdw12, 10 * save_chunk + 52);
   }
 }
 
 TEST_F(NvmeSaveTest, ASinkMayGiveLessRoomThanWanted) {
-  target.state = state_of(3 * chunk);
+  target.state = state_of(3 * save_chunk);
   sink = test::MemorySink(4098);
   save();
   EXPECT_EQ(sink.bytes, target.state);
@@ -93,7 +93,7 @@ TEST_F(NvmeSaveTest, ASinkWithoutRoomIsAnInternalError) {
 }
 
 TEST_F(NvmeSaveTest, TheHeaderIsReadAgainWhereTheDeviceTellsInItAlone) {
-  target.state = state_of(3 * chunk);
+  target.state = state_of(3 * save_chunk);
   target.tells_in_dw0 = false;
   save();
   ASSERT_THAT(target.sent(), SizeIs(5));
@@ -101,17 +101,17 @@ TEST_F(NvmeSaveTest, TheHeaderIsReadAgainWhereTheDeviceTellsInItAlone) {
 }
 
 TEST_F(NvmeSaveTest, TheHeaderIsNotReadAgainWithoutNeed) {
-  target.state = state_of(3 * chunk);
+  target.state = state_of(3 * save_chunk);
   save();
   EXPECT_THAT(target.sent(), SizeIs(4));
-  target.state = state_of(chunk);
+  target.state = state_of(save_chunk);
   target.tells_in_dw0 = false;
   save();
   EXPECT_THAT(target.sent(), SizeIs(4 + 2));
 }
 
 TEST_F(NvmeSaveTest, AFunctionThatRunsAtAnyCommandIsRefused) {
-  target.state = state_of(3 * chunk);
+  target.state = state_of(3 * save_chunk);
   for (std::size_t number = 0; number < 4; ++number) {
     run_on_at(target.sent().size() + number);
     sink = test::MemorySink();
@@ -120,7 +120,7 @@ TEST_F(NvmeSaveTest, AFunctionThatRunsAtAnyCommandIsRefused) {
 }
 
 TEST_F(NvmeSaveTest, AFunctionThatRunsAtTheEndIsRefusedWhereOnlyTheHeaderTells) {
-  target.state = state_of(3 * chunk);
+  target.state = state_of(3 * save_chunk);
   target.tells_in_dw0 = false;
   for (const std::size_t number : {0U, 1U, 4U}) {
     run_on_at(target.sent().size() + number);

@@ -12,7 +12,7 @@ namespace {
 using testing::IsEmpty;
 using testing::Values;
 
-constexpr std::size_t chunk = std::size_t{16} << 10U;
+constexpr std::size_t sim_chunk = std::size_t{16} << 10U;
 
 struct Journey {
   sim::Personality personality;
@@ -59,7 +59,7 @@ class NvmeSimulatedTest : public testing::TestWithParam<Journey> {
 TEST_P(NvmeSimulatedTest, AGuestGoesOnWhereItStopped) {
   const auto from = lab.open("sim:a");
   const auto to = lab.open("sim:b/1");
-  const BackendOptions options{.chunk_limit = chunk};
+  const BackendOptions options{.chunk_limit = sim_chunk};
   nvme::NvmeBackend source(from->admin(), read_identity(from->admin()), options);
   nvme::NvmeBackend destination(to->admin(), read_identity(to->admin()), options);
   FormatChoice formats;
@@ -96,12 +96,13 @@ std::string name_of_case(const testing::TestParamInfo<Journey>& about) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Journeys, NvmeSimulatedTest,
-                         Values(Journey{spec, false, 160}, Journey{spec, false, chunk},
-                                Journey{spec, false, chunk + 4}, Journey{spec, true, chunk - 4},
-                                Journey{spec, true, 10 * chunk + 20}, Journey{emulator, false, 160},
-                                Journey{emulator, false, chunk},
-                                Journey{emulator, false, chunk + 4},
-                                Journey{emulator, false, 20 * chunk}),
+                         Values(Journey{spec, false, 160}, Journey{spec, false, sim_chunk},
+                                Journey{spec, false, sim_chunk + 4},
+                                Journey{spec, true, sim_chunk - 4},
+                                Journey{spec, true, 10 * sim_chunk + 20},
+                                Journey{emulator, false, 160}, Journey{emulator, false, sim_chunk},
+                                Journey{emulator, false, sim_chunk + 4},
+                                Journey{emulator, false, 20 * sim_chunk}),
                          name_of_case);
 
 }  // namespace

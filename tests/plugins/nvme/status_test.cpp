@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::size_t chunk = 4096;
+constexpr std::size_t one_chunk = 4096;
 
 /// A command of the backend: what is done, and at which command from there the device refuses.
 struct Point {
@@ -42,9 +42,9 @@ constexpr std::array points{
     Point{"FirstRead", save, 1},
     Point{"LastRead", save, 3},
     Point{"Only", [](NvmeBackend& backend) { load(backend, 104); }, 0},
-    Point{"First", [](NvmeBackend& backend) { load(backend, 3 * chunk); }, 0},
-    Point{"Middle", [](NvmeBackend& backend) { load(backend, 3 * chunk); }, 1},
-    Point{"Last", [](NvmeBackend& backend) { load(backend, 3 * chunk); }, 2},
+    Point{"First", [](NvmeBackend& backend) { load(backend, 3 * one_chunk); }, 0},
+    Point{"Middle", [](NvmeBackend& backend) { load(backend, 3 * one_chunk); }, 1},
+    Point{"Last", [](NvmeBackend& backend) { load(backend, 3 * one_chunk); }, 2},
 };
 
 constexpr std::array<std::uint16_t, 14> statuses{0x001, 0x002, 0x006, 0x00C, 0x013, 0x11F, 0x120,
@@ -55,14 +55,14 @@ class NvmeStatusTest : public testing::TestWithParam<std::tuple<Point, std::uint
 TEST_P(NvmeStatusTest, IsReportedWithItsControllerAndItsName) {
   const auto& [point, status, dnr] = GetParam();
   test::Target target;
-  target.state = test::state_of(3 * chunk);
+  target.state = test::state_of(3 * one_chunk);
   const auto raw = static_cast<std::uint16_t>(status | (dnr ? 0x4000U : 0U));
   target.fault = [&, at = point.at](std::size_t number,
                                     const AdminCommand&) -> std::optional<AdminCompletion> {
     if (number != at) return std::nullopt;
     return AdminCompletion{{raw}, 0, 0};
   };
-  NvmeBackend backend(target.port, target.identity(), BackendOptions{.chunk_limit = chunk});
+  NvmeBackend backend(target.port, target.identity(), BackendOptions{.chunk_limit = one_chunk});
   if (status == sc::controller_not_suspended && std::string_view{point.name} == "Resume") {
     EXPECT_THROW(backend.resume(5), NvmeError) << "the header says that it is suspended";
     return;

@@ -5,7 +5,7 @@ namespace nvmigrate::test {
 namespace {
 
 using command::Resource;
-using Action = command::VirtualizationAction;
+using Managed = command::VirtualizationAction;
 
 // Four VFs, three of them enabled; 20 queues and 10 interrupts, at most 8 and 4 each.
 class SimVirtualization : public testing::Test {
@@ -34,7 +34,7 @@ TEST_F(SimVirtualization, AssignsAndBringsOnline) {
 
 TEST_F(SimVirtualization, AnswersHowMuchWasAssigned) {
   const auto completion =
-      bench_.submit(command::virtualization(1, Action::assign, Resource::queues, 5));
+      bench_.submit(command::virtualization(1, Managed::assign, Resource::queues, 5));
   EXPECT_EQ(completion.dw0, 5U);
 }
 
@@ -87,7 +87,7 @@ TEST_F(SimVirtualization, KnowsOnlyItsOwnSecondaries) {
 
 TEST_F(SimVirtualization, AllocatesToThePrimaryAtItsNextFunctionReset) {
   const auto allocate = [&](std::uint16_t id, std::uint16_t count) {
-    return bench_.manage(id, Action::primary_flexible, Resource::queues, count);
+    return bench_.manage(id, Managed::primary_flexible, Resource::queues, count);
   };
   EXPECT_EQ(allocate(1, 4), sc::invalid_controller_identifier);
   EXPECT_EQ(allocate(0, 21), sc::invalid_number_of_resources);
@@ -100,22 +100,22 @@ TEST_F(SimVirtualization, AllocatesToThePrimaryAtItsNextFunctionReset) {
 }
 
 TEST_F(SimVirtualization, RefusesWrongEncodings) {
-  auto command = command::virtualization(1, Action::offline);
+  auto command = command::virtualization(1, Managed::offline);
   command.cdw10 |= 1U << 4U;
   EXPECT_EQ(bench_.code(command), sc::invalid_field);
-  command = command::virtualization(1, Action::offline);
+  command = command::virtualization(1, Managed::offline);
   command.cdw10 |= 1U << 11U;
   EXPECT_EQ(bench_.code(command), sc::invalid_field);
-  command = command::virtualization(1, Action::offline);
+  command = command::virtualization(1, Managed::offline);
   command.cdw11 |= 1U << 16U;
   EXPECT_EQ(bench_.code(command), sc::invalid_field);
-  command = command::virtualization(1, Action::offline);
+  command = command::virtualization(1, Managed::offline);
   command.cdw12 = 1;
   EXPECT_EQ(bench_.code(command), sc::invalid_field);
-  EXPECT_EQ(bench_.manage(1, Action{2}), sc::invalid_field);
+  EXPECT_EQ(bench_.manage(1, Managed{2}), sc::invalid_field);
   EXPECT_EQ(bench_.assign(1, Resource{2}, 1), sc::invalid_field);
   Bytes data(4);
-  command = command::virtualization(1, Action::offline);
+  command = command::virtualization(1, Managed::offline);
   command.to_device = data;
   EXPECT_EQ(bench_.code(command), sc::invalid_field);
 }
@@ -125,7 +125,7 @@ TEST(SimVirtualizationGrain, MayGrantMoreThanWasAsked) {
   lab.create("a", {.vfs_total = 2, .vq = 9, .vq_max = 6, .grain = 4});
   Bench bench(lab, "sim:a");
   const auto granted = [&](std::uint16_t id, std::uint16_t count) {
-    return bench.submit(command::virtualization(id, Action::assign, Resource::queues, count)).dw0;
+    return bench.submit(command::virtualization(id, Managed::assign, Resource::queues, count)).dw0;
   };
   EXPECT_EQ(granted(1, 3), 4U);
   EXPECT_EQ(granted(1, 5), 6U) << "no more than one may have";

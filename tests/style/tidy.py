@@ -19,7 +19,7 @@ import sys
 
 TIDY, CLANG, BUILD = sys.argv[1:]
 ROOT = pathlib.Path.cwd()
-SHIPPED = re.compile(rf"^{re.escape(BUILD)}/(lib|plugins)/.*/Unity/|"
+SHIPPED = re.compile(rf"^{re.escape(BUILD)}/(lib|plugins|cli)/.*/Unity/|"
                      rf"^{re.escape(str(ROOT))}/(lib|plugins|cli)/")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
                      pathlib.Path(os.environ.get("HOME", "/tmp")) / ".cache") / "nvmigrate-tidy"

@@ -11,7 +11,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1])
-TABLE = "lib/nvmigrate/conditions/table.cpp"
+TABLES = ("lib/nvmigrate/conditions/table.cpp",
+          "lib/nvmigrate/conditions/table_of_states.cpp")
 SHARED = "lib/nvmigrate/session/sentences.h"
 TELLING = 30  # letters: shorter parts of a sentence are said by others too
 # What cli refuses by itself, and in which words.
@@ -52,15 +53,16 @@ def sources(*folders):
 
 
 def check_sentences():
-    table = (ROOT / TABLE).read_text(encoding="utf-8")
-    sentences = [words for place, words in literals(table)
-                 if re.search(r"\.sentence\s*=\s*$", table[:place])]
+    sentences = []
+    for table in ((ROOT / name).read_text(encoding="utf-8") for name in TABLES):
+        sentences += [words for place, words in literals(table)
+                      if re.search(r"\.sentence\s*=\s*$", table[:place])]
     if len(sentences) < 50:
-        faults.append(f"{TABLE}: only {len(sentences)} sentences found")
+        faults.append(f"the tables of conditions: only {len(sentences)} sentences found")
     sentences += [words for _, words in literals((ROOT / SHARED).read_text(encoding="utf-8"))]
     parts = {part.strip() for words in sentences for part in re.split(r"\{[a-z_]*\}", words)}
     for name, text in sources("lib", "plugins", "cli"):
-        if name in (TABLE, SHARED):
+        if name in (*TABLES, SHARED):
             continue
         for _, words in literals(text):
             faults.extend(f"{name}: says what the table of conditions says: '{part}'"

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,8 @@
 
 namespace nvmigrate {
 
+/// The part of the table about a state and its destination.
+[[nodiscard]] std::span<const Condition> conditions_of_states() noexcept;
 /// The rule of this code. \throws Error(internal) for an unknown code
 [[nodiscard]] const Condition& condition(std::string_view code);
 

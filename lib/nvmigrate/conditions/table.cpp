@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <array>
+#include <vector>
 
-#include "nvmigrate/conditions/conditions.h"
+#include "nvmigrate/conditions/fact.h"
 #include "nvmigrate/session/sentences.h"
 
 namespace nvmigrate {
@@ -21,38 +22,11 @@ constexpr Verbs records = migrates | disturbs | resume | release;
 constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
-constexpr auto state = "the state";
 constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
-
-/// What the decoder of states finds and describes itself.
-constexpr Condition of_decoder(std::string_view code, Verbs overrides) {
-  return {.code = code,
-          .looks_at = state,
-          .sentence = "",
-          .status = ExitStatus::bad_state,
-          .blocks = moves,
-          .overrides = overrides};
-}
-
-/// The state does not fit the destination.
-constexpr Condition misfit(Condition row, Verbs overrides = {}) {
-  if (row.looks_at.empty()) row.looks_at = state;
-  row.status = ExitStatus::bad_state;
-  row.blocks = loads;
-  row.overrides = overrides;
-  return row;
-}
 
 /// Where the guest of a function is.
 constexpr Condition custody(Condition row) {
   row.looks_at = journal;
-  return row;
-}
-
-/// The guest of the state may run already.
-constexpr Condition second_copy(Condition row) {
-  if (row.advice.empty()) row.advice = "two copies of one guest must never run";
-  row.blocks = row.overrides = import_state;
   return row;
 }
 
@@ -63,10 +37,6 @@ constexpr Condition no_journal(Condition row) {
   row.blocks = records;
   row.told = Severity::problem;
   return row;
-}
-
-constexpr Condition oddity_of_decoder(std::string_view code) {
-  return {.code = code, .looks_at = state, .sentence = "", .warns = moves};
 }
 
 constexpr std::array table{
@@ -125,6 +95,21 @@ constexpr std::array table{
               .remedy = Action::bind,
               .blocks = handle,
               .warns = mark},
+    Condition{.code = "no_iommufd",
+              .looks_at = "/dev/iommu and the cdev node in /dev/vfio/devices",
+              .sentence =
+                  "{function} cannot be opened through iommufd: this host has no /dev/iommu "
+                  "or no cdev node for it",
+              .advice = "open it through its group, or boot a kernel with VFIO_DEVICE_CDEV "
+                        "(Linux 6.6 or later)",
+              .status = ExitStatus::unsupported,
+              .blocks = handle},
+    Condition{.code = "no_vfio_group",
+              .looks_at = "/dev/vfio",
+              .sentence = "{function} has no vfio group node",
+              .advice = "open it through iommufd",
+              .status = ExitStatus::unsupported,
+              .blocks = handle},
     Condition{.code = "host_driver",
               .looks_at = "/sys/class/nvme",
               .sentence = "{function} is in use by this host as {name}, whose driver resets a "
@@ -375,101 +360,6 @@ constexpr std::array table{
                   "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
 
-    // --- a state and its destination
-    misfit({.code = "simulated",
-            .sentence =
-                "the state comes from a {source} function, but the destination is {destination}"},
-           loads),
-    misfit({.code = "model",
-            .sentence = "the model of the source was '{source}', that of the destination is "
-                        "'{destination}'"},
-           loads),
-    misfit({.code = "firmware",
-            .sentence = "the firmware of the source was '{source}', that of the destination is "
-                        "'{destination}'{and}"},
-           loads),
-    misfit({.code = "backend",
-            .sentence = "the state was read by the backend '{source}', and the destination has "
-                        "'{destination}'"}),
-    misfit(
-        {.code = "no_formats", .sentence = "the state names no format that it could be loaded in"}),
-    misfit({.code = "version",
-            .sentence = "{device} does not know version {version} of the NVMe controller state"}),
-    misfit(
-        {.code = "vendor_format", .sentence = "{device} does not know the vendor format {format}"}),
-    Condition{.code = "same_function",
-              .looks_at = state,
-              .sentence = "the state was read from the same function",
-              .warns = loads},
-    Condition{.code = "raw",
-              .looks_at = state,
-              .sentence = "a raw state does not say where it comes from",
-              .warns = loads},
-    second_copy({.code = "source_runs",
-                 .looks_at = "the devices of this host",
-                 .sentence =
-                     "the source, {source}, is not suspended; two copies of one guest must never "
-                     "run",
-                 .advice = "suspend the source and export it again"}),
-    second_copy({.code = "source_unknown",
-                 .looks_at = "the devices of this host",
-                 .sentence = "the device does not say whether the source, {source}, is suspended: "
-                             "{reason}"}),
-    second_copy({.code = "source_away",
-                 .looks_at = "the journal",
-                 .sentence = "the guest of the source, {source}, was already moved{to}"}),
-    second_copy({.code = "loaded_before",
-                 .looks_at = "the ledger of loads in the journal",
-                 .sentence = "this state was loaded before, into controller {id} of {place}{by}"}),
-    second_copy({.code = "source_resumed",
-                 .looks_at = "the end of the state file, and the ledger in the journal",
-                 .sentence = "the source was resumed after this state was read{by}",
-                 .advice = "its guest went on without it, so it is out of date"}),
-    Condition{.code = "queues_exist",
-              .looks_at = "the device",
-              .sentence = "{function} has {count} I/O queues already: a guest, or a state that was "
-                          "loaded before",
-              .advice = "name a function without a guest; to reset this one ends its guest",
-              .blocks = loads,
-              .overrides = loads},
-    misfit({.code = "queues",
-            .looks_at = device_list,
-            .sentence = "the state has I/O queues up to id {highest}, and {function} has {count} "
-                        "queues, the admin queue included",
-            .advice = "provision it with more queues"},
-           loads),
-    misfit({.code = "interrupts",
-            .looks_at = device_list,
-            .sentence = "the state uses {used} interrupt vectors, and {function} has {count}",
-            .advice = "provision it with more interrupts"},
-           loads),
-    misfit({.code = "queue_depth",
-            .looks_at = "CAP.MQES as far as the kernel tells it",
-            .sentence = "the state has a queue of {count} entries, and {device} takes at most "
-                        "{most}"},
-           loads),
-    Condition{.code = "state_size",
-              .looks_at = "the device",
-              .sentence = "the vendor part has {part}, and the whole state of the destination has "
-                          "{whole} now",
-              .warns = loads},
-    of_decoder("queue_id", moves),
-    of_decoder("queue_order", moves),
-    of_decoder("queue_size", moves),
-    of_decoder("queue_pointer", moves),
-    of_decoder("completion_queue", moves),
-    of_decoder("queue_count", moves),
-    of_decoder("header_version", moves),
-    of_decoder("nvme_size", moves),
-    of_decoder("too_short", export_state),
-    of_decoder("too_long", export_state),
-    of_decoder("one_dword_short", export_state),
-    oddity_of_decoder("not_suspended"),
-    oddity_of_decoder("empty"),
-    oddity_of_decoder("nvme_version"),
-    oddity_of_decoder("slack"),
-    oddity_of_decoder("reserved"),
-
     // --- the host
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",
@@ -491,6 +381,14 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const Condition> conditions() noexcept { return table; }
+std::span<const Condition> conditions() noexcept {
+  static const auto all = [] {
+    std::vector<Condition> rows(table.begin(), table.end());
+    const auto states = conditions_of_states();
+    rows.insert(rows.end(), states.begin(), states.end());
+    return rows;
+  }();
+  return all;
+}
 
 }  // namespace nvmigrate

@@ -12,30 +12,39 @@ namespace {
 constexpr int json_indent = 2;
 
 struct HandleOptions {
-  std::string device, function;
-  std::string format = "text";
+  std::string device, functions;
+  std::string format = "text", iommu = "auto";
 };
 
+using Handles = std::vector<Handle>;
+
 Json object_of(const Handle& handle) {
-  const auto& by = handle.controlling;
-  return {{"device", by.device},
-          {"simulated", handle.simulated},
-          {"function",
-           {{"controller_id", handle.cntlid},
-            {"virtual_function", vfn_or_null(handle.vfn)},
-            {"address", handle.address},
-            {"driver", handle.driver},
-            {"variant_driver", handle.variant_driver},
-            {"iommu_group", or_null(handle.iommu_group)},
-            {"vfio_group", or_null(handle.nodes.group)},
-            {"vfio_device", or_null(handle.nodes.device)},
-            {"marked", handle.marked},
-            {"suspended", handle.suspended}}},
-          {"controlling_function",
-           {{"device", by.device},
-            {"address", text_or_null(by.address)},
-            {"controller_id", by.cntlid},
-            {"subsystem_nqn", by.subsystem_nqn}}}};
+  return {{"controller_id", handle.cntlid},
+          {"virtual_function", vfn_or_null(handle.vfn)},
+          {"address", handle.address},
+          {"driver", handle.driver},
+          {"variant_driver", handle.variant_driver},
+          {"iommu_group", or_null(handle.iommu_group)},
+          {"iommu", handle.by_iommufd ? "iommufd" : "group"},
+          {"vfio_group", or_null(handle.nodes.group)},
+          {"vfio_device", or_null(handle.nodes.device)},
+          {"marked", handle.marked},
+          {"suspended", handle.suspended}};
+}
+
+Json object_of(const Handles& handles) {
+  const auto& by = handles.front().controlling;
+  Json document{{"device", by.device},
+                {"simulated", handles.front().simulated},
+                {"functions", Json::array()},
+                {"controlling_function",
+                 {{"device", by.device},
+                  {"address", text_or_null(by.address)},
+                  {"controller_id", by.cntlid},
+                  {"subsystem_nqn", by.subsystem_nqn}}}};
+  for (const auto& handle : handles)
+    document["functions"].push_back(object_of(handle));
+  return document;
 }
 
 std::string lines_of(const Handle& handle) {
@@ -48,6 +57,7 @@ std::string lines_of(const Handle& handle) {
   text.add("IOMMU group", handle.iommu_group ? std::to_string(*handle.iommu_group) : "");
   text.add("vfio group", handle.nodes.group.value_or(""));
   text.add("vfio device", handle.nodes.device.value_or(""));
+  text.add("opened through", handle.by_iommufd ? "iommufd" : "its group");
   text.add("marked", handle.marked ? "yes" : "no");
   text.add("controlling function", by.device + (by.address.empty() ? "" : " at " + by.address));
   text.add("its controller id", std::to_string(by.cntlid));
@@ -61,23 +71,40 @@ std::string json_text(const Context& context, const Json& document) {
   return whole.dump(json_indent, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
+IommuInterface interface_of(const std::string& word) {
+  if (word == "group") return IommuInterface::group;
+  return word == "iommufd" ? IommuInterface::iommufd : IommuInterface::automatic;
+}
+
+/// What each of them says of itself, one after the other.
+std::string each(const Handles& handles, const char* between,
+                 std::string (*say)(const Handle& handle)) {
+  std::string text;
+  for (const auto& handle : handles)
+    text += (text.empty() ? "" : between) + say(handle);
+  return text;
+}
+
+std::string formatted(const Context& context, const HandleOptions& options, const Handles& handles,
+                      const Json& document) {
+  if (options.format == "env") return as_environment(handles.front());
+  if (options.format == "qemu") return as_qemu(handles);
+  if (options.format == "libvirt") return each(handles, "", as_libvirt);
+  if (options.format == "json") return json_text(context, document);
+  return each(handles, "\n", lines_of);
+}
+
 Outcome print_handle(Context& context, const HandleOptions& options) {
   const auto session = context.open(options.device);
-  const auto handle = make_handle(
-      *session, select_one(session->topology(), options.function, "print a handle").cntlid);
-  Outcome outcome{.document = object_of(handle)};
-  outcome.raw_text = options.format != "text";
-  if (options.format == "env") {
-    outcome.text = as_environment(handle);
-  } else if (options.format == "qemu") {
-    outcome.text = as_qemu(handle);
-  } else if (options.format == "libvirt") {
-    outcome.text = as_libvirt(handle);
-  } else if (options.format == "json") {
-    outcome.text = json_text(context, outcome.document);
-  } else {
-    outcome.text = lines_of(handle);
+  Handles handles;
+  for (const auto* function : select(session->topology(), options.functions, "print a handle"))
+    handles.push_back(make_handle(*session, function->cntlid, interface_of(options.iommu)));
+  if (options.format == "env" && handles.size() > 1) {
+    throw usage_error("--format env describes one function, not " + std::to_string(handles.size()));
   }
+  Outcome outcome{.document = object_of(handles)};
+  outcome.raw_text = options.format != "text";
+  outcome.text = formatted(context, options, handles, outcome.document);
   return outcome;
 }
 
@@ -86,10 +113,13 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
 Runner declare_handle(Options& options) {
   const auto given = std::make_shared<HandleOptions>();
   options.device("DEVICE", given->device, "The controlling function");
-  options.positional("ID", given->function, "The controlled function: 3, vf2 or 0000:01:00.1",
+  options.positional("IDS", given->functions,
+                     "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all",
                      Completes::bound_functions);
   options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
                  "Format: for people, JSON, a shell, a VMM's command line or libvirt's XML");
+  options.choice("--iommu", given->iommu, {"auto", "group", "iommufd"},
+                 "How the VM opens it: auto takes iommufd where this host has it");
   return [given](Context& context) { return print_handle(context, *given); };
 }
 

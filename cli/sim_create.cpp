@@ -18,6 +18,7 @@ struct CreateOptions {
   bool vendor = false, standard_only = false;
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
+  std::string vfio = "both";
   std::optional<std::string> versions, variant_driver, model, firmware, nqn;
   bool dry_run = false;
 };
@@ -89,6 +90,8 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.mdts = options.mdts;
   p.iommu = !options.no_iommu;
   p.shared_groups = options.shared_group;
+  p.vfio_groups = options.vfio != "iommufd";
+  p.vfio_cdevs = options.vfio != "group";
   put(p.variant_driver, options.variant_driver);
   put(p.model, options.model);
   put(p.firmware, options.firmware);
@@ -144,6 +147,8 @@ void declare_formats(Options& options, CreateOptions& chosen) {
 
 void declare_host(Options& options, CreateOptions& chosen) {
   options.flag("--no-iommu", chosen.no_iommu, "Without an IOMMU");
+  options.choice("--vfio", chosen.vfio, {"both", "group", "iommufd"},
+                 "How a VM can open a function: by its group, iommufd or both");
   options.flag("--shared-group", chosen.shared_group, "Two VFs each share an IOMMU group");
   options.text("--variant-driver", chosen.variant_driver, "A vfio variant driver that claims VFs",
                "NAME");

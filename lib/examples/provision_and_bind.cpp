@@ -54,7 +54,8 @@ void give_to_vfio(nvmigrate::Session& session, const std::string& words) {
 
 void print_handles(nvmigrate::Session& session) {
   for (const auto& function : session.topology().functions) {
-    if (function.on_vfio()) std::cout << as_qemu(make_handle(session, function.cntlid));
+    if (function.on_vfio())
+      std::cout << nvmigrate::as_qemu({make_handle(session, function.cntlid)});
   }
 }
 

@@ -44,10 +44,14 @@ bool is_vfio(const Subsystem& subsystem, const Function& function) {
 VfioNodes nodes_of(const Subsystem& subsystem, const Function& function) {
   if (!is_vfio(subsystem, function)) return {};
   VfioNodes nodes;
-  if (const auto group = subsystem.group_of(function)) {
+  const auto group = subsystem.group_of(function);
+  if (group && subsystem.parameters.vfio_groups) {
     nodes.group = "/dev/vfio/" + std::to_string(*group);
   }
-  nodes.device = "/dev/vfio/devices/vfio" + std::to_string(function.instance);
+  if (subsystem.parameters.vfio_cdevs) {
+    nodes.device = "/dev/vfio/devices/vfio" + std::to_string(function.instance);
+    nodes.iommufd = true;
+  }
   return nodes;
 }
 

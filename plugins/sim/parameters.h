@@ -46,6 +46,8 @@ struct Parameters {
   std::optional<std::uint64_t> mdts{};
 
   bool iommu = true;
+  bool vfio_groups = true;       ///< the kernel has group nodes (VFIO_GROUP)
+  bool vfio_cdevs = true;        ///< the kernel has cdev nodes and /dev/iommu (VFIO_DEVICE_CDEV)
   bool shared_groups = false;    ///< VFs 1 and 2 share an IOMMU group, 3 and 4, …
   std::string variant_driver{};  ///< a vfio variant driver that claims the VFs; empty: none
   unsigned reset_ms = 0;         ///< how long a function level reset takes

@@ -44,6 +44,8 @@ class FakePciBus : public PciBus {
   std::vector<std::string> loaded;   ///< for these functions
   bool nodes = true;                 ///< vfio nodes appear
   bool cdevs = false;                ///< device nodes as well
+  bool iommufd = true;               ///< /dev/iommu
+  bool groups = true;                ///< group nodes
   std::vector<std::string> changes;  ///< "set_override 0000:01:00.1 vfio-pci", …
   Hook before_change;                ///< may throw
   std::function<void(unsigned count)> vfs_changed;
@@ -142,7 +144,8 @@ class FakePciBus : public PciBus {
     const auto& function = at(address);
     VfioNodes found;
     if (!nodes || !function.driver || *function.driver == "nvme") return found;
-    found.group = "/dev/vfio/" + std::to_string(function.iommu_group.value_or(0));
+    if (groups) found.group = "/dev/vfio/" + std::to_string(function.iommu_group.value_or(0));
+    found.iommufd = iommufd;
     if (cdevs) found.device = "/dev/vfio/devices/vfio" + address.substr(address.size() - 1);
     return found;
   }

@@ -113,6 +113,13 @@ NVMIGRATE_API BindingResult unbind(Session& session, const FunctionList& functio
 
 // --- handle
 
+/// Through which of the kernel's interfaces a VM opens a function.
+enum class IommuInterface {
+  automatic,  ///< iommufd where this host has /dev/iommu and the function a cdev node, else group
+  group,      ///< /dev/vfio/GROUP in a container, /dev/vfio/vfio
+  iommufd,    ///< /dev/vfio/devices/vfioN and /dev/iommu
+};
+
 /// What a VM needs of a function, together with the controlling function through which it is
 /// migrated: the function itself cannot be asked for that.
 struct Handle {
@@ -123,6 +130,7 @@ struct Handle {
   bool variant_driver = false;  ///< a vfio driver other than vfio-pci
   std::optional<unsigned> iommu_group;
   VfioNodes nodes;
+  bool by_iommufd = false;  ///< opened by its cdev node and /dev/iommu; else by its group node
   bool marked = false;
   bool suspended = false;
 
@@ -136,15 +144,18 @@ struct Handle {
   bool simulated = false;
 };
 
-/// Changes nothing. \throws not_found; Refusal when the function is not bound to vfio
-NVMIGRATE_API Handle make_handle(Session& session, std::uint16_t cntlid);
+/// Changes nothing. \throws not_found; Refusal when the function is not bound to vfio, or cannot be
+/// opened through `wanted`
+NVMIGRATE_API Handle make_handle(Session& session, std::uint16_t cntlid,
+                                 IommuInterface wanted = IommuInterface::automatic);
 
 /// `NVMIGRATE_FUNCTION='0000:01:00.1'` and so on, a line each, quoted for a shell.
 NVMIGRATE_API std::string as_environment(const Handle& handle);
-/// Arguments for QEMU on one line; the id of its device names both functions. With a cdev node by
-/// way of iommufd.
-NVMIGRATE_API std::string as_qemu(const Handle& handle);
-/// A <hostdev> element for libvirt; a comment in it names the controlling function.
+/// Arguments for QEMU, a line for each function; the id of a device names both functions. Functions
+/// that are opened through iommufd share one object, whose line comes first.
+NVMIGRATE_API std::string as_qemu(const std::vector<Handle>& handles);
+/// A <hostdev> element for libvirt; a comment in it names the controlling function. Its alias is
+/// unique on this host.
 NVMIGRATE_API std::string as_libvirt(const Handle& handle);
 
 }  // namespace nvmigrate

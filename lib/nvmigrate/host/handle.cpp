@@ -28,18 +28,35 @@ std::string xml_quoted(std::string text) {
   return replaced(std::move(text), "'", "&apos;");
 }
 
-/// Two hyphens in a row would end or break a comment.
+/// Two hyphens in a row would end or break a comment, and what a device calls itself may hold bytes
+/// that no XML document may.
 std::string xml_comment(std::string text) {
+  for (auto& letter : text)
+    letter = letter >= ' ' && letter <= '~' ? letter : '?';
   for (auto at = text.find("--"); at != std::string::npos; at = text.find("--", at + 1))
     text.insert(at + 1, " ");
   return "<!-- " + text + " -->";
 }
 
-/// Letters, digits, '.', '-' and '_' are all that QEMU takes in an id.
-std::string qemu_id(const Handle& handle) {
-  auto place = handle.controlling.address;
-  std::replace(place.begin(), place.end(), ':', '.');
-  return "nvmigrate-" + std::to_string(handle.cntlid) + "-of-" + place;
+/// Letters, digits, '-' and '_' are what both QEMU and libvirt take in a name.
+std::string name_of(const std::string& address) {
+  auto name = address;
+  std::replace_if(
+      name.begin(), name.end(), [](char letter) { return letter == ':' || letter == '.'; }, '-');
+  return name;
+}
+
+/// Unique on this host, and it names both functions.
+std::string id_of(const Handle& handle) {
+  return "nvmigrate-" + std::to_string(handle.cntlid) + "-of-" +
+         name_of(handle.controlling.address);
+}
+
+/// QEMU's `host=` takes domains of four digits only.
+std::string qemu_place(const std::string& address) {
+  constexpr std::size_t digits = 4;
+  return address.find(':') > digits ? "sysfsdev=/sys/bus/pci/devices/" + address
+                                    : "host=" + address;
 }
 
 struct AddressParts {
@@ -62,12 +79,19 @@ std::string controlled_by(const Handle& handle) {
 
 }  // namespace
 
-Handle make_handle(Session& session, std::uint16_t cntlid) {
+Handle make_handle(Session& session, std::uint16_t cntlid, IommuInterface wanted) {
   Judge judge(Verb::handle, session);
   judge.look_at(cntlid);
-  judge.refuse("print a handle");
   const auto& topology = session.topology();
   const auto& function = session.ask(cntlid);
+  const auto& nodes = function.vfio;
+  const bool has_iommufd = nodes.device && nodes.iommufd;
+  const auto lacks = [&](std::string_view code) {
+    if (function.on_vfio()) judge.add(fact_of(code, session.device(), function));
+  };
+  if (wanted == IommuInterface::iommufd && !has_iommufd) lacks("no_iommufd");
+  if (wanted == IommuInterface::group && !nodes.group) lacks("no_vfio_group");
+  judge.refuse("print a handle");
   Handle handle;
   handle.cntlid = function.cntlid;
   handle.vfn = function.vfn;
@@ -75,7 +99,8 @@ Handle make_handle(Session& session, std::uint16_t cntlid) {
   handle.driver = function.pci->driver.value_or("");
   handle.variant_driver = handle.driver != stock_driver;
   handle.iommu_group = function.pci->iommu_group;
-  handle.nodes = function.vfio;
+  handle.nodes = nodes;
+  handle.by_iommufd = has_iommufd && wanted != IommuInterface::group;
   handle.marked = function.marked;
   handle.suspended = function.suspended().value_or(function.has(IntentKind::suspended));
   handle.controlling = {topology.device, topology.address, topology.identity.cntlid,
@@ -109,12 +134,20 @@ std::string as_environment(const Handle& handle) {
   return text;
 }
 
-std::string as_qemu(const Handle& handle) {
-  const auto id = qemu_id(handle);
-  const auto device = "-device vfio-pci,host=" + handle.address + ",id=" + id;
-  if (!handle.nodes.device) return device + "\n";
-  // Two objects of one id on one command line would clash.
-  return "-object iommufd,id=" + id + "-iommufd " + device + ",iommufd=" + id + "-iommufd\n";
+std::string as_qemu(const std::vector<Handle>& handles) {
+  std::string objects;
+  std::string devices;
+  for (const auto& handle : handles) {
+    devices += "-device vfio-pci," + qemu_place(handle.address) + ",id=" + id_of(handle);
+    if (handle.by_iommufd) {
+      // Two objects of one id on one command line would clash.
+      const auto object = "nvmigrate-iommufd-" + name_of(handle.controlling.address);
+      devices += ",iommufd=" + object;
+      if (objects.empty()) objects = "-object iommufd,id=" + object + "\n";
+    }
+    devices += "\n";
+  }
+  return objects + devices;
 }
 
 std::string as_libvirt(const Handle& handle) {
@@ -125,8 +158,7 @@ std::string as_libvirt(const Handle& handle) {
          xml_comment(controlled_by(handle) + "; vfio nodes " + nodes) + "\n  <driver name='vfio'" +
          model + "/>\n  <source>\n    <address domain='" + at.domain + "' bus='" + at.bus +
          "' slot='" + at.slot + "' function='" + at.function +
-         "'/>\n  </source>\n  <alias name='ua-nvmigrate-" + std::to_string(handle.cntlid) +
-         "'/>\n</hostdev>\n";
+         "'/>\n  </source>\n  <alias name='ua-" + id_of(handle) + "'/>\n</hostdev>\n";
 }
 
 }  // namespace nvmigrate

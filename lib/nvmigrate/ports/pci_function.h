@@ -32,6 +32,7 @@ struct SriovState {
 struct VfioNodes {
   std::optional<std::string> group;   ///< /dev/vfio/GROUP
   std::optional<std::string> device;  ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
+  bool iommufd = false;               ///< /dev/iommu is there, without which `device` is of no use
 };
 
 /// The owner of a vfio node.

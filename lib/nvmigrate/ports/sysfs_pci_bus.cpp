@@ -170,6 +170,7 @@ VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {
   const auto devices = sysfs_.names(folder_of(address) + "/vfio-dev");
   if (!devices.empty()) nodes.device = "/dev/vfio/devices/" + devices.front();
   if (nodes.device && !sysfs_.exists(*nodes.device)) nodes.device.reset();
+  nodes.iommufd = sysfs_.exists("/dev/iommu");
   return nodes;
 }
 

@@ -87,13 +87,50 @@ TEST_F(HandleTest, ForAShellEveryValueIsQuoted) {
 }
 
 TEST_F(HandleTest, ForQemuTheIdNamesBothFunctions) {
-  EXPECT_EQ(as_qemu(handle()),
-            "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000.01.00.0\n");
+  EXPECT_EQ(as_qemu({handle()}),
+            "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000-01-00-0\n");
+}
+
+TEST_F(HandleTest, ForQemuFunctionsShareOneObjectOfIommufd) {
   device.bus.cdevs = true;
-  EXPECT_EQ(as_qemu(handle()),
-            "-object iommufd,id=nvmigrate-1-of-0000.01.00.0-iommufd "
-            "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000.01.00.0,"
-            "iommufd=nvmigrate-1-of-0000.01.00.0-iommufd\n");
+  device.bus.give(vf(2), "vfio-pci");
+  EXPECT_EQ(as_qemu({handle(1), handle(2)}),
+            "-object iommufd,id=nvmigrate-iommufd-0000-01-00-0\n"
+            "-device vfio-pci,host=0000:01:00.1,id=nvmigrate-1-of-0000-01-00-0,"
+            "iommufd=nvmigrate-iommufd-0000-01-00-0\n"
+            "-device vfio-pci,host=0000:01:00.2,id=nvmigrate-2-of-0000-01-00-0,"
+            "iommufd=nvmigrate-iommufd-0000-01-00-0\n");
+}
+
+TEST_F(HandleTest, ForQemuAWideDomainIsNamedBySysfs) {
+  auto one = handle();
+  one.address = "10000:01:00.1";
+  EXPECT_THAT(as_qemu({one}), HasSubstr("sysfsdev=/sys/bus/pci/devices/10000:01:00.1,"));
+}
+
+TEST_F(HandleTest, IommufdIsChosenOnlyWhereItIsWhole) {
+  device.bus.cdevs = true;
+  EXPECT_TRUE(handle().by_iommufd);
+  device.bus.iommufd = false;
+  EXPECT_FALSE(handle().by_iommufd) << "a cdev node without /dev/iommu";
+  device.bus.iommufd = true;
+  device.bus.cdevs = false;
+  EXPECT_FALSE(handle().by_iommufd) << "/dev/iommu without a cdev node";
+}
+
+TEST_F(HandleTest, TheInterfaceThatWasAskedForIsTakenOrRefused) {
+  device.bus.cdevs = true;
+  EXPECT_FALSE(make_handle(session(), 1, IommuInterface::group).by_iommufd);
+  EXPECT_TRUE(make_handle(session(), 1, IommuInterface::iommufd).by_iommufd);
+  device.bus.groups = false;
+  session().refresh();
+  EXPECT_THAT(refusal_of([&] { make_handle(session(), 1, IommuInterface::group); }),
+              Contains("no_vfio_group"));
+  device.bus.groups = true;
+  device.bus.iommufd = false;
+  session().refresh();
+  EXPECT_THAT(refusal_of([&] { make_handle(session(), 1, IommuInterface::iommufd); }),
+              Contains("no_iommufd"));
 }
 
 TEST_F(HandleTest, ForLibvirtAnElementWithAComment) {
@@ -114,6 +151,21 @@ TEST_F(HandleTest, ForLibvirtHyphensDoNotEndTheComment) {
     EXPECT_THAT(text.substr(begin, text.find("-->") - begin), Not(HasSubstr("--"))) << nqn;
     EXPECT_THAT(text.substr(text.find("-->")), HasSubstr("<driver")) << nqn;
   }
+}
+
+TEST_F(HandleTest, ForLibvirtNoByteOfANameSpoilsTheDocument) {
+  auto one = handle();
+  one.controlling.subsystem_nqn = "a\x01\x1b[1m\xff\xc3\xa4\x7f";
+  const auto text = as_libvirt(one);
+  for (const char letter : text)
+    EXPECT_TRUE(letter == '\n' || (letter >= ' ' && letter <= '~'));
+}
+
+TEST_F(HandleTest, ForLibvirtTheAliasTellsSubsystemsApart) {
+  auto one = handle();
+  one.controlling.address = "0000:02:00.0";
+  EXPECT_THAT(as_libvirt(handle()), HasSubstr("<alias name='ua-nvmigrate-1-of-0000-01-00-0'/>"));
+  EXPECT_THAT(as_libvirt(one), HasSubstr("<alias name='ua-nvmigrate-1-of-0000-02-00-0'/>"));
 }
 
 TEST_F(HandleTest, ForLibvirtAVariantDriverIsNamed) {

@@ -23,7 +23,7 @@ run 0 -o json list "$DEVICE"
 json ".devices[0].functions[] | select(.controller_id == $ID)
       | .address == \"$OTHER\" and .driver == \"vfio-pci\""
 run 0 -o json handle "$DEVICE" "$ID"
-json ".function.address == \"$OTHER\" and .function.virtual_function == null"
+json ".functions[0].address == \"$OTHER\" and .functions[0].virtual_function == null"
 
 run 0 -o json unbind "$DEVICE" "$ID"
 check 'it is back with nvme' [ "$(driver_of "$OTHER")" = nvme ]

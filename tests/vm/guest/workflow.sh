@@ -86,8 +86,8 @@ run 0 handle "$DEVICE" vf1
 holds "$(vf 1)"; holds "$NODE"; holds "$DEVICE"; holds "$PF"
 format=json
 run 0 handle "$DEVICE" vf1 --format json
-json ".function.address == \"$(vf 1)\" and .function.vfio_group == \"$NODE\"
-      and .function.controller_id == $FIRST"
+json ".functions[0].address == \"$(vf 1)\" and .functions[0].vfio_group == \"$NODE\"
+      and .functions[0].controller_id == $FIRST"
 json ".controlling_function | .device == \"$DEVICE\" and .address == \"$PF\"
       and .subsystem_nqn == \"$NQN\""
 format=env
@@ -99,9 +99,9 @@ check 'the controlling function is in it' [ "$NVMIGRATE_CONTROLLING_FUNCTION" = 
 check 'and its address' [ "$NVMIGRATE_CONTROLLING_ADDRESS" = "$PF" ]
 format=json
 run 0 handle "$DEVICE" vf3 --format json
-json ".function.address == \"$(vf 3)\" and .function.controller_id == $THIRD
-      and .function.virtual_function == 3
-      and .function.vfio_group == \"/dev/vfio/$(group_of "$(vf 3)")\"
+json ".functions[0].address == \"$(vf 3)\" and .functions[0].controller_id == $THIRD
+      and .functions[0].virtual_function == 3
+      and .functions[0].vfio_group == \"/dev/vfio/$(group_of "$(vf 3)")\"
       and .controlling_function.address == \"$PF\""
 format=qemu
 run 0 handle "$DEVICE" vf1 --format qemu

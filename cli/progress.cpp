@@ -52,7 +52,7 @@ ProgressDisplay::ProgressDisplay(const Context& context, const std::string& mode
 }
 
 ProgressDisplay::~ProgressDisplay() {
-  if (drawn_) write("\r\x1b[K");
+  if (drawn_ != 0) write("\r" + std::string(drawn_, ' ') + "\r");
 }
 
 ProgressCallback ProgressDisplay::callback() {
@@ -70,12 +70,19 @@ void ProgressDisplay::show(const ProgressReport& report) noexcept {
     if (mode_ == Mode::json) {
       write(json_line(report));
     } else {
-      write("\r" + bar(report) + "\x1b[K");
-      drawn_ = true;
+      draw(bar(report));
     }
   } catch (const std::exception&) {
     // The work goes on even if its progress cannot be shown.
   }
+}
+
+/// Blanks cover what was there before: a terminal need not know any escape sequence.
+void ProgressDisplay::draw(std::string line) {
+  const auto length = line.size();
+  if (length < drawn_) line.append(drawn_ - length, ' ');
+  drawn_ = length;
+  write("\r" + line);
 }
 
 void ProgressDisplay::write(const std::string& text) noexcept {

@@ -29,13 +29,14 @@ class ProgressDisplay {
   enum class Mode { none, bar, json };
 
   void show(const ProgressReport& report) noexcept;
+  void draw(std::string line);
   void write(const std::string& text) noexcept;
 
   Environment* environment_;
   Mode mode_;
   std::mutex mutex_;
   std::chrono::steady_clock::time_point next_;
-  bool drawn_ = false;
+  std::size_t drawn_ = 0;  ///< bytes of the bar that is there
 };
 
 }  // namespace nvmigrate::cli

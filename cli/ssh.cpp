@@ -44,7 +44,8 @@ std::vector<std::string> arguments_of(const SshTarget& target, const SshOptions&
 /// In the child: becomes ssh. A Ctrl-C is for the tool, which then ends the connection in order.
 [[noreturn]] void become(std::vector<std::string>& arguments, int input, int output) {
   std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGPIPE, SIG_DFL);
+  for (const int error : {SIGPIPE, SIGXFSZ})
+    std::signal(error, SIG_DFL);
   std::vector<char*> words;
   words.reserve(arguments.size() + 1);
   for (auto& argument : arguments)

@@ -67,8 +67,14 @@ void Talk::trace(const std::string& line, const Json& trace) {
 }
 
 bool may_colour(const Environment& environment, int descriptor) {
-  const char* refused = environment.variable ? environment.variable("NO_COLOR") : nullptr;
-  return (refused == nullptr || *refused == '\0') && ::isatty(descriptor) == 1;
+  if (!environment.variable || ::isatty(descriptor) != 1) return false;
+  const auto value = [&](const char* name) {
+    const char* text = environment.variable(name);
+    return std::string{text == nullptr ? "" : text};
+  };
+  const auto terminal = value("TERM");
+  const bool has_escapes = !terminal.empty() && terminal != "dumb" && terminal != "unknown";
+  return has_escapes && value("NO_COLOR").empty();
 }
 
 std::function<void(const std::string&)> syslog_line() {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <sys/resource.h>
+
 #include <filesystem>
 
 #include "tests/cli/contract.h"
@@ -54,6 +56,17 @@ TEST_F(CustodyContract, AGuestThatWasNotExportedIsNotReleased) {
   must("suspend sim:a 1");
   EXPECT_EQ(error_of("release sim:a 1", ExitStatus::refused)["code"], "not_exported");
   EXPECT_EQ(status("a"), "suspended");
+}
+
+TEST_F(CustodyContract, AFileThatMayNotGrowIsAnErrorAndTheGuestRunsOn) {
+  const auto ran = tool.run("export sim:a 1 -f " + file, [] {
+    const rlimit limit{32768, 32768};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  EXPECT_EQ(ran.status, static_cast<int>(ExitStatus::io)) << "and not the death by SIGXFSZ";
+  EXPECT_THAT(ran.error, HasSubstr("File too large"));
+  EXPECT_EQ(status("a"), "running");
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST_F(CustodyContract, AFileIsReplacedOnlyWhenAsked) {

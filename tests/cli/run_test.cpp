@@ -174,7 +174,9 @@ TEST_F(InProcess, TalkKeepsToTheWantedVolume) {
 }
 
 TEST_F(InProcess, ColourNeedsATerminal) {
-  environment.variable = [](const char*) -> const char* { return nullptr; };
+  environment.variable = [](const char* name) -> const char* {
+    return std::string_view(name) == "TERM" ? "xterm" : nullptr;
+  };
   EXPECT_FALSE(may_colour(environment, output.fd()));
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(terminal, 0);

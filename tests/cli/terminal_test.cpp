@@ -23,6 +23,8 @@ constexpr const char* red = "\x1b[1;31m";
 
 class OnATerminal : public Contract {
  protected:
+  OnATerminal() { tool.environment()["TERM"] = "xterm"; }
+
   Terminal terminal;
   std::function<void()> standard_error = terminal.at({STDERR_FILENO});
 };
@@ -42,6 +44,14 @@ TEST_F(OnATerminal, NoColorMeansNoColour) {
   tool.environment()["NO_COLOR"] = "";
   EXPECT_EQ(tool.run("nonsense", standard_error).status, 2);
   EXPECT_THAT(terminal.shown(), HasSubstr(red));
+}
+
+TEST_F(OnATerminal, ATerminalWithoutEscapeSequencesGetsNone) {
+  for (const std::string name : {"dumb", "unknown", ""}) {
+    tool.environment()["TERM"] = name;
+    EXPECT_EQ(tool.run("nonsense", standard_error).status, 2);
+    EXPECT_THAT(terminal.shown(), AllOf(HasSubstr("nonsense"), Not(HasSubstr("\x1b")))) << name;
+  }
 }
 
 TEST_F(OnATerminal, StatesAreNotTypedIn) {
@@ -98,10 +108,15 @@ TEST_F(Progress, IsABarOnATerminalAndGoesAway) {
   EXPECT_EQ(ran.get().status, 0);
   text += terminal.shown();
   EXPECT_THAT(text, HasSubstr("\rexport 1 [#"));
-  EXPECT_THAT(text, HasSubstr("% of 64 MiB\x1b[K"));
-  const auto gone = text.rfind("\r\x1b[K");
+  EXPECT_THAT(text, HasSubstr("% of 64 MiB"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b"))) << "a bar needs no escape sequences";
+  const auto last = text.rfind("[#");
+  const auto gone = text.find("\r ", last);
   ASSERT_NE(gone, std::string::npos);
-  EXPECT_THAT(text.substr(gone), Not(HasSubstr("[#")));
+  const auto covered = text.find_first_not_of(' ', gone + 1);
+  ASSERT_NE(covered, std::string::npos);
+  EXPECT_EQ(text[covered], '\r');
+  EXPECT_GE(covered - gone - 1, std::string_view("export 1 [").size() + 2) << "all of it";
 }
 
 TEST_F(Progress, IsLinesOfJsonWhenAskedFor) {

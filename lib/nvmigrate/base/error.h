@@ -167,10 +167,10 @@ class NVMIGRATE_API Interrupted : public Error {
   explicit Interrupted(const std::string& what_is_left);
 };
 
-/// Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and ignores SIGPIPE, while it
-/// exists. A stop signal that the caller ignores (nohup) stays ignored. Blocking calls return with
-/// EINTR (no SA_RESTART), and so do those that begin after the signal came: an alarm follows it
-/// every second.
+/// Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and ignores SIGPIPE and SIGXFSZ,
+/// while it exists. A stop signal that the caller ignores (nohup) stays ignored. Blocking calls
+/// return with EINTR (no SA_RESTART), and so do those that begin after the signal came: an alarm
+/// follows it every second.
 class NVMIGRATE_API InterruptGuard {
  public:
   InterruptGuard();

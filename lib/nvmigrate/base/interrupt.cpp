@@ -11,7 +11,10 @@
 namespace nvmigrate {
 namespace {
 
-constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGALRM};
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGALRM};
+
+/// The call that causes it fails with an errno, which says as much: EPIPE, EFBIG.
+bool is_an_error(int signal) { return signal == SIGPIPE || signal == SIGXFSZ; }
 
 volatile std::sig_atomic_t stop_asked = 0;
 std::array<struct sigaction, signals.size()> before{};
@@ -26,13 +29,13 @@ void note_stop(int) {
 void remind(int) { ::alarm(1); }
 
 void (*handler_of(int signal))(int) {
-  if (signal == SIGPIPE) return SIG_IGN;
+  if (is_an_error(signal)) return SIG_IGN;
   return signal == SIGALRM ? remind : note_stop;
 }
 
 /// nohup, and a shell that starts a background job, let it ignore the signals that must not end it.
 bool stays_ignored(int signal, const struct sigaction& was) {
-  return signal != SIGPIPE && signal != SIGALRM && was.sa_handler == SIG_IGN;
+  return !is_an_error(signal) && signal != SIGALRM && was.sa_handler == SIG_IGN;
 }
 
 }  // namespace

@@ -28,6 +28,13 @@ Json object_of(const Binding& binding) {
           {"time", binding.time}};
 }
 
+Json object_of(const WantedResources& wanted) {
+  return {{"queues", wanted.queues},
+          {"interrupts", wanted.interrupts},
+          {"granted_queues", wanted.granted_queues},
+          {"granted_interrupts", wanted.granted_interrupts}};
+}
+
 Json intents_json(const std::vector<Intent>& intents) {
   Json list = Json::array();
   for (const auto& intent : intents)
@@ -62,9 +69,11 @@ std::string count_of(const ControlledFunction& function, std::uint16_t count) {
   return function.secondary ? std::to_string(count) : std::string{};
 }
 
-/// Nothing for what is to be expected: running, or offline as the column of states says.
+/// Nothing for what is to be expected: running, or offline, as the column of states says, since
+/// always.
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
+  if (custody == Custody::offline && function.lost_resources()) return "offline since a reset?";
   const bool plain = custody == Custody::running || custody == Custody::offline;
   return plain ? std::string{} : std::string{to_string(custody)};
 }
@@ -107,6 +116,8 @@ Json json_of(const ControlledFunction& function) {
           {"status", to_string(custody_of(function))},
           {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},
           {"interrupts", function.secondary ? Json(function.interrupts) : Json(nullptr)},
+          {"wanted", function.wanted ? object_of(*function.wanted) : Json(nullptr)},
+          {"resources_lost", function.lost_resources()},
           {"driver", pci ? or_null(pci->driver) : Json(nullptr)},
           {"driver_override", pci ? or_null(pci->override_to) : Json(nullptr)},
           {"kernel_name", or_null(function.kernel_name)},

@@ -70,6 +70,22 @@ class Account {
     findings_.push_back(told(fact));
   }
 
+  /// One finding of all of them: one reset did it.
+  void add_lost_resources() {
+    FunctionList lost;
+    for (const auto& function : session_->topology().functions) {
+      if (function.lost_resources()) lost.push_back(&function);
+    }
+    if (lost.empty() || unfinished_provisioning(session_->topology())) return;
+    Fact fact{.code = "resources_lost",
+              .device = session_->device(),
+              .words = {{"functions", names_of(lost)}}};
+    fact.count = vfs_of(lost);
+    auto finding = told(fact);
+    if (fact.count == 0) finding.remedies.clear();
+    findings_.push_back(std::move(finding));
+  }
+
   void add_records_without_function() {
     for (const auto& mark : session_->registry().marks())
       consider_record("mark_without_function", mark.cntlid);
@@ -80,6 +96,22 @@ class Account {
   [[nodiscard]] Findings take() { return std::move(findings_); }
 
  private:
+  static std::string names_of(const FunctionList& functions) {
+    if (functions.size() == 1) return describe(*functions.front());
+    std::string ids;
+    for (const auto* function : functions)
+      ids += (ids.empty() ? "" : ", ") + std::to_string(function->cntlid);
+    return "controlled functions " + ids;
+  }
+
+  /// The number of VFs with which a provisioning has them again.
+  [[nodiscard]] unsigned vfs_of(const FunctionList& functions) const {
+    unsigned most = session_->topology().sriov.enabled;
+    for (const auto* function : functions)
+      most = session_->topology().sriov.enabled == 0 ? std::max<unsigned>(most, function->vfn) : most;
+    return most;
+  }
+
   /// A finding about the journal of the host, the same for every device.
   void add_host(std::string_view code, Words words) {
     findings_.push_back(told({.code = code, .device = {}, .words = std::move(words)}));
@@ -153,6 +185,7 @@ Findings account_of(Session& session) {
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);
+  account.add_lost_resources();
   account.add_records_without_function();
   return account.take();
 }

@@ -73,9 +73,9 @@ std::string count_of(const ControlledFunction& function, std::uint16_t count) {
 /// always.
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
-  if (custody == Custody::offline && function.lost_resources()) return "offline since a reset?";
+  const bool lost = custody == Custody::offline && function.lost_resources();
   const bool plain = custody == Custody::running || custody == Custody::offline;
-  return plain ? std::string{} : std::string{to_string(custody)};
+  return plain && !lost ? std::string{} : status_text(function);
 }
 
 }  // namespace
@@ -87,6 +87,12 @@ std::string label_of(const ControlledFunction& function) {
 std::string label_of(std::uint16_t cntlid, unsigned vfn) {
   const auto id = std::to_string(cntlid);
   return vfn == 0 ? id : id + " (vf " + std::to_string(vfn) + ")";
+}
+
+std::string status_text(const ControlledFunction& function) {
+  const auto custody = custody_of(function);
+  const bool lost = custody == Custody::offline && function.lost_resources();
+  return lost ? "offline since a reset?" : std::string{to_string(custody)};
 }
 
 std::string vfio_node(const VfioNodes& nodes) {

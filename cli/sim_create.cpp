@@ -137,8 +137,7 @@ void declare_counts(Options& options, CreateOptions& chosen) {
   options.flag("--primary-holds", chosen.primary_holds,
                "A controlling function holds all flexible resources at first");
   options.choice("--primary-reset", chosen.primary_reset,
-                 {"function", "controller", "both", "never"},
-                 "Reset at which it gives them back");
+                 {"function", "controller", "both", "never"}, "Reset at which it gives them back");
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {

@@ -39,9 +39,9 @@ struct Parameters {
   /// Flexible resources of a primary; 0 for none. By default 8 queues and 4 interrupts a VF.
   std::optional<std::uint32_t> vq{}, vi{};
   std::uint16_t vq_max = 16, vi_max = 8;  ///< most for one secondary
-  std::uint16_t vq_private = 2;  ///< queues of a primary that are not flexible
-  std::uint16_t grain = 1;  ///< assignments are rounded up to a multiple (NRM differs from NR)
-  bool round_down = false;  ///< they are rounded down instead
+  std::uint16_t vq_private = 2;           ///< queues of a primary that are not flexible
+  std::uint16_t grain = 1;     ///< assignments are rounded up to a multiple (NRM differs from NR)
+  bool round_down = false;     ///< they are rounded down instead
   bool primary_holds = false;  ///< at first a primary holds all flexible resources that are free
   PrimaryReset primary_reset = PrimaryReset::function;
 

@@ -306,7 +306,7 @@ constexpr std::array table{
     Condition{.code = "resources_lost",
               .looks_at = "the registry, and the Secondary Controller List (Identify CNS 15h)",
               .sentence = "{functions} of {device} went offline and lost the queues and interrupts "
-                          "that were provisioned: was {device} reset?",
+                          "that were provisioned, as after a reset of {device}",
               .advice = "any reset of a controlling function does that, also the one with which "
                         "the kernel answers a command that timed out; provisioning again restores "
                         "them",
@@ -372,8 +372,10 @@ constexpr std::array table{
               .blocks = provision},
     Condition{.code = "private_short",
               .looks_at = capabilities,
-              .sentence = "without flexible {kind} {device} has {count} private ones, and its "
-                          "driver needs {least}",
+              .sentence =
+                  "the driver of {device} needs at least {least} {kind}; without the flexible "
+                  "ones it has {count}",
+              .advice = "provision what the functions can get without releasing these",
               .status = ExitStatus::unsupported,
               .blocks = provision},
     Condition{.code = "controlling_function_used",
@@ -386,8 +388,9 @@ constexpr std::array table{
     Condition{.code = "fewer_for_host",
               .looks_at = "the queues of the driver (queue_count in sysfs), and the Primary "
                           "Controller Capabilities",
-              .sentence = "the driver of this host uses {count} queues of {device} and keeps "
-                          "{private} private {kind}",
+              .sentence =
+                  "the driver of this host uses {count} queues of {device}, which keeps no more "
+                  "than its private {kind} ({private})",
               .warns = provision},
     Condition{.code = "granularity",
               .looks_at = capabilities,

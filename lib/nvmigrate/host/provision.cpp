@@ -130,7 +130,8 @@ class Provisioning {
       for (auto& failure : restore_functions(*session_, before_, owners_, timeout_))
         failures.push_back(std::move(failure));
     }
-    if (failures.empty()) failures = done_or_why_not([&] { session_->registry().want(wanted_before); });
+    if (failures.empty())
+      failures = done_or_why_not([&] { session_->registry().want(wanted_before); });
     // What an earlier run left in part stays on record until a run ends well.
     if (failures.empty() && !plan_.unfinished) failures = done_or_why_not([&] { strike(); });
     if (failures.empty()) return;

@@ -20,7 +20,7 @@ struct ProvisionRequest {
   unsigned vfs = 0;                           ///< at least 1
   std::optional<std::uint16_t> queues{};      ///< of each function; nothing: an even share
   std::optional<std::uint16_t> interrupts{};  ///< likewise
-  bool recreate = false;               ///< existing functions may be destroyed and made again
+  bool recreate = false;  ///< existing functions may be destroyed and made again
   /// The controlling function gives back the flexible resources that it holds, and is reset for it.
   bool release_primary = false;
   std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
@@ -28,18 +28,18 @@ struct ProvisionRequest {
 
 /// What one step does.
 enum class ProvisionAction {
-  unbind,             ///< the function from its driver
-  set_autoprobe,      ///< value: whether new VFs get a driver of this host
-  set_vfs,            ///< value: number of VFs
-  allocate_queues,    ///< value: flexible ones that the controlling function holds after its reset
+  unbind,           ///< the function from its driver
+  set_autoprobe,    ///< value: whether new VFs get a driver of this host
+  set_vfs,          ///< value: number of VFs
+  allocate_queues,  ///< value: flexible ones that the controlling function holds after its reset
   allocate_interrupts,  ///< likewise
   reset_controlling,    ///< resets of the controlling function until it holds what was allocated
-  forget,             ///< marks, binding and journal of a VF that is gone
-  offline,            ///< Virtualization Management
-  assign_queues,      ///< likewise; value: how many
-  assign_interrupts,  ///< likewise
-  reset,              ///< function level reset of the VF
-  online,             ///< Virtualization Management
+  forget,               ///< marks, binding and journal of a VF that is gone
+  offline,              ///< Virtualization Management
+  assign_queues,        ///< likewise; value: how many
+  assign_interrupts,    ///< likewise
+  reset,                ///< function level reset of the VF
+  online,               ///< Virtualization Management
 };
 /// `unbind`, `set_vfs`, …: the word in JSON.
 NVMIGRATE_API std::string_view to_string(ProvisionAction action) noexcept;

@@ -63,12 +63,24 @@ class Planner {
         judge_(Verb::provision, session, request.allowed),
         managed_(is_managed(*topology_)) {
     const auto resources = topology_->resources.value_or(PrimaryResources{});
-    queues_ = {"queues",       "VQGRAN",     resources.queues,
-               request.queues, least_queues, &ControlledFunction::queues,
-               0, &WantedResources::queues, &WantedResources::granted_queues};
-    interrupts_ = {"interrupts",       "VIGRAN",         resources.interrupts,
-                   request.interrupts, least_interrupts, &ControlledFunction::interrupts,
-                   1, &WantedResources::interrupts, &WantedResources::granted_interrupts};
+    queues_ = {"queues",
+               "VQGRAN",
+               resources.queues,
+               request.queues,
+               least_queues,
+               &ControlledFunction::queues,
+               0,
+               &WantedResources::queues,
+               &WantedResources::granted_queues};
+    interrupts_ = {"interrupts",
+                   "VIGRAN",
+                   resources.interrupts,
+                   request.interrupts,
+                   least_interrupts,
+                   &ControlledFunction::interrupts,
+                   1,
+                   &WantedResources::interrupts,
+                   &WantedResources::granted_interrupts};
     plan_.was_vfs = topology_->sriov.enabled;
     plan_.vfs = request.vfs;
     plan_.unfinished = unfinished_provisioning(*topology_);
@@ -219,8 +231,8 @@ class Planner {
                 {"private", std::to_string(kind.has.private_)},
                 {"least", std::to_string(kind.least)}};
     const auto used = topology_->host_queues.value_or(0);
-    words.emplace_back("count", std::to_string(kind.has.private_ < kind.least ? kind.has.private_
-                                                                               : used));
+    words.emplace_back("count",
+                       std::to_string(kind.has.private_ < kind.least ? kind.has.private_ : used));
     if (kind.has.private_ < kind.least) {
       judge_.add(judge_.about_device("private_short", words));
     } else if (used > kind.has.private_ + kind.shared) {

@@ -77,8 +77,7 @@ std::vector<WantedResources> wanted_after(const Registry& registry, const Topolo
   }
   for (const auto& function : plan.functions) {
     if (!function.cntlid) continue;
-    all[*function.cntlid] =
-        wanted_of(old, *function.cntlid, function.queues, function.interrupts);
+    all[*function.cntlid] = wanted_of(old, *function.cntlid, function.queues, function.interrupts);
   }
   for (const auto& step : plan.steps) {
     if (step.cntlid && all.contains(*step.cntlid)) note_asked(all.at(*step.cntlid), step);

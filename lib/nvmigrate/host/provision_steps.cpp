@@ -219,12 +219,12 @@ void StepRunner::assign(const ProvisionStep& step) {
   const auto granted = grant_of(step, asked);
   if (granted < step.value) {
     const auto grain = resources_of(*before_, step).granularity;
-    throw Error(ExitStatus::device,
-                what(step) + ": the device granted " + std::to_string(granted) +
-                    terms_of(*before_, step),
-                step.value % std::max<unsigned>(grain, 1) == 0
-                    ? std::string{}
-                    : "ask for a multiple of " + std::to_string(grain));
+    throw Error(
+        ExitStatus::device,
+        what(step) + ": the device granted " + std::to_string(granted) + terms_of(*before_, step),
+        step.value % std::max<unsigned>(grain, 1) == 0
+            ? std::string{}
+            : "ask for a multiple of " + std::to_string(grain));
   }
   auto& got = grants_[*step.cntlid];
   (kind == command::Resource::queues ? got.queues : got.interrupts) = granted;

@@ -41,7 +41,7 @@ struct ControlledFunction {
   bool asked = false;              ///< see Session::ask()
   std::optional<Binding> binding;  ///< nothing: it was not bound by this library
   std::optional<WantedResources> wanted;  ///< nothing: it was not provisioned by this library
-  std::vector<Intent> intents;     ///< journalled and not ended
+  std::vector<Intent> intents;            ///< journalled and not ended
 
   /// An intent of this kind that the device does not contradict. \return nullptr: there is none
   [[nodiscard]] NVMIGRATE_API const Intent* intent(IntentKind kind) const noexcept;
@@ -94,7 +94,8 @@ struct Topology {
   ControllerIdentity identity;
   std::optional<PrimaryResources> resources;         ///< nothing: no Virtualization Management
   std::optional<std::uint32_t> max_queue_entries{};  ///< of an I/O queue, where it is known
-  std::optional<std::uint32_t> host_queues{};  ///< of the controlling function, that its driver uses
+  std::optional<std::uint32_t>
+      host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
   std::vector<ControlledFunction> functions;
   std::vector<Intent> intents;        ///< of the controlling function itself

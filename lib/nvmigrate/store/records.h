@@ -45,8 +45,8 @@ struct Binding {
 /// The flexible resources that a function was provisioned with. A reset of the controlling function
 /// takes them away; with this they can be given again.
 struct WantedResources {
-  std::uint16_t cntlid = 0;                          ///< controller id
-  std::uint16_t queues = 0, interrupts = 0;          ///< asked for
+  std::uint16_t cntlid = 0;                                  ///< controller id
+  std::uint16_t queues = 0, interrupts = 0;                  ///< asked for
   std::uint16_t granted_queues = 0, granted_interrupts = 0;  ///< by the device, which may round
   bool operator==(const WantedResources&) const = default;
 };

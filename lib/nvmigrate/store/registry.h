@@ -22,8 +22,8 @@ struct Mark {
   std::string time;  ///< RFC 3339, UTC
 };
 
-/// Marks, bindings and wanted resources of one subsystem, in one file of the state folder that is written whole at
-/// every change. Change it under the subsystem's lock.
+/// Marks, bindings and wanted resources of one subsystem, in one file of the state folder that is
+/// written whole at every change. Change it under the subsystem's lock.
 class Registry {
  public:
   /// Reads what is there. \throws refused (folder or file not ours), Error(io) naming the file when

@@ -36,8 +36,7 @@ class ReleasePrimaryTest : public ProvisionFailureTest {
   }
   static constexpr const char* reset_of_primary = "reset 0000:01:00.0";
   static constexpr const char* controller_reset = "reset_controller 0000:01:00.0";
-  const ProvisionRequest request{
-      .vfs = 2, .queues = 4, .interrupts = 2, .release_primary = true};
+  const ProvisionRequest request{.vfs = 2, .queues = 4, .interrupts = 2, .release_primary = true};
 };
 
 TEST_F(ReleasePrimaryTest, AllocatesNothingToItAndResetsItBeforeTheFirstVf) {

@@ -23,8 +23,8 @@ TEST_F(WantedResourcesTest, AreRecordedAsAskedForAndAsGranted) {
   const auto result = make({.vfs = 2, .queues = 3, .interrupts = 2});
   EXPECT_EQ(result.functions[0].queues, 4);
   EXPECT_EQ(result.functions[1].interrupts, 3);
-  EXPECT_THAT(registry_again().wanted(), ElementsAre(WantedResources{1, 3, 2, 4, 3},
-                                                     WantedResources{2, 3, 2, 4, 3}));
+  EXPECT_THAT(registry_again().wanted(),
+              ElementsAre(WantedResources{1, 3, 2, 4, 3}, WantedResources{2, 3, 2, 4, 3}));
   device.commands.clear();
   device.bus.changes.clear();
   EXPECT_FALSE(make({.vfs = 2, .queues = 3, .interrupts = 2}).changed()) << "what was granted";

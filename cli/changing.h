@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,7 @@ struct Changing {
 inline ProvisionLimits limits_of(const Globals& globals) {
   ProvisionLimits limits;
   limits.appear = globals.timeout.value_or(limits.appear);
+  limits.live = std::max(limits.live, limits.appear);
   return limits;
 }
 

@@ -28,6 +28,13 @@ Json object_of(const Binding& binding) {
           {"time", binding.time}};
 }
 
+Json object_of(const WantedResources& wanted) {
+  return {{"queues", wanted.queues},
+          {"interrupts", wanted.interrupts},
+          {"granted_queues", wanted.granted_queues},
+          {"granted_interrupts", wanted.granted_interrupts}};
+}
+
 Json intents_json(const std::vector<Intent>& intents) {
   Json list = Json::array();
   for (const auto& intent : intents)
@@ -62,11 +69,13 @@ std::string count_of(const ControlledFunction& function, std::uint16_t count) {
   return function.secondary ? std::to_string(count) : std::string{};
 }
 
-/// Nothing for what is to be expected: running, or offline as the column of states says.
+/// Nothing for what is to be expected: running, or offline, as the column of states says, since
+/// always.
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
+  const bool lost = custody == Custody::offline && function.lost_resources();
   const bool plain = custody == Custody::running || custody == Custody::offline;
-  return plain ? std::string{} : std::string{to_string(custody)};
+  return plain && !lost ? std::string{} : status_text(function);
 }
 
 }  // namespace
@@ -78,6 +87,12 @@ std::string label_of(const ControlledFunction& function) {
 std::string label_of(std::uint16_t cntlid, unsigned vfn) {
   const auto id = std::to_string(cntlid);
   return vfn == 0 ? id : id + " (vf " + std::to_string(vfn) + ")";
+}
+
+std::string status_text(const ControlledFunction& function) {
+  const auto custody = custody_of(function);
+  const bool lost = custody == Custody::offline && function.lost_resources();
+  return lost ? "offline since a reset?" : std::string{to_string(custody)};
 }
 
 std::string vfio_node(const VfioNodes& nodes) {
@@ -107,6 +122,8 @@ Json json_of(const ControlledFunction& function) {
           {"status", to_string(custody_of(function))},
           {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},
           {"interrupts", function.secondary ? Json(function.interrupts) : Json(nullptr)},
+          {"wanted", function.wanted ? object_of(*function.wanted) : Json(nullptr)},
+          {"resources_lost", function.lost_resources()},
           {"driver", pci ? or_null(pci->driver) : Json(nullptr)},
           {"driver_override", pci ? or_null(pci->override_to) : Json(nullptr)},
           {"kernel_name", or_null(function.kernel_name)},

@@ -14,6 +14,8 @@ namespace nvmigrate::cli {
 std::string label_of(const ControlledFunction& function);
 /// \param vfn 0: it is not a VF
 std::string label_of(std::uint16_t cntlid, unsigned vfn);
+/// `suspended`, `offline`, `offline since a reset?`, ….
+std::string status_text(const ControlledFunction& function);
 /// The vfio node a VM would open: the device node where there is one, else the group; or empty.
 std::string vfio_node(const VfioNodes& nodes);
 

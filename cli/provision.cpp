@@ -16,7 +16,7 @@ constexpr std::uint64_t most = 0xFFFF;
 
 struct Provisioning : Changing {
   std::optional<std::uint64_t> vfs, queues, interrupts;
-  bool recreate = false;
+  bool recreate = false, release_primary = false;
 };
 
 Json object_of(const ProvisionStep& step) {
@@ -28,7 +28,7 @@ Json object_of(const ProvisionStep& step) {
 
 Json object_of(const ProvisionedFunction& function) {
   return {{"controller_id", or_null(function.cntlid)},
-          {"virtual_function", function.vfn},
+          {"virtual_function", vfn_or_null(function.vfn)},
           {"address", text_or_null(function.address)},
           {"online", function.online},
           {"queues", function.queues},
@@ -73,6 +73,12 @@ std::string words_of(Steps steps) {
       return value == 0 ? "keep host drivers off new VFs" : "let host drivers take new VFs";
     case set_vfs:
       return value == 0 ? "disable all VFs" : "enable " + plural(value, "VF");
+    case allocate_queues:
+      return "let the controlling function hold " + plural(value, "flexible queue");
+    case allocate_interrupts:
+      return "let the controlling function hold " + plural(value, "flexible interrupt");
+    case reset_controlling:
+      return "reset the controlling function";
     case forget:
       return "forget marks and bindings of " + who(steps);
     case offline:
@@ -110,7 +116,7 @@ std::string functions_text(const ProvisionResult& result) {
     table.align_right(numbers);
   for (const auto& function : result.functions) {
     table.add({function.cntlid ? std::to_string(*function.cntlid) : "",
-               std::to_string(function.vfn), function.address,
+               function.vfn == 0 ? "" : std::to_string(function.vfn), function.address,
                function.online ? "online" : "offline", std::to_string(function.queues),
                std::to_string(function.interrupts)});
   }
@@ -124,11 +130,26 @@ std::string headline(const Changing& given, const ProvisionResult& result) {
   return given.device + " has " + vfs + "\n";
 }
 
+std::string release_text(const PrimaryRelease& release) {
+  return "the controlling function was reset (" +
+         (release.methods.empty() ? "method unknown" : release.methods) +
+         (release.controller_reset ? ", then a controller reset" : "") + ") and gave back " +
+         plural(release.queues, "queue") + " and " + plural(release.interrupts, "interrupt");
+}
+
+Json object_of(const PrimaryRelease& release) {
+  return {{"queues", release.queues},
+          {"interrupts", release.interrupts},
+          {"reset_methods", text_or_null(release.methods)},
+          {"controller_reset", release.controller_reset}};
+}
+
 void tell(Context& context, const Changing& given, const ProvisionResult& result) {
   if (result.unfinished && !given.dry_run) {
     context.note("finished what '" + result.unfinished->command + "' (pid " +
                  std::to_string(result.unfinished->pid) + ") had begun");
   }
+  if (result.release && !given.dry_run) context.note(release_text(*result.release));
   context.warn(result.findings);
 }
 
@@ -139,6 +160,7 @@ Outcome outcome_of(Context& context, const Changing& given, const ProvisionResul
   document["was_vfs"] = result.was_vfs;
   document["vfs"] = result.vfs;
   document["finishes"] = result.unfinished ? json_of(*result.unfinished) : Json(nullptr);
+  document["release"] = result.release ? object_of(*result.release) : Json(nullptr);
   document["plan"] = Json::array();
   for (const auto& step : result.steps)
     document["plan"].push_back(object_of(step));
@@ -162,6 +184,7 @@ Outcome provision_device(Context& context, const Provisioning& given) {
                                  .queues = small(given.queues),
                                  .interrupts = small(given.interrupts),
                                  .recreate = given.recreate,
+                                 .release_primary = given.release_primary,
                                  .allowed = given.allowed};
   const auto session = context.open(given.device);
   return outcome_of(context, given,
@@ -191,6 +214,8 @@ Runner declare_provision(Options& options) {
                  most);
   options.flag("--recreate", given->recreate,
                "Destroy existing functions where the request cannot be met otherwise");
+  options.flag("--release-primary", given->release_primary,
+               "First give back what the controlling function holds; this resets it");
   given->declare_allow(options, "provision");
   return [given](Context& context) { return provision_device(context, *given); };
 }

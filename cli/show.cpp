@@ -56,14 +56,13 @@ std::string account_text(const Findings& account) {
 
 std::string resources_text(const FlexibleResources& resources) {
   if (!resources.supported) return "not flexible";
-  const auto held = resources.primary == 0
-                        ? std::string{}
-                        : std::to_string(resources.primary) + " held by the controlling function, ";
   const auto steps = resources.granularity < 2
                          ? std::string{}
                          : "preferably in steps of " + std::to_string(resources.granularity) + ", ";
   return std::to_string(resources.free()) + " of " + std::to_string(resources.total) + " free, " +
-         held + "at most " + std::to_string(resources.per_secondary) + " a function, " + steps +
+         std::to_string(resources.primary) + " held by the controlling function and " +
+         std::to_string(resources.assigned) + " by its functions, at most " +
+         std::to_string(resources.per_secondary) + " a function, " + steps +
          std::to_string(resources.private_) + " private to the controlling function";
 }
 
@@ -131,7 +130,7 @@ Outcome controlled(Session& session, const std::string& word) {
   text.add("controlling function",
            topology.device + (topology.address.empty() ? "" : " at " + topology.address));
   text.add("address", function.pci ? function.pci->address : "");
-  text.add("status", std::string{to_string(custody_of(function))});
+  text.add("status", status_text(function));
   if (function.secondary) {
     text.add("queues", std::to_string(function.queues));
     text.add("interrupts", std::to_string(function.interrupts));

@@ -8,7 +8,7 @@ namespace {
 
 struct ChangeSimOptions {
   std::string name;
-  std::optional<std::string> mount, hold, swap, partition, release, reset, object;
+  std::optional<std::string> mount, hold, swap, partition, release, reset, reset_controller, object;
   std::optional<std::string> model, firmware;
   bool dry_run = false;
 };
@@ -32,6 +32,9 @@ void apply_uses(sim::Subsystem& now, const sim::Place& place, const ChangeSimOpt
 void apply(sim::Subsystem& now, const sim::Place& place, const ChangeSimOptions& options) {
   apply_uses(now, place, options);
   if (options.reset) sim::reset_function(now, function_of(now, place, *options.reset));
+  if (options.reset_controller) {
+    sim::reset_controller(now, function_of(now, place, *options.reset_controller));
+  }
   if (options.model) now.parameters.model = *options.model;
   if (options.firmware) now.parameters.firmware = *options.firmware;
   now.parameters = sim::completed(now.parameters, now.name);
@@ -50,7 +53,7 @@ void check(const ChangeSimOptions& options) {
     throw usage_error("'" + *options.object + "' needs --mount or --hold");
   }
   const bool any = needs_object || options.swap || options.partition || options.release ||
-                   options.reset || options.model || options.firmware;
+                   options.reset || options.reset_controller || options.model || options.firmware;
   if (!any) throw usage_error("no change was given");
 }
 
@@ -76,6 +79,8 @@ Runner declare_sim_change(Options& options) {
   options.text("--partition", chosen->partition, "Open a partition of the namespace", "ID");
   options.text("--release", chosen->release, "End all uses of the namespace", "ID");
   options.text("--reset", chosen->reset, "Reset a function, also the controlling one", "ID");
+  options.text("--reset-controller", chosen->reset_controller,
+               "Reset a controller, but not its PCI function", "ID");
   options.text("--model", chosen->model, "Another model", "TEXT");
   options.text("--firmware", chosen->firmware, "Another firmware revision", "TEXT");
   options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");

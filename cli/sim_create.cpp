@@ -11,10 +11,11 @@ namespace {
 constexpr std::uint64_t u16_max = 0xFFFF;
 
 struct CreateOptions {
-  std::string name, personality = "spec";
+  std::string name, personality = "spec", primary_reset = "function";
   std::optional<std::uint64_t> vfs_total, controlling, others, secondaries;
-  std::optional<std::uint64_t> vq, vi, vq_max, vi_max, grain, reset_ms, seed;
+  std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
+  bool round_down = false, primary_holds = false;
   bool vendor = false, standard_only = false;
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
@@ -62,7 +63,11 @@ void put_counts(sim::Parameters& p, const CreateOptions& options) {
   if (options.vi) p.vi = static_cast<std::uint32_t>(*options.vi);
   put(p.vq_max, options.vq_max);
   put(p.vi_max, options.vi_max);
+  put(p.vq_private, options.vq_private);
   put(p.grain, options.grain);
+  p.round_down = options.round_down;
+  p.primary_holds = options.primary_holds;
+  p.primary_reset = *sim::primary_reset_of(options.primary_reset);
   put(p.reset_ms, options.reset_ms);
   put(p.seed, options.seed);
 }
@@ -128,7 +133,14 @@ void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vi", chosen.vi, "Flexible interrupts, 0 for none [4 a VF]", 0, 1U << 20U);
   options.number("--vq-max", chosen.vq_max, "Most queues of one VF [16]", 0, u16_max);
   options.number("--vi-max", chosen.vi_max, "Most interrupts of one VF [8]", 0, u16_max);
+  options.number("--vq-private", chosen.vq_private,
+                 "Queues of a controlling function that are not flexible [2]", 0, u16_max);
   options.number("--grain", chosen.grain, "Step in which resources are granted [1]", 1, u16_max);
+  options.flag("--round-down", chosen.round_down, "Grant fewer where the step is not met");
+  options.flag("--primary-holds", chosen.primary_holds,
+               "A controlling function holds all flexible resources at first");
+  options.choice("--primary-reset", chosen.primary_reset,
+                 {"function", "controller", "both", "never"}, "Reset at which it gives them back");
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {

@@ -41,10 +41,19 @@ inline void from_json(const Json& json, Personality& personality) {
   if (json != to_string(personality)) throw std::runtime_error("the personality is unknown");
 }
 
+inline void to_json(Json& json, PrimaryReset reset) { json = to_string(reset); }
+
+inline void from_json(const Json& json, PrimaryReset& reset) {
+  const auto known = primary_reset_of(json.get<std::string>());
+  if (!known) throw std::runtime_error("the reset of the primary is unknown");
+  reset = *known;
+}
+
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Parameters, personality, controlling, vfs_total, others, secondaries, migration, vq, vi, vq_max,
-    vi_max, grain, state_size, vendor, vendor_uuids, versions, renumber_formats, mdts, iommu,
-    vfio_groups, vfio_cdevs, shared_groups, variant_driver, reset_ms, model, firmware, nqn, seed)
+    vi_max, vq_private, grain, round_down, primary_holds, primary_reset, state_size, vendor,
+    vendor_uuids, versions, renumber_formats, mdts, iommu, vfio_groups, vfio_cdevs, shared_groups,
+    variant_driver, reset_ms, model, firmware, nqn, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Primary, enabled_vfs, autoprobe, vq, vi,
                                                 vq_after_reset, vi_after_reset)
 

@@ -119,4 +119,12 @@ void reset_function(Subsystem& subsystem, Function& function) {
   }
 }
 
+void reset_controller(Subsystem& subsystem, Function& function) {
+  if (function.kind == Kind::controlling) {
+    reset_controlling(subsystem, function.id, false);
+  } else {
+    reset(function);
+  }
+}
+
 }  // namespace nvmigrate::sim

@@ -29,5 +29,7 @@ int set_enabled_vfs(Subsystem& subsystem, std::uint16_t controlling, unsigned co
 void use(Subsystem& subsystem, Function& function, const HostUse& use);
 /// Function level reset.
 void reset_function(Subsystem& subsystem, Function& function);
+/// Controller Reset.
+void reset_controller(Subsystem& subsystem, Function& function);
 
 }  // namespace nvmigrate::sim

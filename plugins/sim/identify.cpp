@@ -70,7 +70,7 @@ nvme_primary_ctrl_cap capabilities(const Subsystem& subsystem, std::uint16_t id)
   data.vqfrt = htole32(queues.total);
   data.vqrfa = htole32(queues.assigned);
   data.vqrfap = htole16(queues.primary);
-  data.vqprt = htole16(2);
+  data.vqprt = htole16(p.vq_private);
   data.vqfrsm = htole16(queues.per_secondary);
   data.vqgran = htole16(p.grain);
   data.vifrt = htole32(interrupts.total);

@@ -8,6 +8,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "plugins/sim/answers.h"
 #include "plugins/sim/image.h"
 #include "plugins/sim/stream.h"
 
@@ -115,6 +116,23 @@ Function made_secondary(Function function, const Parameters& p) {
   return function;
 }
 
+bool applies_allocation(PrimaryReset by, bool function_level) {
+  if (by == PrimaryReset::both) return true;
+  return by == (function_level ? PrimaryReset::function : PrimaryReset::controller);
+}
+
+// A primary that holds all that no secondary has, as many as its fields can tell.
+Primary made_primary(const Subsystem& subsystem, std::uint16_t id) {
+  const auto rest_of = [&](unsigned resource) {
+    const auto free = pool_of(subsystem, id, resource).left(0);
+    return static_cast<std::uint16_t>(std::min<std::uint32_t>(free, 0xFFFF));
+  };
+  Primary primary;
+  primary.vq = primary.vq_after_reset = rest_of(0);
+  primary.vi = primary.vi_after_reset = rest_of(1);
+  return primary;
+}
+
 }  // namespace
 
 std::string_view to_string(Kind kind) noexcept {
@@ -219,6 +237,9 @@ Subsystem made(const std::string& name, const Parameters& parameters) {
     subsystem.functions.push_back(
         made_function(subsystem.parameters, static_cast<std::uint16_t>(id)));
   }
+  for (unsigned id = 0; parameters.primary_holds && id < parameters.controlling; ++id) {
+    subsystem.primaries[id] = made_primary(subsystem, static_cast<std::uint16_t>(id));
+  }
   return subsystem;
 }
 
@@ -251,7 +272,7 @@ void reset_controlling(Subsystem& subsystem, std::uint16_t id, bool function_lev
     if (function.suspended_by == id) function.suspended_by.reset();
     if (function.sequence && function.sequence->through == id) function.sequence.reset();
   }
-  if (!function_level) return;
+  if (!applies_allocation(subsystem.parameters.primary_reset, function_level)) return;
   auto& primary = subsystem.primaries[id];
   primary.vq = primary.vq_after_reset;
   primary.vi = primary.vi_after_reset;

@@ -130,8 +130,9 @@ void reset(Function& function);
 /// Resets it, takes it offline and takes its flexible resources.
 void take_offline(Function& function);
 /// Controller level reset of a controlling function: ends every suspension that it made and takes
-/// its secondaries offline. A function level reset also puts a new allocation to the primary into
-/// effect.
+/// its secondaries offline.
+/// \param function_level else it is a Controller Reset; the parameters say which of the two puts a
+/// new allocation to the primary into effect
 void reset_controlling(Subsystem& subsystem, std::uint16_t id, bool function_level);
 /// \throws refused when it is offline, suspended or has a guest; usage_error for too many queues
 void start_guest(Subsystem& subsystem, Function& function, std::optional<unsigned> pairs);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "nvmigrate/base/error.h"
@@ -12,6 +13,7 @@ namespace nvmigrate::sim {
 namespace {
 
 constexpr std::uint64_t page_size = 4096;
+constexpr std::array<std::string_view, 4> primary_resets{"function", "controller", "both", "never"};
 constexpr unsigned max_functions = 60000;
 constexpr unsigned max_formats = 64;
 constexpr std::uint16_t secondary_queues = 2, secondary_interrupts = 1;
@@ -100,6 +102,16 @@ std::vector<T> in_order_of(std::vector<T> values, const Parameters& p, std::uint
 
 std::string_view to_string(Personality personality) noexcept {
   return personality == Personality::spec ? "spec" : "emulator";
+}
+
+std::string_view to_string(PrimaryReset reset) noexcept {
+  return primary_resets.at(static_cast<std::size_t>(reset));
+}
+
+std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept {
+  const auto* const found = std::find(primary_resets.begin(), primary_resets.end(), name);
+  if (found == primary_resets.end()) return std::nullopt;
+  return static_cast<PrimaryReset>(found - primary_resets.begin());
 }
 
 Parameters completed(Parameters p, const std::string& name) {

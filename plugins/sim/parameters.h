@@ -16,6 +16,14 @@ namespace nvmigrate::sim {
 enum class Personality { spec, emulator };
 std::string_view to_string(Personality personality) noexcept;
 
+/// Which reset of a primary puts a new allocation of flexible resources to it into effect: by the
+/// specification one of the function, but drives differ.
+enum class PrimaryReset { function, controller, both, never };
+/// `function`, …
+std::string_view to_string(PrimaryReset reset) noexcept;
+/// \return nothing when none has this name
+std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept;
+
 /// Bytes of the header of a Controller State.
 inline constexpr std::uint64_t state_header_size = 48;
 
@@ -31,7 +39,11 @@ struct Parameters {
   /// Flexible resources of a primary; 0 for none. By default 8 queues and 4 interrupts a VF.
   std::optional<std::uint32_t> vq{}, vi{};
   std::uint16_t vq_max = 16, vi_max = 8;  ///< most for one secondary
-  std::uint16_t grain = 1;  ///< assignments are rounded up to a multiple (NRM differs from NR)
+  std::uint16_t vq_private = 2;           ///< queues of a primary that are not flexible
+  std::uint16_t grain = 1;     ///< assignments are rounded up to a multiple (NRM differs from NR)
+  bool round_down = false;     ///< they are rounded down instead
+  bool primary_holds = false;  ///< at first a primary holds all flexible resources that are free
+  PrimaryReset primary_reset = PrimaryReset::function;
 
   /// Bytes of a whole image, a multiple of 4; 48 for a bare header with neither part. Bytes that
   /// the queues do not need go to the vendor part, or, without one, pad the NVMe part. By default

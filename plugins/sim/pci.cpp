@@ -41,6 +41,16 @@ std::string state_of(const Subsystem& subsystem, const Function& function) {
   return function.online && subsystem.present(function) ? "live" : "dead";
 }
 
+// Of a host with as many processors as the controller has queues for, up to eight.
+std::uint32_t queues_of_driver(const Subsystem& subsystem, const Function& function) {
+  constexpr unsigned processors = 8;
+  if (function.kind != Kind::controlling) {
+    return 1 + std::min(limits_of(subsystem, function).pairs, processors);
+  }
+  const auto& primary = subsystem.primaries[function.id];
+  return std::min<std::uint32_t>(subsystem.parameters.vq_private + primary.vq, processors + 1U);
+}
+
 Use use_of(const Function& function, const HostUse& use) {
   const auto disk = fmt::format("/dev/nvme{}n1", function.instance);
   if (use.kind == "mount") return {.object = disk, .how = "is mounted on " + use.object};
@@ -110,7 +120,8 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .state = state_of(*subsystem, *each),
                      .subsystem_nqn = subsystem->parameters.nqn,
                      .cntlid = each->id,
-                     .max_queue_entries = max_queue_size + 1U});
+                     .max_queue_entries = max_queue_size + 1U,
+                     .queues = queues_of_driver(*subsystem, *each)});
   }
   return found;
 }
@@ -171,6 +182,15 @@ void SimPciBus::reset(const std::string& address) {
   required(*subsystem, address);
   std::this_thread::sleep_for(std::chrono::milliseconds(subsystem->parameters.reset_ms));
   change(address, [](Subsystem& now, Function& function) { reset_function(now, function); });
+}
+
+std::string SimPciBus::reset_methods(const std::string& /*address*/) { return "flr"; }
+
+void SimPciBus::reset_controller(const std::string& address) {
+  change(address, [&](Subsystem& now, Function& function) {
+    if (function.driver != "nvme") throw OsError(ENOENT, "reset the controller of", address);
+    sim::reset_controller(now, function);
+  });
 }
 
 bool SimPciBus::has_driver(const std::string& driver) {

@@ -26,6 +26,8 @@ class SimPciBus final : public PciBus {
   void unbind(const std::string& address) override;
   void probe(const std::string& address) override;
   void reset(const std::string& address) override;
+  std::string reset_methods(const std::string& address) override;
+  void reset_controller(const std::string& address) override;
 
   bool has_driver(const std::string& driver) override;
   std::optional<std::string> variant_driver(const std::string& address) override;

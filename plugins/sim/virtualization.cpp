@@ -38,11 +38,12 @@ Answer allocate_to_primary(Subsystem& subsystem, std::uint16_t id,
   return {.dw0 = request.count};
 }
 
-// Rounded up to the grain, within the limit of a secondary and the free resources.
+// Rounded to the grain, within the limit of a secondary and the free resources.
 std::uint16_t granted(const Subsystem& subsystem, std::uint16_t count, const Pool& pool,
                       std::uint16_t own) {
   const std::uint32_t grain = subsystem.parameters.grain;
-  const std::uint32_t rounded = (count + grain - 1) / grain * grain;
+  const std::uint32_t more = subsystem.parameters.round_down ? 0 : grain - 1;
+  const std::uint32_t rounded = (count + more) / grain * grain;
   return static_cast<std::uint16_t>(
       std::min({rounded, pool.left(own), static_cast<std::uint32_t>(pool.per_secondary)}));
 }

@@ -117,12 +117,12 @@ TEST_F(ProvisionJourneyOfTwo, ItsOwnRepairFinishesIt) {
 
 TEST(ProvisionJourneyOfGrains, AFailedRecreationPutsMarksAndBindingsBack) {
   World world;
-  world.must("sim create g --grain 4 --vfs-total 4");
-  world.must("provision sim:g --vfs 2");
+  world.must("sim create g --grain 4 --vfs-total 4 --round-down");
+  world.must("provision sim:g --vfs 2 --vq 4 --vi 4");
   world.must("mark sim:g all");
   world.must("bind sim:g vf1,vf2");
   const auto before = world.read("list sim:g")["devices"][0];
-  const auto answer = world.run("provision sim:g --vfs 3 --vq 3 --recreate");
+  const auto answer = world.run("provision sim:g --vfs 3 --vq 6 --recreate");
   EXPECT_EQ(answer.status, ExitStatus::device) << answer.err;
   EXPECT_EQ(world.read("list sim:g")["devices"][0], before);
 }

@@ -50,6 +50,7 @@ class FakePciBus : public PciBus {
   Hook before_change;                ///< may throw
   std::function<void(unsigned count)> vfs_changed;
   std::function<void(const std::string& address)> was_reset;
+  std::function<void()> physical_was_reset, controller_was_reset;
 
   static std::string vf_address(unsigned vfn) {
     const auto slot = std::to_string(vfn / 8);
@@ -126,7 +127,14 @@ class FakePciBus : public PciBus {
   }
   void reset(const std::string& address) override {
     note("reset " + address);
+    if (address == physical && physical_was_reset) physical_was_reset();
     if (was_reset) was_reset(address);
+  }
+
+  std::string reset_methods(const std::string&) override { return "flr bus"; }
+  void reset_controller(const std::string& address) override {
+    note("reset_controller " + address);
+    if (controller_was_reset) controller_was_reset();
   }
 
   bool has_driver(const std::string& driver) override { return drivers.contains(driver); }

@@ -37,6 +37,8 @@ class FakeSubsystem : public Device, public AdminPort {
         if (one.vfn > count) one = {one.cntlid, 0, false, one.vfn, 0, 0};
       }
     };
+    bus.physical_was_reset = [this] { reset_primary(function_reset_applies); };
+    bus.controller_was_reset = [this] { reset_primary(controller_reset_applies); };
   }
 
   // What a test sets up and looks at.
@@ -47,6 +49,10 @@ class FakeSubsystem : public Device, public AdminPort {
   std::uint32_t queues_total = 64, interrupts_total = 64;
   std::uint16_t most_each = 16, granularity = 1;
   std::uint16_t queues_primary = 0;  ///< flexible ones that the controlling function holds itself
+  std::uint16_t interrupts_primary = 0;
+  std::uint16_t queues_private = 2, interrupts_private = 1;
+  std::optional<std::uint16_t> queues_allocated, interrupts_allocated;  ///< in effect after a reset
+  bool function_reset_applies = true, controller_reset_applies = false;
   bool virtualization = true, live_migration = true;
   int grant_more = 0;                 ///< added to what assign grants
   std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
@@ -94,6 +100,10 @@ class FakeSubsystem : public Device, public AdminPort {
     switch (command.cdw10 & 0xFU) {
       case 7:
         commands.push_back("offline " + id);
+        break;
+      case 1:
+        commands.push_back((queues ? "allocate_queues " : "allocate_interrupts ") +
+                           std::to_string(command.cdw11));
         break;
       case 8:
         commands.push_back((queues ? "assign_queues " : "assign_interrupts ") + id + " " +
@@ -158,6 +168,9 @@ class FakeSubsystem : public Device, public AdminPort {
     data.vifrt = htole32(interrupts_total);
     data.vqrfa = htole32(assigned(&SecondaryController::queues));
     data.vqrfap = htole16(queues_primary);
+    data.virfap = htole16(interrupts_primary);
+    data.vqprt = htole16(queues_private);
+    data.viprt = htole16(interrupts_private);
     data.virfa = htole32(assigned(&SecondaryController::interrupts));
     data.vqfrsm = htole16(most_each);
     data.vifrsm = htole16(most_each);
@@ -188,8 +201,28 @@ class FakeSubsystem : public Device, public AdminPort {
     return sum;
   }
 
+  /// As any Controller Level Reset: all secondary controllers are offline and have nothing.
+  void reset_primary(bool applies) {
+    for (auto& one : secondary)
+      one = {one.cntlid, 0, false, one.vfn, 0, 0};
+    if (!applies) return;
+    queues_primary = queues_allocated.value_or(queues_primary);
+    interrupts_primary = interrupts_allocated.value_or(interrupts_primary);
+  }
+
+  AdminCompletion allocate(const AdminCommand& command) {
+    const bool queues = ((command.cdw10 >> 8U) & 7U) == 0;
+    const auto of = queues ? &SecondaryController::queues : &SecondaryController::interrupts;
+    const auto total = queues ? queues_total : interrupts_total;
+    if (assigned(of) + command.cdw11 > total) return error(sc::invalid_resource_identifier);
+    const auto count = static_cast<std::uint16_t>(command.cdw11);
+    (queues ? queues_allocated : interrupts_allocated) = count;
+    return {{0}, count, 0};
+  }
+
   AdminCompletion manage(const AdminCommand& command) {
     const auto id = command.cdw10 >> 16U;
+    if (id == 0 && (command.cdw10 & 0xFU) == 1) return allocate(command);
     const auto found = std::find_if(secondary.begin(), secondary.end(),
                                     [id](const auto& one) { return one.cntlid == id; });
     if (found == secondary.end()) return error(sc::invalid_controller_identifier);
@@ -212,7 +245,8 @@ class FakeSubsystem : public Device, public AdminPort {
     const auto of = queues ? &SecondaryController::queues : &SecondaryController::interrupts;
     const auto total = queues ? queues_total : interrupts_total;
     if (command.cdw11 > most_each) return error(sc::invalid_number_of_resources);
-    if (assigned(of) - one.*of + command.cdw11 > total)
+    const auto held = queues ? queues_primary : interrupts_primary;
+    if (assigned(of) - one.*of + command.cdw11 + held > total)
       return error(sc::invalid_resource_identifier);
     one.*of = static_cast<std::uint16_t>(static_cast<int>(command.cdw11) + grant_more);
     return {{0}, one.*of, 0};

@@ -158,6 +158,14 @@ class WatchedPci final : public PciBus {
     see("reset", address);
     bus_->reset(address);
   }
+  std::string reset_methods(const std::string& address) override {
+    see("reset_methods", address);
+    return bus_->reset_methods(address);
+  }
+  void reset_controller(const std::string& address) override {
+    see("reset_controller", address);
+    bus_->reset_controller(address);
+  }
   bool has_driver(const std::string& driver) override {
     see("has_driver", driver);
     return bus_->has_driver(driver);

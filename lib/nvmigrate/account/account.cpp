@@ -70,6 +70,19 @@ class Account {
     findings_.push_back(told(fact));
   }
 
+  /// One finding of all of them: one reset did it.
+  void add_lost_resources(FunctionList lost) {
+    std::erase_if(lost, [](const auto* function) { return !function->lost_resources(); });
+    if (lost.empty() || unfinished_provisioning(session_->topology())) return;
+    Fact fact{.code = "resources_lost",
+              .device = session_->device(),
+              .words = {{"functions", names_of(lost)}}};
+    fact.count = vfs_of(lost);
+    auto finding = told(fact);
+    if (fact.count == 0) finding.remedies.clear();
+    findings_.push_back(std::move(finding));
+  }
+
   void add_records_without_function() {
     for (const auto& mark : session_->registry().marks())
       consider_record("mark_without_function", mark.cntlid);
@@ -80,6 +93,30 @@ class Account {
   [[nodiscard]] Findings take() { return std::move(findings_); }
 
  private:
+  static std::string names_of(const FunctionList& functions) {
+    if (functions.size() == 1) return describe(*functions.front());
+    std::string ids;
+    for (std::size_t i = 0; i < functions.size();) {
+      const auto start = i;
+      const unsigned first = functions[start]->cntlid;
+      while (i < functions.size() && functions[i]->cntlid == first + (i - start))
+        ++i;
+      ids += (ids.empty() ? "" : ", ") + std::to_string(first);
+      if (i - start > 1) ids += "-" + std::to_string(functions[i - 1]->cntlid);
+    }
+    return "controlled functions " + ids;
+  }
+
+  /// The number of VFs with which a provisioning has them again.
+  [[nodiscard]] unsigned vfs_of(const FunctionList& functions) const {
+    const auto enabled = session_->topology().sriov.enabled;
+    if (enabled != 0) return enabled;
+    unsigned most = 0;
+    for (const auto* function : functions)
+      most = std::max<unsigned>(most, function->vfn);
+    return most;
+  }
+
   /// A finding about the journal of the host, the same for every device.
   void add_host(std::string_view code, Words words) {
     findings_.push_back(told({.code = code, .device = {}, .words = std::move(words)}));
@@ -127,6 +164,13 @@ class Account {
   Findings findings_;
 };
 
+FunctionList all_of(const Topology& topology) {
+  FunctionList all;
+  for (const auto& function : topology.functions)
+    all.push_back(&function);
+  return all;
+}
+
 Finding folder(Io& io, const std::string& path) {
   try {
     const bool made = check_private_folder(io, path);
@@ -153,6 +197,7 @@ Findings account_of(Session& session) {
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);
+  account.add_lost_resources(all_of(session.topology()));
   account.add_records_without_function();
   return account.take();
 }
@@ -160,6 +205,7 @@ Findings account_of(Session& session) {
 Findings account_of(Session& session, std::uint16_t cntlid) {
   Account account(session);
   account.add(session.function(cntlid));
+  account.add_lost_resources({&session.function(cntlid)});
   return account.take();
 }
 

@@ -105,6 +105,8 @@ struct Remedy {
   unsigned count = 0;                       ///< see Action
   /// Of `provision` and `recreate`: flexible resources of each VF; nothing: an even share.
   std::optional<std::uint16_t> queues{}, interrupts{};
+  /// Likewise: what the controlling function holds is given back first.
+  bool release_primary = false;
 
   bool operator==(const Remedy&) const = default;
 };

@@ -84,6 +84,13 @@ void Judge::look_at_control(std::uint16_t cntlid) {
   static_cast<void>(look_at_control(session_->function(cntlid)));
 }
 
+void Judge::look_at_custody(std::uint16_t cntlid) { look_at_guest(session_->function(cntlid)); }
+
+void Judge::look_at_controlling_function() {
+  const auto uses = session_->pci().host_uses(session_->address());
+  if (!uses.empty()) add(about_device("controlling_function_used", {{"uses", describe(uses)}}));
+}
+
 void Judge::look_at_vfs() {
   const auto& topology = session_->topology();
   std::set<std::string> known;

@@ -27,6 +27,10 @@ class Judge {
   void look_at(std::uint16_t cntlid);
   /// Only whether the function controls others, for what is left as it is.
   void look_at_control(std::uint16_t cntlid);
+  /// Only where its guest is, of what a reset of the controlling function may disturb.
+  void look_at_custody(std::uint16_t cntlid);
+  /// Who on this host uses the namespaces of the controlling function itself.
+  void look_at_controlling_function();
   /// look_at() of every VF that is enabled; of one whose controller id is not known, who uses it.
   void look_at_vfs();
   /// The IOMMU and its groups. \param together what is bound at once, `functions` included

@@ -288,6 +288,14 @@ constexpr std::array table{
               .sentence = "{function} was bound to {driver} but no longer is: the host was "
                           "restarted, or another tool changed it",
               .remedy = Action::bind},
+    Condition{.code = "resources_lost",
+              .looks_at = "the registry, and the Secondary Controller List (Identify CNS 15h)",
+              .sentence = "{functions} of {device} went offline and lost the queues and interrupts "
+                          "that were provisioned, as after a reset of {device}",
+              .advice = "any reset of a controlling function does that, also the one with which "
+                        "the kernel answers a command that timed out; provisioning again restores "
+                        "them",
+              .remedy = Action::provision},
     Condition{.code = "mark_without_function",
               .looks_at = "the registry",
               .sentence = "controller {id} is marked, but {device} does not control it",
@@ -347,11 +355,33 @@ constexpr std::array table{
                           "{each} each need {needed}{held}",
               .advice = "ask for fewer functions, or fewer {kind} for each",
               .blocks = provision},
+    Condition{.code = "private_short",
+              .looks_at = capabilities,
+              .sentence =
+                  "the driver of {device} needs at least {least} {kind}; without the flexible "
+                  "ones it has {count}",
+              .advice = "provision what the functions can get without releasing these",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "controlling_function_used",
+              .looks_at = "mounts, swap, holders and open files of the namespaces of the "
+                          "controlling function",
+              .sentence = "this host uses {device}: {uses}; a reset interrupts that",
+              .advice = "unmount or release it first",
+              .blocks = provision,
+              .overrides = provision},
+    Condition{.code = "fewer_for_host",
+              .looks_at = "the queues of the driver (queue_count in sysfs), and the Primary "
+                          "Controller Capabilities",
+              .sentence =
+                  "the driver of this host uses {count} queues of {device}, which keeps no more "
+                  "than its private {kind} ({private})",
+              .warns = provision},
     Condition{.code = "granularity",
               .looks_at = capabilities,
               .sentence =
                   "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
-                  "may grant another number, and then the command fails",
+                  "may grant another number, and fewer is a failure",
               .warns = provision},
     Condition{.code = "no_controller_ids",
               .looks_at = device_list,

@@ -10,6 +10,7 @@
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
 namespace {
@@ -40,6 +41,7 @@ void confirm(Session& session, ProvisionResult& result) {
   const auto all = read_secondaries(session.admin());
   for (auto& function : result.functions) {
     if (function.cntlid) compare(function, all);
+    if (function.vfn == 0) continue;
     function.address =
         session.pci().virtual_function(session.address(), function.vfn).value_or(std::string{});
   }
@@ -69,13 +71,21 @@ class Provisioning {
         timeout_(limits.appear) {}
 
   ProvisionResult run(const ProvisionRequest& request) {
-    if (remakes_vfs(plan_.steps)) owners_ = read_owners(session_->pci(), before_);
+    auto& registry = session_->registry();
+    if (changes_functions()) owners_ = read_owners(session_->pci(), before_);
+    if (plan_.release) plan_.release->methods = session_->pci().reset_methods(before_.address);
     record_provisioning(*session_, before_, plan_, request);
+    const auto wanted_before = registry.wanted();
     try {
+      // Whoever finishes this after an early end must know what the reset took away.
+      if (plan_.release) registry.want(wanted_as_held(registry, before_));
       runner_.run(plan_.steps, "what had been changed was put back");
+      note_grants();
       confirm(*session_, plan_);
+      if (!remakes_vfs(plan_.steps)) restore_drivers(*session_, before_, owners_, timeout_);
+      registry.want(wanted_after(registry, before_, plan_));
     } catch (...) {
-      go_back();
+      go_back(wanted_before);
       throw;
     }
     strike();
@@ -86,35 +96,52 @@ class Provisioning {
   ProvisionResult run_down() {
     record_provisioning(*session_, before_, plan_, {});
     runner_.run(plan_.steps, "some VFs are gone already; deprovisioning again finishes it");
+    session_->registry().want(wanted_after(session_->registry(), before_, plan_));
     strike();
     return std::move(plan_);
   }
 
  private:
+  /// Whether functions that are there may lose driver and nodes.
+  [[nodiscard]] bool changes_functions() const { return remakes_vfs(plan_.steps) || plan_.release; }
+
+  void note_grants() {
+    if (plan_.release) plan_.release->controller_reset = runner_.controller_reset();
+    for (auto& function : plan_.functions) {
+      const auto found = runner_.grants().find(function.cntlid.value_or(0));
+      if (!function.cntlid || found == runner_.grants().end()) continue;
+      function.queues = std::max(function.queues, found->second.queues);
+      function.interrupts = std::max(function.interrupts, found->second.interrupts);
+    }
+  }
+
   void strike() {
     session_->journal().strike({IntentKind::provisioning}, before_.identity.cntlid);
     session_->refresh();
   }
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
-  void go_back() {
+  void go_back(const std::vector<WantedResources>& wanted_before) {
     session_->refresh();
     const std::span done{plan_.steps.data(), runner_.begun()};
     const bool autoprobe = autoprobe_before(before_, plan_.unfinished);
     auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
-    if (remakes_vfs(done)) {
+    if (remakes_vfs(done) || (plan_.release && !done.empty())) {
       for (auto& failure : restore_functions(*session_, before_, owners_, timeout_))
         failures.push_back(std::move(failure));
     }
+    if (failures.empty())
+      failures = done_or_why_not([&] { session_->registry().want(wanted_before); });
     // What an earlier run left in part stays on record until a run ends well.
-    if (failures.empty() && !plan_.unfinished) failures = strike_or_say();
+    if (failures.empty() && !plan_.unfinished) failures = done_or_why_not([&] { strike(); });
     if (failures.empty()) return;
     rethrow_with("; putting things back failed: " + sentence_of(failures));
   }
 
-  std::vector<std::string> strike_or_say() {
+  template <typename Work>
+  static std::vector<std::string> done_or_why_not(Work work) {
     try {
-      strike();
+      work();
       return {};
     } catch (const Error& error) {
       return {error.what()};
@@ -153,7 +180,11 @@ ProvisionResult provision(Session& session, const ProvisionRequest& request,
                           const ProvisionLimits& limits) {
   session.claim();
   auto plan = plan_provision(session, request);
-  if (!plan.changed() && !plan.unfinished) return plan;
+  if (!plan.changed() && !plan.unfinished) {
+    auto& registry = session.registry();
+    registry.want(wanted_after(registry, session.topology(), plan));
+    return plan;
+  }
   return Provisioning(session, limits, std::move(plan)).run(request);
 }
 
@@ -161,7 +192,11 @@ ProvisionResult deprovision(Session& session, const std::vector<std::string>& al
                             const ProvisionLimits& limits) {
   session.claim();
   auto plan = plan_deprovision(session, allowed);
-  if (!plan.changed() && !plan.unfinished) return plan;
+  if (!plan.changed() && !plan.unfinished) {
+    auto& registry = session.registry();
+    registry.want(wanted_after(registry, session.topology(), plan));
+    return plan;
+  }
   return Provisioning(session, limits, std::move(plan)).run_down();
 }
 

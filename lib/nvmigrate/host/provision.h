@@ -20,21 +20,26 @@ struct ProvisionRequest {
   unsigned vfs = 0;                           ///< at least 1
   std::optional<std::uint16_t> queues{};      ///< of each function; nothing: an even share
   std::optional<std::uint16_t> interrupts{};  ///< likewise
-  bool recreate = false;               ///< existing functions may be destroyed and made again
+  bool recreate = false;  ///< existing functions may be destroyed and made again
+  /// The controlling function gives back the flexible resources that it holds, and is reset for it.
+  bool release_primary = false;
   std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
 };
 
 /// What one step does.
 enum class ProvisionAction {
-  unbind,             ///< the function from its driver
-  set_autoprobe,      ///< value: whether new VFs get a driver of this host
-  set_vfs,            ///< value: number of VFs
-  forget,             ///< marks, binding and journal of a VF that is gone
-  offline,            ///< Virtualization Management
-  assign_queues,      ///< likewise; value: how many
-  assign_interrupts,  ///< likewise
-  reset,              ///< function level reset of the VF
-  online,             ///< Virtualization Management
+  unbind,           ///< the function from its driver
+  set_autoprobe,    ///< value: whether new VFs get a driver of this host
+  set_vfs,          ///< value: number of VFs
+  allocate_queues,  ///< value: flexible ones that the controlling function holds after its reset
+  allocate_interrupts,  ///< likewise
+  reset_controlling,    ///< resets of the controlling function until it holds what was allocated
+  forget,               ///< marks, binding and journal of a VF that is gone
+  offline,              ///< Virtualization Management
+  assign_queues,        ///< likewise; value: how many
+  assign_interrupts,    ///< likewise
+  reset,                ///< function level reset of the VF
+  online,               ///< Virtualization Management
 };
 /// `unbind`, `set_vfs`, …: the word in JSON.
 NVMIGRATE_API std::string_view to_string(ProvisionAction action) noexcept;
@@ -56,11 +61,19 @@ struct ProvisionedFunction {
   std::uint16_t queues = 0, interrupts = 0;
 };
 
+/// What the controlling function gives back, or gave.
+struct PrimaryRelease {
+  std::uint16_t queues = 0, interrupts = 0;
+  std::string methods{};          ///< of the reset of the function, as PciBus::reset_methods()
+  bool controller_reset = false;  ///< that did not suffice, and a Controller Reset followed
+};
+
 /// What will be done, or was.
 struct ProvisionResult {
   unsigned was_vfs = 0, vfs = 0;
   std::vector<ProvisionStep> steps;            ///< none: everything is as requested
   std::vector<ProvisionedFunction> functions;  ///< afterwards
+  std::optional<PrimaryRelease> release{};     ///< nothing: the controlling function is not reset
   std::optional<Intent> unfinished;            ///< of an earlier run, which this one finishes
   Findings findings;                           ///< warnings
 
@@ -73,21 +86,26 @@ struct ProvisionLimits {
   unsigned parallel_resets = 16;             ///< most at a time
   /// Starts a thread; empty: std::thread.
   std::function<std::thread(std::function<void()>)> start{};
+  std::chrono::milliseconds live{120'000};  ///< for the controlling function after its reset
 };
 
 /// The steps from the present state to the requested one. Changes nothing. Warns of a number of
 /// resources that the device may round, and of VFs that no controller id names. \throws usage_error
 /// for 0 VFs; Refusal with everything that stands: the device has no SR-IOV or fewer resources,
 /// existing VFs would have to be destroyed, a function to be reset or destroyed is in use or holds
-/// a guest
+/// a guest; to release what the controlling function holds, also that function
 NVMIGRATE_API ProvisionResult plan_provision(Session& session, const ProvisionRequest& request);
 
 /// Makes it so (sriov_numvfs; Virtualization Management, Base 2.1 §8.2.6), reads it back and
 /// compares. After a failure everything is as it was before, with the marks, bindings and drivers
-/// of VFs that were destroyed, or the journal names what is not; the controlling function is never
-/// reset. Finishes what a run that ended early began. Claims the session.
-/// \throws as plan_provision; NvmeError; OsError; Error(device) when the controller granted another
-/// number of resources than asked for, or reads back otherwise; Interrupted, rolled back
+/// of VFs that were destroyed, or the journal names what is not; the controlling function is reset
+/// only to release what it holds (ACT 1 with NR 0, a reset in sysfs, and a Controller Reset where
+/// the device still holds it then), or to undo that. Functions that are offline without the
+/// resources that an earlier run recorded get those again. Finishes what a run that ended early
+/// began. Claims the session.
+/// \throws as plan_provision; NvmeError; OsError; Error(device) when the controller granted fewer
+/// resources than asked for, or reads back otherwise; Error(unsupported) when it says that a
+/// function may not have so many; Error(timed_out); Interrupted, rolled back
 NVMIGRATE_API ProvisionResult provision(Session& session, const ProvisionRequest& request,
                                         const ProvisionLimits& limits = {});
 

@@ -40,9 +40,18 @@ struct Kind {
   std::optional<std::uint16_t> requested;
   std::uint16_t least = 0;
   std::uint16_t ControlledFunction::*assigned = nullptr;
+  unsigned shared = 0;  ///< queues of the driver that do without one of their own
+  std::uint16_t WantedResources::*asked = nullptr, WantedResources::*granted = nullptr;
 
+  /// A number that the device rounded when the same was asked for is the one requested.
   [[nodiscard]] bool differs(const ControlledFunction& function) const {
-    return has.supported && requested && function.*assigned != *requested;
+    if (!has.supported || !requested || function.*assigned == *requested) return false;
+    const auto& wanted = function.wanted;
+    return !wanted || (*wanted).*asked != *requested || (*wanted).*granted != function.*assigned;
+  }
+  [[nodiscard]] bool is_held() const { return has.supported && has.primary != 0; }
+  [[nodiscard]] std::uint32_t most() const {
+    return std::min<std::uint32_t>(has.per_secondary, has.total);
   }
 };
 
@@ -54,13 +63,30 @@ class Planner {
         judge_(Verb::provision, session, request.allowed),
         managed_(is_managed(*topology_)) {
     const auto resources = topology_->resources.value_or(PrimaryResources{});
-    queues_ = {"queues",       "VQGRAN",     resources.queues,
-               request.queues, least_queues, &ControlledFunction::queues};
-    interrupts_ = {"interrupts",       "VIGRAN",         resources.interrupts,
-                   request.interrupts, least_interrupts, &ControlledFunction::interrupts};
+    queues_ = {"queues",
+               "VQGRAN",
+               resources.queues,
+               request.queues,
+               least_queues,
+               &ControlledFunction::queues,
+               0,
+               &WantedResources::queues,
+               &WantedResources::granted_queues};
+    interrupts_ = {"interrupts",
+                   "VIGRAN",
+                   resources.interrupts,
+                   request.interrupts,
+                   least_interrupts,
+                   &ControlledFunction::interrupts,
+                   1,
+                   &WantedResources::interrupts,
+                   &WantedResources::granted_interrupts};
     plan_.was_vfs = topology_->sriov.enabled;
     plan_.vfs = request.vfs;
     plan_.unfinished = unfinished_provisioning(*topology_);
+    if (request.release_primary && managed_ && (queues_.is_held() || interrupts_.is_held())) {
+      plan_.release = {.queues = queues_.has.primary, .interrupts = interrupts_.has.primary};
+    }
   }
 
   ProvisionResult make() {
@@ -71,8 +97,9 @@ class Planner {
     if (rebuild_ && topology_->sriov.enabled != 0) require_recreation(vfs_exist());
     if (managed_) choose_members();
     if (!rebuild_) check_online();
-    if (rebuild_) judge_.look_at_vfs();
     choose();
+    look_at_functions();
+    if (plan_.release) look_at_controlling_function();
     warn();
     judge_.refuse("provision");
     plan_.findings = judge_.findings();
@@ -97,11 +124,11 @@ class Planner {
     if (!kind.requested) return;
     Words words{{"kind", kind.name},
                 {"count", std::to_string(*kind.requested)},
-                {"most", std::to_string(kind.has.per_secondary)},
+                {"most", std::to_string(kind.most())},
                 {"least", std::to_string(kind.least)}};
     if (!managed_ || !kind.has.supported) {
       judge_.add(judge_.about_device("no_flexible_resources", words));
-    } else if (*kind.requested > kind.has.per_secondary) {
+    } else if (*kind.requested > kind.most()) {
       judge_.add(judge_.about_device("too_many_resources", words));
     } else if (*kind.requested < kind.least) {
       judge_.add(judge_.about_device("too_few_resources", words));
@@ -122,7 +149,8 @@ class Planner {
                       .device = device,
                       .count = request_->vfs,
                       .queues = request_->queues,
-                      .interrupts = request_->interrupts},
+                      .interrupts = request_->interrupts,
+                      .release_primary = request_->release_primary},
                      {.action = Remedy::Action::deprovision, .device = device}};
     judge_.add(fact);
   }
@@ -151,47 +179,124 @@ class Planner {
     for (const auto* function : members_) {
       if (rebuild_ || !function->online.value_or(false)) chosen_.push_back(function);
     }
-    if (chosen_.empty()) return;
-    if (!rebuild_) {
-      for (const auto* function : chosen_)
-        judge_.look_at(function->cntlid);
+    const auto queues = share(queues_), interrupts = share(interrupts_);
+    for (std::size_t i = 0; i < chosen_.size(); ++i)
+      goals_.push_back({chosen_[i], queues[i], interrupts[i], true});
+    for (const auto& function : topology_->functions)
+      keep(function);
+  }
+
+  /// What the reset of the controlling function takes away, or an earlier one took from a function
+  /// that is not a VF.
+  void keep(const ControlledFunction& function) {
+    const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
+    if (!function.secondary || chosen || is_destroyed(function)) return;
+    if (plan_.release && function.online == true) {
+      goals_.push_back({&function, function.queues, function.interrupts, true});
+    } else if (function.vfn == 0 && function.lost_resources()) {
+      goals_.push_back({&function, function.wanted->queues, function.wanted->interrupts, true});
     }
-    queues_each_ = share(queues_);
-    interrupts_each_ = share(interrupts_);
+  }
+
+  [[nodiscard]] bool is_destroyed(const ControlledFunction& function) const {
+    return rebuild_ && topology_->is_enabled_vf(function);
+  }
+
+  /// Of those that are destroyed or reset, everything; of those that lose at most a suspension,
+  /// where their guest is.
+  void look_at_functions() {
+    if (rebuild_) judge_.look_at_vfs();
+    for (const auto& function : topology_->functions) {
+      const bool aimed = std::any_of(goals_.begin(), goals_.end(), [&](const FunctionGoal& goal) {
+        return goal.function == &function;
+      });
+      if (is_destroyed(function) || (rebuild_ && aimed && !plan_.release)) continue;
+      if (aimed || (plan_.release && function.secondary)) {
+        judge_.look_at(function.cntlid);
+      } else if (plan_.release) {
+        judge_.look_at_custody(function.cntlid);
+      }
+    }
+  }
+
+  void look_at_controlling_function() {
+    look_at_private(queues_);
+    look_at_private(interrupts_);
+    judge_.look_at_controlling_function();
+  }
+
+  void look_at_private(const Kind& kind) {
+    if (!kind.is_held()) return;
+    Words words{{"kind", kind.name},
+                {"private", std::to_string(kind.has.private_)},
+                {"least", std::to_string(kind.least)}};
+    const auto used = topology_->host_queues.value_or(0);
+    words.emplace_back("count",
+                       std::to_string(kind.has.private_ < kind.least ? kind.has.private_ : used));
+    if (kind.has.private_ < kind.least) {
+      judge_.add(judge_.about_device("private_short", words));
+    } else if (used > kind.has.private_ + kind.shared) {
+      judge_.add(judge_.about_device("fewer_for_host", words));
+    }
   }
 
   /// Free now, or free once those that are chosen or destroyed are offline.
   [[nodiscard]] std::uint64_t available(const Kind& kind) const {
-    std::uint64_t sum = kind.has.free();
+    std::uint64_t sum = kind.has.free() + (plan_.release ? kind.has.primary : 0U);
     for (const auto& function : topology_->functions) {
       const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
-      if (chosen || (rebuild_ && topology_->is_enabled_vf(function))) {
-        sum += function.*kind.assigned;
-      }
+      if (chosen || is_destroyed(function)) sum += function.*kind.assigned;
     }
     return sum;
   }
 
-  [[nodiscard]] unsigned share(const Kind& kind) {
-    if (!kind.has.supported) return 0;
+  /// Of each that is chosen: what is requested, else what was provisioned before, else an even
+  /// share.
+  [[nodiscard]] std::vector<unsigned> share(const Kind& kind) {
+    std::vector<unsigned> shares(chosen_.size(), 0);
+    if (!kind.has.supported || chosen_.empty()) return shares;
     const auto free = available(kind);
-    const auto each = kind.requested ? *kind.requested : even_share(kind, free);
-    const auto needed = std::uint64_t{each} * chosen_.size();
-    if (needed > free) add_shortage(kind, free, each, needed);
-    return each;
+    const bool again = !kind.requested && restores();
+    const auto each = kind.requested ? *kind.requested : again ? 0U : even_share(kind, free);
+    std::uint64_t needed = 0;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      shares[i] = again ? (*chosen_[i]->wanted).*kind.asked : each;
+      needed += shares[i];
+    }
+    if (needed > free) add_shortage(kind, free, shares.front(), needed);
+    warn_of_rounding(kind, shares.front());
+    return shares;
+  }
+
+  /// Whether it is known of all that are chosen what they are to have.
+  [[nodiscard]] bool restores() const {
+    if (rebuild_ && topology_->sriov.enabled != 0) return false;
+    return std::all_of(chosen_.begin(), chosen_.end(),
+                       [](const auto* function) { return function->wanted.has_value(); });
   }
 
   void add_shortage(const Kind& kind, std::uint64_t free, unsigned each, std::uint64_t needed) {
-    const auto held = kind.has.primary == 0
-                          ? std::string{}
-                          : "; the controlling function holds " + std::to_string(kind.has.primary) +
-                                " of " + std::to_string(kind.has.total) + " itself";
-    judge_.add(judge_.about_device("resources_short", {{"free", std::to_string(free)},
-                                                       {"kind", kind.name},
-                                                       {"needed", std::to_string(needed)},
-                                                       {"count", std::to_string(chosen_.size())},
-                                                       {"each", std::to_string(each)},
-                                                       {"held", held}}));
+    const bool held = !plan_.release && kind.has.primary != 0;
+    const auto words = held ? "; the controlling function holds " +
+                                  std::to_string(kind.has.primary) + " of " +
+                                  std::to_string(kind.has.total) + " itself"
+                            : std::string{};
+    auto fact = judge_.about_device("resources_short", {{"free", std::to_string(free)},
+                                                        {"kind", kind.name},
+                                                        {"needed", std::to_string(needed)},
+                                                        {"count", std::to_string(chosen_.size())},
+                                                        {"each", std::to_string(each)},
+                                                        {"held", words}});
+    if (held && needed <= free + kind.has.primary) {
+      fact.remedies = {
+          {.action = request_->recreate ? Remedy::Action::recreate : Remedy::Action::provision,
+           .device = topology_->device,
+           .count = request_->vfs,
+           .queues = request_->queues,
+           .interrupts = request_->interrupts,
+           .release_primary = true}};
+    }
+    judge_.add(fact);
   }
 
   [[nodiscard]] unsigned even_share(const Kind& kind, std::uint64_t free) const {
@@ -203,9 +308,6 @@ class Planner {
 
   void warn() {
     if (!managed_) judge_.add(judge_.about_device("no_controller_ids"));
-    if (chosen_.empty()) return;
-    warn_of_rounding(queues_, queues_each_);
-    warn_of_rounding(interrupts_, interrupts_each_);
   }
 
   void warn_of_rounding(const Kind& kind, unsigned each) {
@@ -223,31 +325,44 @@ class Planner {
     if (rebuild_ && sriov.autoprobe) steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 0});
     if (rebuild_ && sriov.enabled != 0) steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
     if (rebuild_) add_forgetting(steps, *topology_, plan_.unfinished);
+    if (plan_.release) add_release(steps);
     if (rebuild_) steps.push_back({ProvisionAction::set_vfs, {}, 0, request_->vfs});
-    std::vector<FunctionGoal> goals;
-    for (const auto* function : chosen_)
-      goals.push_back({function, queues_each_, interrupts_each_, true});
-    add_steps(steps, goals);
+    add_steps(steps, goals_);
     if (wanted_probe && (rebuild_ || !sriov.autoprobe)) {
       steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 1});
     }
+  }
+
+  void add_release(std::vector<ProvisionStep>& steps) const {
+    if (queues_.is_held()) steps.push_back({ProvisionAction::allocate_queues, {}, 0, 0});
+    if (interrupts_.is_held()) steps.push_back({ProvisionAction::allocate_interrupts, {}, 0, 0});
+    steps.push_back({ProvisionAction::reset_controlling, {}, 0, 0});
   }
 
   void predict() {
     for (unsigned vfn = 1; vfn <= request_->vfs; ++vfn) {
       ProvisionedFunction after;
       after.vfn = vfn;
-      if (managed_) {
-        const auto& function = *members_[vfn - 1];
-        const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
-        after.cntlid = function.cntlid;
-        after.address = function.pci ? function.pci->address : std::string{};
-        after.queues = chosen ? static_cast<std::uint16_t>(queues_each_) : function.queues;
-        after.interrupts =
-            chosen ? static_cast<std::uint16_t>(interrupts_each_) : function.interrupts;
-      }
+      if (managed_) after = predicted(*members_[vfn - 1]);
       plan_.functions.push_back(std::move(after));
     }
+    for (const auto& goal : goals_) {
+      if (goal.function->vfn == 0) plan_.functions.push_back(predicted(*goal.function));
+    }
+  }
+
+  [[nodiscard]] ProvisionedFunction predicted(const ControlledFunction& function) const {
+    ProvisionedFunction after;
+    after.vfn = function.vfn;
+    after.cntlid = function.cntlid;
+    after.address = function.pci ? function.pci->address : std::string{};
+    const auto goal = std::find_if(goals_.begin(), goals_.end(), [&](const FunctionGoal& one) {
+      return one.function == &function;
+    });
+    const bool aimed = goal != goals_.end();
+    after.queues = aimed ? static_cast<std::uint16_t>(goal->queues) : function.queues;
+    after.interrupts = aimed ? static_cast<std::uint16_t>(goal->interrupts) : function.interrupts;
+    return after;
   }
 
   const Topology* topology_;
@@ -257,7 +372,7 @@ class Planner {
   bool rebuild_ = false;
   Kind queues_, interrupts_;
   Functions members_, chosen_;
-  unsigned queues_each_ = 0, interrupts_each_ = 0;
+  std::vector<FunctionGoal> goals_;
   ProvisionResult plan_;
 };
 

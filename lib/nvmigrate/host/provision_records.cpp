@@ -28,7 +28,71 @@ bool destroys(const Topology& before, const ProvisionResult& plan) {
          });
 }
 
+bool releases(const std::optional<Intent>& unfinished) {
+  return unfinished && number_in(*unfinished, "release_primary") == 1U;
+}
+
+using WantedById = std::map<std::uint16_t, WantedResources>;
+
+WantedById by_id(const std::vector<WantedResources>& wanted) {
+  WantedById all;
+  for (const auto& one : wanted)
+    all.emplace(one.cntlid, one);
+  return all;
+}
+
+std::vector<WantedResources> listed(const WantedById& all) {
+  std::vector<WantedResources> wanted;
+  for (const auto& [id, one] : all)
+    wanted.push_back(one);
+  return wanted;
+}
+
+/// What was asked for stays where the device rounded it to what the function has.
+WantedResources wanted_of(const WantedById& before, std::uint16_t cntlid, std::uint16_t queues,
+                          std::uint16_t interrupts) {
+  const auto found = before.find(cntlid);
+  auto wanted = found == before.end() ? WantedResources{.cntlid = cntlid} : found->second;
+  if (wanted.granted_queues != queues) wanted.queues = queues;
+  if (wanted.granted_interrupts != interrupts) wanted.interrupts = interrupts;
+  wanted.granted_queues = queues;
+  wanted.granted_interrupts = interrupts;
+  return wanted;
+}
+
+void note_asked(WantedResources& wanted, const ProvisionStep& step) {
+  const auto value = static_cast<std::uint16_t>(step.value);
+  if (step.action == ProvisionAction::assign_queues) wanted.queues = value;
+  if (step.action == ProvisionAction::assign_interrupts) wanted.interrupts = value;
+}
+
 }  // namespace
+
+std::vector<WantedResources> wanted_after(const Registry& registry, const Topology& before,
+                                          const ProvisionResult& plan) {
+  const auto old = by_id(registry.wanted());
+  auto all = old;
+  for (const auto& function : before.functions) {
+    if (function.secondary && function.vfn > plan.vfs) all.erase(function.cntlid);
+  }
+  for (const auto& function : plan.functions) {
+    if (!function.cntlid) continue;
+    all[*function.cntlid] = wanted_of(old, *function.cntlid, function.queues, function.interrupts);
+  }
+  for (const auto& step : plan.steps) {
+    if (step.cntlid && all.contains(*step.cntlid)) note_asked(all.at(*step.cntlid), step);
+  }
+  return listed(all);
+}
+
+std::vector<WantedResources> wanted_as_held(const Registry& registry, const Topology& before) {
+  auto all = by_id(registry.wanted());
+  for (const auto& function : before.functions) {
+    if (!function.secondary || function.online != true) continue;
+    all[function.cntlid] = wanted_of(all, function.cntlid, function.queues, function.interrupts);
+  }
+  return listed(all);
+}
 
 std::optional<Intent> unfinished_provisioning(const Topology& topology) {
   for (const auto& intent : topology.intents) {
@@ -48,6 +112,8 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
       {"wanted_vfs", std::to_string(request.vfs)},
       {"autoprobe", autoprobe_before(before, plan.unfinished) ? "1" : "0"},
       {"rebuild", again || destroys(before, plan) ? "1" : "0"}};
+  if (plan.release || releases(plan.unfinished)) details.emplace("release_primary", "1");
+  if (plan.release) details.emplace("reset_method", plan.release->methods);
   if (request.queues) details.emplace("queues", std::to_string(*request.queues));
   if (request.interrupts) details.emplace("interrupts", std::to_string(*request.interrupts));
   session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
@@ -65,7 +131,8 @@ ProvisionRequest request_of(const Intent& unfinished) {
   return {.vfs = static_cast<unsigned>(number_in(unfinished, "wanted_vfs").value_or(0)),
           .queues = count_in(unfinished, "queues"),
           .interrupts = count_in(unfinished, "interrupts"),
-          .recreate = was_rebuilding(unfinished)};
+          .recreate = was_rebuilding(unfinished),
+          .release_primary = releases(unfinished)};
 }
 
 void add_forgetting(std::vector<ProvisionStep>& steps, const Topology& topology,

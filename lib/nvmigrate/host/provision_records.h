@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nvmigrate/host/provision.h"
+#include "nvmigrate/store/registry.h"
 
 /// What the journal says of a provisioning that was begun and has not ended.
 namespace nvmigrate {
@@ -22,6 +23,12 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
 bool was_rebuilding(const Intent& unfinished);
 /// sriov_drivers_autoprobe as it was before this tool changed it.
 bool autoprobe_before(const Topology& topology, const std::optional<Intent>& unfinished);
+/// What each function is to have from now on: of functions that the plan says, what it gives them;
+/// of VFs beyond, nothing more; of all others, what it was.
+std::vector<WantedResources> wanted_after(const Registry& registry, const Topology& before,
+                                          const ProvisionResult& plan);
+/// The same before a reset of the controlling function: what is online is to have what it has.
+std::vector<WantedResources> wanted_as_held(const Registry& registry, const Topology& before);
 /// The request it was carrying out; 0 VFs for a deprovision.
 ProvisionRequest request_of(const Intent& unfinished);
 

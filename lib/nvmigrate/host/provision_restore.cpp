@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/provision_restore.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/ports/pci_bus.h"
@@ -20,6 +23,16 @@ class Restorer {
     attempt("give the driver back to", was, [&] { give_driver(was); });
   }
 
+  void give_driver(const ControlledFunction& was) {
+    auto& bus = session_->pci();
+    // A VF that is not made again has nothing to be given; that it is not was told already.
+    if (!was.pci || !bus.find(was.pci->address)) return;
+    const auto& pci = *was.pci;
+    if (!was.on_vfio()) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
+    give_nodes(was, give_to_vfio(bus, pci.address, *pci.driver, timeout_));
+    if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
+  }
+
   [[nodiscard]] std::vector<std::string> failures() && { return std::move(failures_); }
 
  private:
@@ -35,6 +48,7 @@ class Restorer {
   void remember(const ControlledFunction& was) {
     auto& registry = session_->registry();
     if (was.marked && !registry.is_marked(was.cntlid)) registry.mark(was.cntlid);
+    if (was.wanted && registry.wanted_of(was.cntlid) == nullptr) want_again(*was.wanted);
     if (was.binding && registry.binding_of(was.cntlid) == nullptr) registry.remember(*was.binding);
     for (const auto& intent : was.intents) {
       if (intent.kind != IntentKind::unbound) continue;
@@ -42,14 +56,13 @@ class Restorer {
     }
   }
 
-  void give_driver(const ControlledFunction& was) {
-    auto& bus = session_->pci();
-    // A VF that is not made again has nothing to be given; that it is not was told already.
-    if (!was.pci || !bus.find(was.pci->address)) return;
-    const auto& pci = *was.pci;
-    if (!was.on_vfio()) return give_back(bus, pci.address, {pci.driver, pci.override_to}, timeout_);
-    give_nodes(was, give_to_vfio(bus, pci.address, *pci.driver, timeout_));
-    if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
+  void want_again(const WantedResources& was) {
+    auto& registry = session_->registry();
+    auto wanted = registry.wanted();
+    wanted.push_back(was);
+    std::sort(wanted.begin(), wanted.end(),
+              [](const auto& one, const auto& other) { return one.cntlid < other.cntlid; });
+    registry.want(std::move(wanted));
   }
 
   void give_nodes(const ControlledFunction& was, const VfioNodes& nodes) {
@@ -96,6 +109,16 @@ std::vector<std::string> restore_functions(Session& session, const Topology& bef
     if (before.is_enabled_vf(function)) restorer.restore(function);
   }
   return std::move(restorer).failures();
+}
+
+void restore_drivers(Session& session, const Topology& before, const OwnersOfVfs& owners,
+                     std::chrono::milliseconds timeout) {
+  Restorer restorer(session, owners, timeout);
+  for (const auto& function : before.functions) {
+    if (!function.secondary || !function.pci || !function.pci->driver) continue;
+    const auto now = session.pci().find(function.pci->address);
+    if (now && now->driver != function.pci->driver) restorer.give_driver(function);
+  }
 }
 
 }  // namespace nvmigrate

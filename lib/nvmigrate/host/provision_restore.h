@@ -30,4 +30,9 @@ std::vector<std::string> restore_functions(Session& session, const Topology& bef
                                            const OwnersOfVfs& owners,
                                            std::chrono::milliseconds timeout);
 
+/// Gives functions that were only reset the driver that they lost over it.
+/// \throws as give_back() and give_to_vfio()
+void restore_drivers(Session& session, const Topology& before, const OwnersOfVfs& owners,
+                     std::chrono::milliseconds timeout);
+
 }  // namespace nvmigrate

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <exception>
 #include <set>
+#include <utility>
 
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/base/parallel.h"
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/status.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/store/registry.h"
@@ -32,6 +35,12 @@ std::string what(const ProvisionStep& step) {
       return "set sriov_drivers_autoprobe";
     case Action::set_vfs:
       return "set the number of VFs to " + std::to_string(step.value);
+    case Action::allocate_queues:
+      return "allocate " + std::to_string(step.value) + " queues to the controlling function";
+    case Action::allocate_interrupts:
+      return "allocate " + std::to_string(step.value) + " interrupts to the controlling function";
+    case Action::reset_controlling:
+      return "reset the controlling function";
     case Action::forget:
       return "forget what is remembered of " + controller(step);
     case Action::offline:
@@ -52,12 +61,33 @@ std::string name_of(const ProvisionStep& step) {
   return step.action == Action::assign_queues ? "queues" : "interrupts";
 }
 
-/// \return at least 1
-unsigned granularity_of(const Topology& topology, const ProvisionStep& step) {
-  if (!topology.resources) return 1;
-  const auto& [queues, interrupts] = *topology.resources;
-  const auto& has = step.action == Action::assign_queues ? queues : interrupts;
-  return std::max<unsigned>(has.granularity, 1);
+FlexibleResources resources_of(const Topology& topology, const ProvisionStep& step) {
+  if (!topology.resources) return {};
+  return step.action == Action::assign_queues ? topology.resources->queues
+                                              : topology.resources->interrupts;
+}
+
+/// `; it gives queues in steps of 4, at most 16 a function`.
+std::string terms_of(const Topology& topology, const ProvisionStep& step) {
+  const auto has = resources_of(topology, step);
+  return "; it gives " + name_of(step) + " in steps of " +
+         std::to_string(std::max<unsigned>(has.granularity, 1)) + ", at most " +
+         std::to_string(has.per_secondary) + " a function";
+}
+
+bool differs(const std::optional<unsigned>& allocated, const FlexibleResources& has) {
+  return allocated && has.primary != *allocated;
+}
+
+/// Of a kernel that cannot reset a function, a Controller Reset is all there is.
+bool reset_if_possible(PciBus& bus, const std::string& address) {
+  try {
+    bus.reset(address);
+    return true;
+  } catch (const Error& error) {
+    if (error.status() != ExitStatus::unsupported) throw;
+    return false;
+  }
 }
 
 /// The neighbours of the step at `from` that do the same, itself included.
@@ -78,6 +108,12 @@ std::string_view to_string(ProvisionAction action) noexcept {
       return "set_autoprobe";
     case Action::set_vfs:
       return "set_vfs";
+    case Action::allocate_queues:
+      return "allocate_queues";
+    case Action::allocate_interrupts:
+      return "allocate_interrupts";
+    case Action::reset_controlling:
+      return "reset_controlling";
     case Action::forget:
       return "forget";
     case Action::offline:
@@ -132,6 +168,11 @@ void StepRunner::carry_out(const ProvisionStep& step) {
       return bus.set_autoprobe(session_->address(), step.value != 0);
     case Action::set_vfs:
       return change_vfs(step.value);
+    case Action::allocate_queues:
+    case Action::allocate_interrupts:
+      return allocate(step);
+    case Action::reset_controlling:
+      return reset_controlling();
     case Action::forget:
       return forget_all({&step, 1});
     case Action::assign_queues:
@@ -175,16 +216,75 @@ void StepRunner::assign(const ProvisionStep& step) {
                                                          : command::Resource::interrupts;
   const auto asked = command::virtualization(*step.cntlid, command::VirtualizationAction::assign,
                                              kind, static_cast<std::uint16_t>(step.value));
-  const auto granted = submit_or_throw(session_->admin(), asked, what(step)).dw0 & granted_mask;
-  if (granted == step.value) return;
-  const auto sentence = what(step) + ": the device granted " + std::to_string(granted) +
-                        " instead of " + std::to_string(step.value);
-  const auto grain = granularity_of(*before_, step);
-  if (step.value % grain == 0) throw Error(ExitStatus::device, sentence);
-  const auto steps = std::to_string(grain);
+  const auto granted = grant_of(step, asked);
+  if (granted < step.value) {
+    const auto grain = resources_of(*before_, step).granularity;
+    throw Error(
+        ExitStatus::device,
+        what(step) + ": the device granted " + std::to_string(granted) + terms_of(*before_, step),
+        step.value % std::max<unsigned>(grain, 1) == 0
+            ? std::string{}
+            : "ask for a multiple of " + std::to_string(grain));
+  }
+  auto& got = grants_[*step.cntlid];
+  (kind == command::Resource::queues ? got.queues : got.interrupts) = granted;
+}
+
+std::uint16_t StepRunner::grant_of(const ProvisionStep& step, const AdminCommand& asked) {
+  try {
+    const auto answer = submit_or_throw(session_->admin(), asked, what(step)).dw0;
+    return static_cast<std::uint16_t>(answer & granted_mask);
+  } catch (const NvmeError& error) {
+    if (error.nvme_status().code() != sc::invalid_number_of_resources) throw;
+    throw Error(ExitStatus::unsupported, error.what() + terms_of(*before_, step));
+  }
+}
+
+void StepRunner::allocate(const ProvisionStep& step) {
+  const bool queues = step.action == Action::allocate_queues;
+  const auto kind = queues ? command::Resource::queues : command::Resource::interrupts;
+  submit_or_throw(session_->admin(),
+                  command::virtualization(before_->identity.cntlid,
+                                          command::VirtualizationAction::primary_flexible, kind,
+                                          static_cast<std::uint16_t>(step.value)),
+                  what(step));
+  (queues ? allocated_queues_ : allocated_interrupts_) = step.value;
+}
+
+void StepRunner::reset_controlling() {
+  auto& bus = session_->pci();
+  const auto& address = session_->address();
+  const bool was_reset = reset_if_possible(bus, address);
+  if (was_reset) await_controlling();
+  if (was_reset && holds_as_allocated()) return;
+  controller_reset_ = true;
+  bus.reset_controller(address);
+  await_controlling();
+  if (holds_as_allocated()) return;
   throw Error(ExitStatus::device,
-              sentence + "; it gives " + name_of(step) + " in steps of " + steps,
-              "ask for a multiple of " + steps);
+              before_->device + " was reset and still holds its flexible resources",
+              "its vendor may say which other reset makes it give them back");
+}
+
+void StepRunner::await_controlling() {
+  std::string state = "gone";
+  const bool live = wait_until(limits_.live, [&] {
+    for (const auto& controller : session_->pci().controllers()) {
+      if (controller.address == session_->address()) state = controller.state;
+    }
+    return state == "live";
+  });
+  if (live) return;
+  throw Error(ExitStatus::timed_out,
+              "reset the controlling function: its controller is " + state + " after " +
+                  std::to_string(limits_.live.count()) + " ms",
+              "the kernel log may have the reason");
+}
+
+bool StepRunner::holds_as_allocated() {
+  const auto now = read_primary_resources(session_->admin());
+  return now && !differs(allocated_queues_, now->queues) &&
+         !differs(allocated_interrupts_, now->interrupts);
 }
 
 void StepRunner::manage(const ProvisionStep& step) {
@@ -205,6 +305,9 @@ void StepRunner::reset_function(const ProvisionStep& step) {
 
 std::string StepRunner::address_of(const ProvisionStep& step) {
   auto address = session_->pci().virtual_function(session_->address(), step.vfn);
+  if (const auto* function = before_->find(step.cntlid.value_or(0)); step.vfn == 0 && function) {
+    if (function->pci) address = function->pci->address;
+  }
   if (!address) {
     throw not_found(what(step) + ": " + session_->address() + " has no VF " +
                     std::to_string(step.vfn));
@@ -230,32 +333,62 @@ void add_steps(std::vector<ProvisionStep>& steps, std::span<const FunctionGoal> 
   }
   for (const auto action : {Action::reset, Action::online}) {
     for (const auto& goal : goals) {
-      if (goal.online) add(goal, action);
+      const bool on_bus = goal.function->vfn != 0 || goal.function->pci;
+      if (goal.online && (on_bus || action != Action::reset)) add(goal, action);
     }
   }
 }
 
+namespace {
+
+bool has_begun(std::span<const ProvisionStep> done, Action action) {
+  return std::any_of(done.begin(), done.end(),
+                     [&](const ProvisionStep& step) { return step.action == action; });
+}
+
+/// What the controlling function held; a reset where one may have taken that away.
+void add_allocation(std::vector<ProvisionStep>& back, const Topology& before,
+                    std::span<const ProvisionStep> done) {
+  if (!before.resources) return;
+  if (has_begun(done, Action::allocate_queues)) {
+    back.push_back({Action::allocate_queues, {}, 0, before.resources->queues.primary});
+  }
+  if (has_begun(done, Action::allocate_interrupts)) {
+    back.push_back({Action::allocate_interrupts, {}, 0, before.resources->interrupts.primary});
+  }
+  if (has_begun(done, Action::reset_controlling)) {
+    back.push_back({Action::reset_controlling, {}, 0, 0});
+  }
+}
+
+}  // namespace
+
 std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
                                       std::span<const ProvisionStep> done) {
   std::set<std::uint16_t> touched;
+  const bool stripped = has_begun(done, Action::reset_controlling);
   bool recounted = vfs_now != before.sriov.enabled;
   for (const auto& step : done) {
     if (step.cntlid) touched.insert(*step.cntlid);
     recounted = recounted || step.action == Action::set_vfs;
   }
   std::vector<ProvisionStep> back;
-  if (recounted) {
+  if (recounted || stripped) {
     for (const auto id : touched)
       back.push_back({Action::offline, id, 0, 0});
-    if (vfs_now != 0) back.push_back({Action::set_vfs, {}, 0, 0});
-    if (before.sriov.enabled != 0) back.push_back({Action::set_vfs, {}, 0, before.sriov.enabled});
+  }
+  if (recounted && vfs_now != 0) back.push_back({Action::set_vfs, {}, 0, 0});
+  add_allocation(back, before, done);
+  if (recounted && before.sriov.enabled != 0) {
+    back.push_back({Action::set_vfs, {}, 0, before.sriov.enabled});
   }
   std::vector<FunctionGoal> goals;
   for (const auto& function : before.functions) {
     const bool destroyed = recounted && function.vfn != 0 && function.vfn <= before.sriov.enabled;
     const bool had_any = function.queues != 0 || function.interrupts != 0;
-    if (!destroyed && !touched.contains(function.cntlid)) continue;
-    if (!had_any && recounted) continue;
+    const bool lost = stripped && function.secondary;
+    if (!destroyed && !lost && !touched.contains(function.cntlid)) continue;
+    if (!had_any && (recounted || stripped)) continue;
     goals.push_back({&function, function.queues, function.interrupts, function.online == true});
   }
   add_steps(back, goals);

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "nvmigrate/host/provision.h"
+#include "nvmigrate/nvme/admin_port.h"
 
 namespace nvmigrate {
 
@@ -24,6 +28,14 @@ class StepRunner {
   /// How many of the steps of run() were begun, the failed one included.
   [[nodiscard]] std::size_t begun() const noexcept { return begun_; }
 
+  /// What the device gave, at least what was asked for; 0 for a kind that was not asked for.
+  struct Grant {
+    std::uint16_t queues = 0, interrupts = 0;
+  };
+  [[nodiscard]] const std::map<std::uint16_t, Grant>& grants() const noexcept { return grants_; }
+  /// Whether the reset of the controlling function took a Controller Reset.
+  [[nodiscard]] bool controller_reset() const noexcept { return controller_reset_; }
+
   /// Carries out all of them, whatever fails. \return what failed, a sentence each
   std::vector<std::string> run_all(std::span<const ProvisionStep> steps);
 
@@ -32,6 +44,11 @@ class StepRunner {
   void change_vfs(unsigned count);
   void forget_all(std::span<const ProvisionStep> steps);
   void assign(const ProvisionStep& step);
+  [[nodiscard]] std::uint16_t grant_of(const ProvisionStep& step, const AdminCommand& asked);
+  void allocate(const ProvisionStep& step);
+  void reset_controlling();
+  void await_controlling();
+  [[nodiscard]] bool holds_as_allocated();
   void manage(const ProvisionStep& step);
   void reset_all(std::span<const ProvisionStep> steps);
   void reset_function(const ProvisionStep& step);
@@ -41,6 +58,9 @@ class StepRunner {
   const Topology* before_;
   ProvisionLimits limits_;
   std::size_t begun_ = 0;
+  std::map<std::uint16_t, Grant> grants_;
+  std::optional<unsigned> allocated_queues_, allocated_interrupts_;
+  bool controller_reset_ = false;
 };
 
 /// The steps back to how things were, after `done` had been begun.

@@ -50,8 +50,8 @@ nvme_passthru_cmd64 raw_command(const AdminCommand& command) {
 /// A failure after which the controlling function may have been reset.
 OsError reset_happened(OsError error, const std::string& name) {
   error.add_advice(
-      "a reset of the controlling function takes all its controlled functions offline: check their "
-      "states");
+      "a reset of the controlling function takes all its controlled functions offline and takes "
+      "their queues and interrupts: check their states; provisioning again restores them");
   error.add_remedy({.action = Remedy::Action::list, .device = name});
   error.set_device(name);
   return error;

@@ -41,6 +41,12 @@ std::optional<std::uint32_t> queue_entries(const Sysfs& sysfs, const std::string
   return static_cast<std::uint32_t>(*size + 1);
 }
 
+std::optional<std::uint32_t> queue_count(const Sysfs& sysfs, const std::string& folder) {
+  const auto count = sysfs.number(folder + "/queue_count");
+  if (!count || *count > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(*count);
+}
+
 }  // namespace
 
 std::optional<unsigned> controller_number(std::string_view name) {
@@ -73,6 +79,7 @@ std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::s
   controller.subsystem_nqn = sysfs.line(folder + "/subsysnqn").value_or("");
   controller.cntlid = controller_id(sysfs, folder);
   controller.max_queue_entries = queue_entries(sysfs, folder);
+  controller.queues = queue_count(sysfs, folder);
   return controller;
 }
 

@@ -20,6 +20,8 @@ struct KernelController {
   std::optional<std::uint16_t> cntlid;
   /// CAP.MQES + 1; nothing where the kernel's own queues are less deep than that.
   std::optional<std::uint32_t> max_queue_entries{};
+  /// Queues that the driver uses, the admin queue included; nothing: the kernel does not say.
+  std::optional<std::uint32_t> queues{};
 };
 
 /// Something on this host that uses a function's namespaces, or holds its vfio node.
@@ -56,6 +58,12 @@ class PciBus {
   virtual void unbind(const std::string& address) = 0;  ///< from its driver; no-op when it has none
   virtual void probe(const std::string& address) = 0;   ///< drivers_probe
   virtual void reset(const std::string& address) = 0;   ///< function level reset
+  /// How reset() is done: the words of `reset_method`, `flr bus`, of which the kernel takes the
+  /// first that works. Empty: the kernel does not say.
+  virtual std::string reset_methods(const std::string& address) = 0;
+  /// Controller Reset (CC.EN) of the controller that the nvme driver has at this address; ends when
+  /// the driver has it again. \throws not_found when it has none
+  virtual void reset_controller(const std::string& address) = 0;
 
   /// Whether the kernel has a driver, loading a module of that name first where it is missing.
   virtual bool has_driver(const std::string& driver) = 0;

@@ -135,6 +135,19 @@ void SysfsPciBus::probe(const std::string& address) {
 
 void SysfsPciBus::reset(const std::string& address) { write(address, "reset", "1"); }
 
+std::string SysfsPciBus::reset_methods(const std::string& address) {
+  return sysfs_.line(folder_of(address) + "/reset_method").value_or("");
+}
+
+void SysfsPciBus::reset_controller(const std::string& address) {
+  for (const auto& controller : controllers()) {
+    if (controller.address != address) continue;
+    return sysfs_.write("/sys/class/nvme/" + controller.name + "/reset_controller", "1");
+  }
+  throw not_found(fmt::format("no NVMe controller of this host is at {}", address), {},
+                  {{.action = Remedy::Action::list}});
+}
+
 bool SysfsPciBus::has_driver(const std::string& driver) {
   if (!is_module_name(driver)) return false;
   if (sysfs_.exists(drivers + driver)) return true;

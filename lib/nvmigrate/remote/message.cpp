@@ -73,7 +73,8 @@ Json to_json(const std::vector<Remedy>& remedies) {
                     {"allow", remedy.allow},
                     {"count", remedy.count},
                     {"queues", or_null(remedy.queues)},
-                    {"interrupts", or_null(remedy.interrupts)}});
+                    {"interrupts", or_null(remedy.interrupts)},
+                    {"release_primary", remedy.release_primary}});
   }
   return list;
 }
@@ -91,7 +92,8 @@ std::vector<Remedy> remedies_of(const Json& json) {
                         .allow = one.at("allow").get<std::string>(),
                         .count = one.at("count").get<unsigned>(),
                         .queues = maybe<std::uint16_t>(one, "queues"),
-                        .interrupts = maybe<std::uint16_t>(one, "interrupts")});
+                        .interrupts = maybe<std::uint16_t>(one, "interrupts"),
+                        .release_primary = one.value("release_primary", false)});
   }
   return remedies;
 }

@@ -82,12 +82,12 @@ std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
   }
 }
 
-std::optional<std::uint32_t> queue_entries_of(const std::vector<KernelController>& controllers,
-                                              const std::string& address) {
+const KernelController* controller_at(const std::vector<KernelController>& controllers,
+                                      const std::string& address) {
   for (const auto& controller : controllers) {
-    if (!address.empty() && controller.address == address) return controller.max_queue_entries;
+    if (!address.empty() && controller.address == address) return &controller;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 ControlledFunction of_secondary(const SecondaryController& secondary) {
@@ -206,6 +206,11 @@ bool ControlledFunction::suspended_without_record() const noexcept {
   return suspended() == true && custody() == nullptr;
 }
 
+bool ControlledFunction::lost_resources() const noexcept {
+  return wanted && online == false &&
+         (queues < wanted->granted_queues || interrupts < wanted->granted_interrupts);
+}
+
 const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {
   const auto found = std::lower_bound(
       functions.begin(), functions.end(), cntlid,
@@ -236,6 +241,10 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
   function.marked = registry.is_marked(function.cntlid);
   function.binding.reset();
   if (const auto* binding = registry.binding_of(function.cntlid)) function.binding = *binding;
+  function.wanted.reset();
+  // Of a function of another controlling function it is not for this one to restore.
+  const auto* wanted = function.secondary ? registry.wanted_of(function.cntlid) : nullptr;
+  if (wanted != nullptr) function.wanted = *wanted;
   function.intents.clear();
   for (const auto& intent : journal.intents()) {
     const bool own = intent.cntlid == function.cntlid;
@@ -255,7 +264,10 @@ Topology read_topology(Device& device, const ControllerIdentity& identity, const
   if (!topology.address.empty()) topology.sriov = device.pci().sriov(topology.address);
 
   const auto controllers = device.pci().controllers();
-  topology.max_queue_entries = queue_entries_of(controllers, topology.address);
+  if (const auto* own = controller_at(controllers, topology.address)) {
+    topology.max_queue_entries = own->max_queue_entries;
+    topology.host_queues = own->queues;
+  }
   const Places places(controllers, nqn, registry, journal);
   // A list that a controller does not know costs an entry in its error log, which monitoring
   // counts: a plain drive is not asked.

@@ -40,7 +40,8 @@ struct ControlledFunction {
   std::exception_ptr failure{};    ///< the same, as it was thrown
   bool asked = false;              ///< see Session::ask()
   std::optional<Binding> binding;  ///< nothing: it was not bound by this library
-  std::vector<Intent> intents;     ///< journalled and not ended
+  std::optional<WantedResources> wanted;  ///< nothing: it was not provisioned by this library
+  std::vector<Intent> intents;            ///< journalled and not ended
 
   /// An intent of this kind that the device does not contradict. \return nullptr: there is none
   [[nodiscard]] NVMIGRATE_API const Intent* intent(IntentKind kind) const noexcept;
@@ -55,6 +56,9 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
   /// Whether it is bound to a driver of vfio (its node is there).
   [[nodiscard]] bool on_vfio() const noexcept { return vfio.group || vfio.device; }
+  /// It is offline without the resources that it was provisioned with: the controlling function was
+  /// reset, or the host restarted.
+  [[nodiscard]] NVMIGRATE_API bool lost_resources() const noexcept;
   /// Whether it may be online: it is, or the device does not say.
   [[nodiscard]] bool may_be_online() const noexcept { return online.value_or(true); }
 };
@@ -90,6 +94,8 @@ struct Topology {
   ControllerIdentity identity;
   std::optional<PrimaryResources> resources;         ///< nothing: no Virtualization Management
   std::optional<std::uint32_t> max_queue_entries{};  ///< of an I/O queue, where it is known
+  std::optional<std::uint32_t>
+      host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
   std::vector<ControlledFunction> functions;
   std::vector<Intent> intents;        ///< of the controlling function itself

@@ -42,6 +42,15 @@ struct Binding {
   std::string time;                              ///< RFC 3339, UTC
 };
 
+/// The flexible resources that a function was provisioned with. A reset of the controlling function
+/// takes them away; with this they can be given again.
+struct WantedResources {
+  std::uint16_t cntlid = 0;                                  ///< controller id
+  std::uint16_t queues = 0, interrupts = 0;                  ///< asked for
+  std::uint16_t granted_queues = 0, granted_interrupts = 0;  ///< by the device, which may round
+  bool operator==(const WantedResources&) const = default;
+};
+
 /// What was about to be done when an intent was recorded. A function has at most one of the first
 /// six, which say where its guest is.
 enum class IntentKind {

@@ -41,6 +41,22 @@ Json to_json(const Binding& binding) {
           {"time", binding.time}};
 }
 
+std::uint16_t count_of(const Json& json) { return store::controller_of(json); }
+
+WantedResources wanted_of_json(const Json& json) {
+  return {store::controller_of(json.at("controller")), count_of(json.at("queues")),
+          count_of(json.at("interrupts")), count_of(json.at("granted_queues")),
+          count_of(json.at("granted_interrupts"))};
+}
+
+Json to_json(const WantedResources& wanted) {
+  return {{"controller", wanted.cntlid},
+          {"queues", wanted.queues},
+          {"interrupts", wanted.interrupts},
+          {"granted_queues", wanted.granted_queues},
+          {"granted_interrupts", wanted.granted_interrupts}};
+}
+
 template <typename Entry>
 Json to_array(const std::vector<Entry>& entries) {
   auto array = Json::array();
@@ -83,6 +99,9 @@ Registry::Registry(Io& io, const Folders& folders, const SubsystemKey& key)
       marks_.push_back(mark_of(mark));
     for (const auto& binding : json->at("bindings"))
       bindings_.push_back(binding_of_json(binding));
+    // Earlier versions did not record it.
+    for (const auto& wanted : json->value("wanted", Json::array()))
+      wanted_.push_back(wanted_of_json(wanted));
   } catch (const std::exception& error) {
     throw document_->damaged(error.what());
   }
@@ -101,38 +120,56 @@ const Binding* Registry::binding_of(std::uint16_t cntlid) const noexcept {
   return found == bindings_.end() ? nullptr : &*found;
 }
 
-void Registry::replace(std::vector<Mark> marks, std::vector<Binding> bindings) {
+const WantedResources* Registry::wanted_of(std::uint16_t cntlid) const noexcept {
+  const auto found = find_in(wanted_, cntlid);
+  return found == wanted_.end() ? nullptr : &*found;
+}
+
+void Registry::replace(std::vector<Mark> marks, std::vector<Binding> bindings,
+                       std::vector<WantedResources> wanted) {
   std::string text;
-  if (!marks.empty() || !bindings.empty()) {
+  if (!marks.empty() || !bindings.empty() || !wanted.empty()) {
     auto json = document_->begin();
     json["marks"] = to_array(marks);
     json["bindings"] = to_array(bindings);
+    if (!wanted.empty()) json["wanted"] = to_array(wanted);
     text = store::dump(json);
   }
   document_->replace(text);
   marks_ = std::move(marks);
   bindings_ = std::move(bindings);
+  wanted_ = std::move(wanted);
 }
 
 void Registry::mark(std::uint16_t cntlid) {
-  if (!is_marked(cntlid)) replace(with(marks_, Mark{cntlid, utc_now()}), bindings_);
+  if (!is_marked(cntlid)) replace(with(marks_, Mark{cntlid, utc_now()}), bindings_, wanted_);
 }
 
 void Registry::unmark(std::uint16_t cntlid) {
-  if (is_marked(cntlid)) replace(without(marks_, {cntlid}), bindings_);
+  if (is_marked(cntlid)) replace(without(marks_, {cntlid}), bindings_, wanted_);
 }
 
-void Registry::remember(const Binding& binding) { replace(marks_, with(bindings_, binding)); }
+void Registry::remember(const Binding& binding) {
+  replace(marks_, with(bindings_, binding), wanted_);
+}
+
+void Registry::want(std::vector<WantedResources> wanted) {
+  if (wanted != wanted_) replace(marks_, bindings_, std::move(wanted));
+}
 
 void Registry::forget_binding(std::uint16_t cntlid) {
-  if (binding_of(cntlid) != nullptr) replace(marks_, without(bindings_, {cntlid}));
+  if (binding_of(cntlid) != nullptr) replace(marks_, without(bindings_, {cntlid}), wanted_);
 }
 
 void Registry::forget(const std::vector<std::uint16_t>& cntlids) {
   auto marks = without(marks_, cntlids);
   auto bindings = without(bindings_, cntlids);
-  if (marks.size() == marks_.size() && bindings.size() == bindings_.size()) return;
-  replace(std::move(marks), std::move(bindings));
+  auto wanted = without(wanted_, cntlids);
+  if (marks.size() == marks_.size() && bindings.size() == bindings_.size() &&
+      wanted.size() == wanted_.size()) {
+    return;
+  }
+  replace(std::move(marks), std::move(bindings), std::move(wanted));
 }
 
 }  // namespace nvmigrate

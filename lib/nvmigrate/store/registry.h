@@ -22,8 +22,8 @@ struct Mark {
   std::string time;  ///< RFC 3339, UTC
 };
 
-/// Marks and bindings of one subsystem, in one file of the state folder that is written whole at
-/// every change. Change it under the subsystem's lock.
+/// Marks, bindings and wanted resources of one subsystem, in one file of the state folder that is
+/// written whole at every change. Change it under the subsystem's lock.
 class Registry {
  public:
   /// Reads what is there. \throws refused (folder or file not ours), Error(io) naming the file when
@@ -37,23 +37,29 @@ class Registry {
 
   [[nodiscard]] const std::vector<Mark>& marks() const noexcept { return marks_; }
   [[nodiscard]] const std::vector<Binding>& bindings() const noexcept { return bindings_; }
+  [[nodiscard]] const std::vector<WantedResources>& wanted() const noexcept { return wanted_; }
   [[nodiscard]] bool is_marked(std::uint16_t cntlid) const noexcept;
   [[nodiscard]] const Binding* binding_of(std::uint16_t cntlid) const noexcept;
+  [[nodiscard]] const WantedResources* wanted_of(std::uint16_t cntlid) const noexcept;
 
   /// Each writes the file before it returns. \throws OsError; then memory and file are unchanged
   void mark(std::uint16_t cntlid);
   void unmark(std::uint16_t cntlid);
   void remember(const Binding& binding);
   void forget_binding(std::uint16_t cntlid);
+  /// Replaces all wanted resources. \param wanted ascending by controller id
+  void want(std::vector<WantedResources> wanted);
   /// Forgets everything of these functions (their VFs were destroyed).
   void forget(const std::vector<std::uint16_t>& cntlids);
 
  private:
-  void replace(std::vector<Mark> marks, std::vector<Binding> bindings);
+  void replace(std::vector<Mark> marks, std::vector<Binding> bindings,
+               std::vector<WantedResources> wanted);
 
   std::unique_ptr<store::SubsystemDocument> document_;
   std::vector<Mark> marks_;
   std::vector<Binding> bindings_;
+  std::vector<WantedResources> wanted_;
 };
 
 }  // namespace nvmigrate

@@ -11,6 +11,19 @@ using Action = Remedy::Action;
 
 TEST_F(AccountTest, IsEmptyWhenAllIsWell) { EXPECT_THAT(account(), IsEmpty()); }
 
+TEST_F(AccountTest, ResourcesThatAResetTookAwayAreOneFinding) {
+  registry().want({{1, 4, 4, 4, 4}, {2, 4, 4, 4, 4}});
+  device.bus.reset(FakePciBus::physical);
+  session().refresh();
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("resources_lost"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  EXPECT_THAT(found[0].message, HasSubstr("controlled functions 1-2"));
+  ASSERT_EQ(found[0].remedies.size(), 1U);
+  EXPECT_EQ(found[0].remedies[0].action, Action::provision);
+  EXPECT_EQ(found[0].remedies[0].count, topology().sriov.enabled);
+}
+
 TEST_F(AccountTest, ASuspensionOnPurposeIsAWarning) {
   suspend(2);
   const auto found = account();

@@ -11,22 +11,28 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST_F(ProvisionFailureTest, AGrantOfAnotherNumberIsAFailure) {
-  for (const int more : {-1, 1}) {
-    device.grant_more = more;
-    const auto error = thrown_by([&] { make({.vfs = 1, .queues = 4}); });
-    EXPECT_EQ(error.status(), ExitStatus::device);
-    EXPECT_THAT(error.what(), HasSubstr("granted " + std::to_string(4 + more)));
-    EXPECT_EQ(sriov().enabled, 0U);
-  }
-}
-
-TEST_F(ProvisionFailureTest, AGrantInStepsNamesTheSteps) {
+TEST_F(ProvisionFailureTest, AGrantOfFewerIsAFailureThatNamesStepsAndMaximum) {
   device.granularity = 4;
-  device.grant_more = 3;
+  device.grant_more = -1;
   const auto error = thrown_by([&] { make({.vfs = 1, .queues = 5}); });
   EXPECT_EQ(error.status(), ExitStatus::device);
+  EXPECT_THAT(error.what(), HasSubstr("granted 4; it gives queues in steps of 4, at most 16"));
   EXPECT_THAT(error.advice(), HasSubstr("multiple of 4"));
+  EXPECT_EQ(sriov().enabled, 0U);
+  EXPECT_THAT(registry_again().wanted(), IsEmpty());
+}
+
+TEST_F(ProvisionFailureTest, MoreThanTheDeviceSaysAFunctionMayHaveIsUnsupported) {
+  device.before = [&](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const bool assigns = command.opcode == command::opcode::virtualization_management &&
+                         (command.cdw10 & 0xFU) == 8U;
+    if (!assigns) return std::nullopt;
+    return FakeSubsystem::error(sc::invalid_number_of_resources | do_not_retry);
+  };
+  const auto error = thrown_by([&] { make({.vfs = 1, .queues = 5}); });
+  EXPECT_EQ(error.status(), ExitStatus::unsupported);
+  EXPECT_THAT(error.what(), HasSubstr("at most 16 a function"));
+  EXPECT_EQ(sriov().enabled, 0U);
 }
 
 TEST_F(ProvisionFailureTest, WhatReadsBackOtherwiseIsAFailure) {

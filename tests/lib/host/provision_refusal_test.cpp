@@ -49,6 +49,23 @@ TEST_F(ProvisionRefusalTest, NamesWhatTheControllingFunctionHoldsItself) {
   const auto error = refusal({.vfs = 2, .queues = 2});
   EXPECT_EQ(error.code(), "resources_short");
   EXPECT_THAT(error.what(), HasSubstr("16 of 16"));
+  EXPECT_THAT(error.remedies(), ElementsAre(Remedy{.action = Remedy::Action::provision,
+                                                   .device = name,
+                                                   .count = 2,
+                                                   .queues = 2,
+                                                   .release_primary = true}));
+}
+
+TEST_F(ProvisionRefusalTest, DoesNotOfferAReleaseThatWouldNotSuffice) {
+  device.queues_total = device.queues_primary = 16;
+  EXPECT_THAT(refusal({.vfs = 8, .queues = 3}).remedies(), testing::IsEmpty());
+}
+
+TEST_F(ProvisionRefusalTest, RefusesMoreThanThereIsForOneFunction) {
+  device.queues_total = 8;
+  const auto error = refusal({.vfs = 1, .queues = 9});
+  EXPECT_EQ(error.status(), ExitStatus::unsupported);
+  EXPECT_THAT(error.what(), HasSubstr("at most 8 queues"));
 }
 
 TEST_F(ProvisionRefusalTest, ADeviceWithoutFlexibleResourcesIsUnsupported) {

@@ -53,6 +53,13 @@ TEST_F(NvmeClassTest, ReadsAllSortedByNumber) {
   EXPECT_EQ(found[2].name, "nvme10");
 }
 
+TEST_F(NvmeClassTest, TheQueuesOfTheDriverAreKnownWhereTheKernelSays) {
+  sysfs_.file("/sys/class/nvme/nvme0/queue_count", "9");
+  const auto found = read_controllers(Sysfs(io_, sysfs_.root()));
+  EXPECT_EQ(found.at(0).queues, 9U);
+  EXPECT_EQ(found.at(1).queues, std::nullopt);
+}
+
 TEST_F(NvmeClassTest, TheDepthOfQueuesIsKnownWhereTheKernelWouldUseMore) {
   sysfs_.file("/sys/class/nvme/nvme0/sqsize", "127");
   sysfs_.file("/sys/class/nvme/nvme2/sqsize", "1023");

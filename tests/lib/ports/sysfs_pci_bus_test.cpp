@@ -185,6 +185,22 @@ TEST_F(SysfsPciBusTest, AMissingAbilityIsUnsupported) {
   EXPECT_EQ(failure([&] { bus_.set_enabled_vfs(vf, 1); }).status(), ExitStatus::unsupported);
 }
 
+TEST_F(SysfsPciBusTest, TellsHowItResets) {
+  EXPECT_EQ(bus_.reset_methods(vf), "");
+  sysfs_.file(of("reset_method"), "flr bus");
+  EXPECT_EQ(bus_.reset_methods(vf), "flr bus");
+}
+
+TEST_F(SysfsPciBusTest, ResetsTheControllerThatTheDriverHasAtAnAddress) {
+  sysfs_.controller(3, pf, 0);
+  const std::string file = "/sys/class/nvme/nvme3/reset_controller";
+  sysfs_.file(file, "");
+  bus_.reset_controller(pf);
+  EXPECT_THAT(io_.written(), testing::Contains(file + "=1"));
+  EXPECT_EQ(failure([&] { bus_.reset_controller("0000:77:00.0"); }).status(),
+            ExitStatus::not_found);
+}
+
 TEST_F(SysfsPciBusTest, InterruptedCallsAreMadeAgain) {
   io_.fail_kind("open", EINTR, 1, 1);
   io_.fail_kind("read", EINTR, 1, 1);

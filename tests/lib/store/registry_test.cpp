@@ -88,6 +88,26 @@ TEST_F(RegistryTest, KeepsBindings) {
   EXPECT_EQ(again.binding_of(5), nullptr);
 }
 
+TEST_F(RegistryTest, KeepsWantedResources) {
+  const std::vector<WantedResources> wanted{{1, 3, 2, 4, 2}, {7, 2, 1, 2, 1}};
+  open().want(wanted);
+  EXPECT_EQ(open().wanted(), wanted);
+  ASSERT_NE(open().wanted_of(7), nullptr);
+  EXPECT_EQ(open().wanted_of(2), nullptr);
+  open().mark(1);
+  EXPECT_EQ(open().wanted(), wanted) << "another change leaves them";
+  open().forget({1});
+  EXPECT_THAT(open().wanted(), SizeIs(1));
+  open().want({});
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(RegistryTest, AFileOfAnEarlierVersionWantsNothing) {
+  open().mark(1);
+  EXPECT_THAT(contents(path()), Not(HasSubstr("wanted")));
+  EXPECT_THAT(open().wanted(), IsEmpty());
+}
+
 TEST_F(RegistryTest, ABindingIsReplaced) {
   auto registry = open();
   registry.remember(binding(3));

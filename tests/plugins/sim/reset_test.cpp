@@ -66,6 +66,19 @@ TEST_F(SimReset, OfTheControllingFunctionTakesItsSecondariesOffline) {
   EXPECT_EQ(bench_.pci().sriov("0000:01:00.0").enabled, 2U) << "the VFs stay";
 }
 
+TEST_F(SimReset, OfTheControllerAloneTakesItsSecondariesOfflineToo) {
+  bench_.pci().reset_controller("0000:01:00.0");
+  for (const auto id : std::initializer_list<std::uint16_t>{1, 2}) {
+    EXPECT_FALSE(bench_.secondary(id).online);
+    EXPECT_EQ(bench_.secondary(id).queues, 0);
+  }
+}
+
+TEST_F(SimReset, OfAControllerNeedsTheDriverOfTheHost) {
+  bench_.pci().unbind(vf(1));
+  error_of([&] { bench_.pci().reset_controller(vf(1)); }, ExitStatus::not_found);
+}
+
 TEST_F(SimReset, OfTheControllingFunctionReleasesWhatIsNoSecondary) {
   sim::start_guest(lab_.folders(), "sim:a", "4");
   ASSERT_EQ(bench_.suspend(4), 0);

@@ -132,6 +132,74 @@ TEST(SimVirtualizationGrain, MayGrantMoreThanWasAsked) {
   EXPECT_EQ(granted(2, 1), 3U) << "no more than there is";
 }
 
+TEST(SimVirtualizationGrain, MayGrantFewerThanWasAsked) {
+  Lab lab;
+  lab.create("a", {.vfs_total = 2, .grain = 4, .round_down = true});
+  Bench bench(lab, "sim:a");
+  const auto asked = command::virtualization(1, Managed::assign, Resource::queues, 7);
+  EXPECT_EQ(bench.submit(asked).dw0, 4U);
+}
+
+/// A primary that holds all flexible resources, and gives them back at one kind of reset or the
+/// other.
+class SimPrimary : public testing::Test {
+ protected:
+  struct Held {
+    std::uint16_t queues, interrupts;
+    bool operator==(const Held&) const = default;
+  };
+  static constexpr Held all{16, 8}, none{0, 0};
+
+  Held held_after(sim::PrimaryReset by, bool function_level) {
+    Lab lab;
+    lab.create("a", {.vfs_total = 2, .primary_holds = true, .primary_reset = by});
+    Bench bench(lab, "sim:a");
+    EXPECT_EQ(held(bench), all) << "at first";
+    for (const auto kind : {Resource::queues, Resource::interrupts})
+      EXPECT_EQ(bench.manage(0, Managed::primary_flexible, kind, 0), 0);
+    EXPECT_EQ(held(bench), all) << "before a reset";
+    const auto& address = bench.device().address();
+    function_level ? bench.pci().reset(address) : bench.pci().reset_controller(address);
+    return held(bench);
+  }
+  static Held held(Bench& bench) {
+    const auto has = read_primary_resources(bench.device().admin());
+    return {has->queues.primary, has->interrupts.primary};
+  }
+};
+
+TEST_F(SimPrimary, GivesBackAtAFunctionReset) {
+  EXPECT_EQ(held_after(sim::PrimaryReset::function, true), none);
+  EXPECT_EQ(held_after(sim::PrimaryReset::function, false), all) << "not at a Controller Reset";
+}
+
+TEST_F(SimPrimary, GivesBackAtAControllerResetWhereItIsMadeSo) {
+  EXPECT_EQ(held_after(sim::PrimaryReset::controller, false), none);
+  EXPECT_EQ(held_after(sim::PrimaryReset::controller, true), all);
+  EXPECT_EQ(held_after(sim::PrimaryReset::both, true), none);
+  EXPECT_EQ(held_after(sim::PrimaryReset::both, false), none);
+}
+
+TEST_F(SimPrimary, KeepsThemWhereItIsMadeSo) {
+  EXPECT_EQ(held_after(sim::PrimaryReset::never, true), all);
+  EXPECT_EQ(held_after(sim::PrimaryReset::never, false), all);
+}
+
+TEST_F(SimPrimary, HoldsOnlyWhatNoSecondaryHas) {
+  Lab lab;
+  lab.create("a", {.vfs_total = 0, .secondaries = 2, .vq = 10, .vi = 5, .primary_holds = true});
+  Bench bench(lab, "sim:a");
+  EXPECT_EQ(held(bench), (Held{6, 3}));
+}
+
+TEST_F(SimPrimary, StaysAsItIsAtAResetWithoutANewAllocation) {
+  Lab lab;
+  lab.create("a", {.vfs_total = 2, .primary_holds = true});
+  Bench bench(lab, "sim:a");
+  bench.pci().reset(bench.device().address());
+  EXPECT_EQ(held(bench), all);
+}
+
 TEST(SimVirtualizationKinds, AKindThatIsNotFlexibleCannotBeAssignedAndIsNotNeeded) {
   Lab lab;
   lab.create("a", {.vfs_total = 2, .vq = 0, .vi = 0});

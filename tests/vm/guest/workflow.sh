@@ -106,7 +106,7 @@ json ".functions[0].address == \"$(vf 3)\" and .functions[0].controller_id == $T
 format=qemu
 run 0 handle "$DEVICE" vf1 --format qemu
 holds "vfio-pci,host=$(vf 1)"
-holds "$(echo "$PF" | tr : .)"
+holds "$(echo "$PF" | tr ':.' '--')"
 format=libvirt
 run 0 handle "$DEVICE" vf1 --format libvirt
 holds "<address domain='0x0000' bus='0x01' slot='0x00' function='0x1'/>"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <utility>
 
 #include "cli/commands_table.h"
 #include "cli/findings.h"
@@ -77,15 +78,24 @@ std::string guest_word(const sim::Function& function) {
 
 std::string driver_word(const sim::Function& function) { return function.driver.value_or(""); }
 
+/// Flexible queues and interrupts, also those that a controlling function holds itself.
+std::pair<unsigned, unsigned> resources_of(const sim::Subsystem& subsystem,
+                                           const sim::Function& function) {
+  if (function.kind != sim::Kind::controlling) return {function.vq, function.vi};
+  const auto& primary = subsystem.primaries.at(function.id);
+  return {primary.vq, primary.vi};
+}
+
 Json object_of(const sim::Subsystem& subsystem, const sim::Function& function) {
+  const auto [queues, interrupts] = resources_of(subsystem, function);
   const bool present = subsystem.present(function);
   Json json{{"controller_id", function.id},
             {"kind", to_string(function.kind)},
             {"virtual_function", function.vfn == 0 ? Json() : Json(function.vfn)},
             {"address", present ? Json(subsystem.address_of(function)) : Json()},
             {"online", function.online},
-            {"queues", function.vq},
-            {"interrupts", function.vi},
+            {"queues", queues},
+            {"interrupts", interrupts},
             {"driver", function.driver ? Json(*function.driver) : Json()},
             {"suspended", function.suspended()},
             {"loaded", function.loaded.has_value()},
@@ -144,12 +154,13 @@ std::string lines_of(const sim::Subsystem& subsystem) {
   about.add("state size", p.state_size ? format_size(*p.state_size) : "");
   Table table{{"ID", "KIND", "VF", "ADDRESS", "STATE", "VQ", "VI", "DRIVER", "GUEST"}};
   for (const auto& function : subsystem.functions) {
-    const bool secondary = function.is_secondary();
+    const bool flexible = function.is_secondary() || function.kind == sim::Kind::controlling;
+    const auto [queues, interrupts] = resources_of(subsystem, function);
     table.add({std::to_string(function.id), std::string(to_string(function.kind)),
                function.vfn == 0 ? "" : std::to_string(function.vfn),
                subsystem.present(function) ? subsystem.address_of(function) : "",
-               function.online ? "online" : "offline", secondary ? std::to_string(function.vq) : "",
-               secondary ? std::to_string(function.vi) : "", driver_word(function),
+               function.online ? "online" : "offline", flexible ? std::to_string(queues) : "",
+               flexible ? std::to_string(interrupts) : "", driver_word(function),
                guest_word(function)});
   }
   return about.text() + "\n" + table.text();

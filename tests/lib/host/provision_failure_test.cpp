@@ -58,21 +58,13 @@ TEST_F(ProvisionFailureTest, WhateverStepFailsEverythingIsAsBefore) {
   const ProvisionRequest request{.vfs = 2, .queues = 3, .interrupts = 2};
   device.at(1).queues = 5;  // assigned by somebody while it was offline
   const auto before = device.secondary;
-  unsigned tried = 0;
-  for (unsigned nth = 1;; ++nth, ++tried) {
-    fail(nth);
-    try {
-      make(request);
-      break;
-    } catch (const Error& error) {
-      EXPECT_NE(error.status(), ExitStatus::internal);
-    }
-    SCOPED_TRACE("effect " + std::to_string(nth));
+  const auto tried = fail_each(request, [&](const Error& error) {
+    EXPECT_NE(error.status(), ExitStatus::internal);
     EXPECT_EQ(device.secondary, before);
     EXPECT_EQ(sriov().enabled, 0U);
     EXPECT_TRUE(sriov().autoprobe);
     EXPECT_THAT(journal_again().intents(), IsEmpty());
-  }
+  });
   EXPECT_EQ(tried, 13U) << "2 + 2 × 3 + 2 resets + 2 online + autoprobe";
 }
 

@@ -69,6 +69,21 @@ class ProvisionFailureTest : public ProvisionTest {
       return FakeSubsystem::error(sc::internal_error | do_not_retry);
     };
   }
+  /// Fails the first effect, then the second, and so on until the request succeeds.
+  /// \param check what holds after each failure \return how many effects there were to fail
+  template <typename Check>
+  unsigned fail_each(const ProvisionRequest& request, Check check) {
+    for (unsigned nth = 1;; ++nth) {
+      fail(nth);
+      SCOPED_TRACE("effect " + std::to_string(nth));
+      try {
+        make(request);
+        return nth - 1;
+      } catch (const Error& error) {
+        check(error);
+      }
+    }
+  }
   void heal() {
     device.bus.before_change = nullptr;
     device.before = nullptr;

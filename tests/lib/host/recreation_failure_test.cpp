@@ -52,20 +52,12 @@ class RecreationFailureTest : public ProvisionFailureTest {
 };
 
 TEST_F(RecreationFailureTest, WhateverStepFailsEverythingIsBack) {
-  unsigned tried = 0;
-  for (unsigned nth = 1;; ++nth, ++tried) {
-    fail(nth);
-    try {
-      make(request);
-      break;
-    } catch (const Error& error) {
-      EXPECT_THAT(error.remedies(), IsEmpty()) << "nothing is left to repair";
-    }
-    SCOPED_TRACE("effect " + std::to_string(nth));
+  const auto tried = fail_each(request, [&](const Error& error) {
+    EXPECT_THAT(error.remedies(), IsEmpty()) << "nothing is left to repair";
     expect_devices_back();
     expect_records_back();
     EXPECT_FALSE(is_unfinished());
-  }
+  });
   EXPECT_EQ(tried, 14U) << "autoprobe, 2 counts, 2 × 5, autoprobe";
 }
 

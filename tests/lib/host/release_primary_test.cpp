@@ -110,23 +110,13 @@ TEST_F(ReleasePrimaryTest, WaitsUntilItsControllerIsLive) {
 TEST_F(ReleasePrimaryTest, WhateverStepFailsEverythingIsAsBefore) {
   hold_some(2);
   device.bus.give(vf(1), "vfio-pci");
-  auto wanted = request;
-  wanted.vfs = 2;
   const auto before = device.secondary;
-  unsigned tried = 0;
-  for (unsigned nth = 1;; ++nth, ++tried) {
-    fail(nth);
-    try {
-      make(wanted);
-      break;
-    } catch (const Error& error) {
-      EXPECT_NE(error.status(), ExitStatus::internal);
-    }
-    SCOPED_TRACE("effect " + std::to_string(nth));
+  const auto tried = fail_each(request, [&](const Error& error) {
+    EXPECT_NE(error.status(), ExitStatus::internal);
     expect_untouched(before, 8);
     EXPECT_EQ(device.bus.functions.at(vf(1)).driver, "vfio-pci");
     EXPECT_THAT(registry_again().wanted(), IsEmpty());
-  }
+  });
   EXPECT_EQ(tried, 13U) << "2 allocations, a reset, 2 × (offline, 2 assignments, reset, online)";
   EXPECT_EQ(device.queues_primary, 0);
   EXPECT_EQ(device.secondary, before) << "what was online has the same again";

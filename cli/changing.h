@@ -25,8 +25,7 @@ struct Changing {
   }
   /// IDS.
   void declare_functions(Options& options, Completes completes) {
-    options.positional("IDS", functions, "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all",
-                       completes);
+    options.functions(functions, completes);
   }
   /// --allow NAME, with the conditions that can be allowed for this command.
   void declare_allow(Options& options, std::string_view verb) {

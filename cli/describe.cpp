@@ -69,13 +69,15 @@ std::string count_of(const ControlledFunction& function, std::uint16_t count) {
   return function.secondary ? std::to_string(count) : std::string{};
 }
 
-/// Nothing for what is to be expected: running, or offline, as the column of states says, since
-/// always.
+bool went_offline(const ControlledFunction& function) {
+  return custody_of(function) == Custody::offline && function.lost_resources();
+}
+
+/// Nothing for what is to be expected: running, or offline, which the column of states says.
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
-  const bool lost = custody == Custody::offline && function.lost_resources();
   const bool plain = custody == Custody::running || custody == Custody::offline;
-  return plain && !lost ? std::string{} : status_text(function);
+  return plain && !went_offline(function) ? std::string{} : status_text(function);
 }
 
 }  // namespace
@@ -90,9 +92,8 @@ std::string label_of(std::uint16_t cntlid, unsigned vfn) {
 }
 
 std::string status_text(const ControlledFunction& function) {
-  const auto custody = custody_of(function);
-  const bool lost = custody == Custody::offline && function.lost_resources();
-  return lost ? "offline since a reset?" : std::string{to_string(custody)};
+  return went_offline(function) ? "offline since a reset?"
+                                : std::string{to_string(custody_of(function))};
 }
 
 std::string vfio_node(const VfioNodes& nodes) {

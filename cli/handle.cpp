@@ -113,9 +113,7 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
 Runner declare_handle(Options& options) {
   const auto given = std::make_shared<HandleOptions>();
   options.device("DEVICE", given->device, "The controlling function");
-  options.positional("IDS", given->functions,
-                     "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all",
-                     Completes::bound_functions);
+  options.functions(given->functions, Completes::bound_functions);
   options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
                  "Format: for people, JSON, a shell, a VMM's command line or libvirt's XML");
   options.choice("--iommu", given->iommu, {"auto", "group", "iommufd"},

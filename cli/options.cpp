@@ -172,6 +172,10 @@ void Options::device(const std::string& name, std::string& value, const std::str
   declared_->devices.push_back(&value);
 }
 
+void Options::functions(std::string& value, Completes completes) {
+  positional("IDS", value, "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all", completes);
+}
+
 void Options::dry_run(bool& value) {
   flag("--dry-run", value, "Check everything and print the plan; change nothing");
   declared_->dry_run = &value;

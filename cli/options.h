@@ -93,6 +93,8 @@ class Options {
   /// A required positional: the controlling function that the command opens.
   void device(const std::string& name, std::string& value, const std::string& help,
               Completes completes = Completes::device);
+  /// The required positional IDS: words that mean controlled functions, as select() takes them.
+  void functions(std::string& value, Completes completes);
   /// The flag --dry-run; with it the command only reads.
   void dry_run(bool& value);
   /// Without this flag, declared before, the command only reads.

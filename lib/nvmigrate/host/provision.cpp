@@ -174,17 +174,21 @@ class Provisioning {
   std::chrono::milliseconds timeout_;
 };
 
+/// Everything is as planned already: only the record of what is wanted may have to follow.
+bool is_done(Session& session, const ProvisionResult& plan) {
+  if (plan.changed() || plan.unfinished) return false;
+  auto& registry = session.registry();
+  registry.want(wanted_after(registry, session.topology(), plan));
+  return true;
+}
+
 }  // namespace
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
                           const ProvisionLimits& limits) {
   session.claim();
   auto plan = plan_provision(session, request);
-  if (!plan.changed() && !plan.unfinished) {
-    auto& registry = session.registry();
-    registry.want(wanted_after(registry, session.topology(), plan));
-    return plan;
-  }
+  if (is_done(session, plan)) return plan;
   return Provisioning(session, limits, std::move(plan)).run(request);
 }
 
@@ -192,11 +196,7 @@ ProvisionResult deprovision(Session& session, const std::vector<std::string>& al
                             const ProvisionLimits& limits) {
   session.claim();
   auto plan = plan_deprovision(session, allowed);
-  if (!plan.changed() && !plan.unfinished) {
-    auto& registry = session.registry();
-    registry.want(wanted_after(registry, session.topology(), plan));
-    return plan;
-  }
+  if (is_done(session, plan)) return plan;
   return Provisioning(session, limits, std::move(plan)).run_down();
 }
 

@@ -110,7 +110,8 @@ TEST_F(Completion, NamesFunctionsAsTheyAreBegun) {
 }
 
 TEST_F(Completion, CompletesWhatMayBeAllowed) {
-  EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "), ElementsAre("shared_group"));
+  EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "),
+              ElementsAre("uses_unknown", "shared_group"));
   EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow l"), ElementsAre("loading"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow f"),
               ElementsAre("firmware"));

@@ -94,6 +94,11 @@ Verdict lose_node(const SeamCall& call, Device&) {
   return {};
 }
 
+/// The open files of a process cannot be read.
+Verdict look_in_vain(const SeamCall& call, Device&) {
+  return {.error = call.name == "unseen" ? EACCES : 0};
+}
+
 /// The device has neither of the lists of secondary controllers.
 Verdict have_no_list(const SeamCall& call, Device&) {
   const bool asks =
@@ -124,11 +129,15 @@ void drop_privilege() {
 
 Wrap double_of(const std::string& name) {
   if (name == "unprivileged") drop_privilege();
-  const std::map<std::string, Wrap> doubles{
-      {"real", altered(false, false)},     {"unprivileged", altered(false, false)},
-      {"short_list", altered(true, true)}, {"udev", watched(give_to_root)},
-      {"lost_node", watched(lose_node)},   {"no_list", watched(have_no_list)},
-      {"mute", watched(be_mute)},          {"mute_on_first", watched(be_mute_on_first)}};
+  const std::map<std::string, Wrap> doubles{{"real", altered(false, false)},
+                                            {"unprivileged", altered(false, false)},
+                                            {"short_list", altered(true, true)},
+                                            {"udev", watched(give_to_root)},
+                                            {"lost_node", watched(lose_node)},
+                                            {"blind", watched(look_in_vain)},
+                                            {"no_list", watched(have_no_list)},
+                                            {"mute", watched(be_mute)},
+                                            {"mute_on_first", watched(be_mute_on_first)}};
   return doubles.at(name);
 }
 

@@ -33,6 +33,7 @@ class FakePciBus : public PciBus {
   std::map<std::string, SriovState> sriov_of;
   std::vector<KernelController> kernel;
   std::map<std::string, std::vector<Use>> uses, holders;
+  std::string not_seen;                         ///< what unseen() says of every function
   std::map<std::string, std::string> variants;  ///< address → variant driver
   std::set<std::string> drivers{"nvme", "vfio-pci"};
   std::set<std::string> stubborn;  ///< drivers that take nothing
@@ -167,6 +168,7 @@ class FakePciBus : public PciBus {
   }
   std::vector<Use> host_uses(const std::string& address) override { return uses[address]; }
   std::vector<Use> vfio_holders(const std::string& address) override { return holders[address]; }
+  std::string unseen(const std::string& /*address*/) override { return not_seen; }
 
  private:
   PciFunction& at(const std::string& address) {

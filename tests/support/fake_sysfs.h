@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -104,14 +105,14 @@ class FakeSysfs {
     const auto place = "/proc/" + std::to_string(pid);
     file(place + "/comm", command + "\n");
     link(place + "/fd/0", "/dev/null");
-    link(place + "/fd/7", open_file);
+    link(place + "/fd/7", path(open_file));
   }
 
  private:
   void block_at(const std::string& place, const std::string& name, unsigned minor) {
     file(place + "/dev", "259:" + std::to_string(minor) + "\n");
     folder(place + "/holders");
-    file("/dev/" + name, "");
+    file("/dev/" + name, "b 259:" + std::to_string(minor) + "\n");
   }
 
   TemporaryFolder folder_;
@@ -123,7 +124,8 @@ class FakeKernelIo : public FaultyIo {
  public:
   FakeKernelIo(Io& real, const FakeSysfs& sysfs) : FaultyIo(real), prefix_(sysfs.path("")) {}
 
-  /// stat and fstat of this path show a device: mode S_IFCHR or S_IFBLK.
+  /// stat and fstat of this path show a device: mode S_IFCHR or S_IFBLK. So they do of a file with
+  /// the text `c 240:0` or `b 259:4`, also by a link to it.
   void device(const std::string& path, mode_t kind, unsigned major, unsigned minor) {
     devices_[path] = {kind, makedev(major, minor)};
   }
@@ -160,7 +162,12 @@ class FakeKernelIo : public FaultyIo {
   }
   int stat(const std::string& path, struct stat& about) override {
     if (fails("stat", path)) return -1;
-    return as_device(shown(path), FaultyIo::stat(path, about), about);
+    const int result = FaultyIo::stat(path, about);
+    const int code = errno;
+    const auto target = std::filesystem::weakly_canonical(path).string();
+    if (result == 0 && shown(target).starts_with("/dev/")) as_node(target, about);
+    errno = code;
+    return as_device(shown(path), result, about);
   }
   int fstat(int fd, struct stat& about) override {
     return as_device(open_[fd], FaultyIo::fstat(fd, about), about);
@@ -186,6 +193,16 @@ class FakeKernelIo : public FaultyIo {
     if (found == refused_.end()) return false;
     errno = found->second;
     return true;
+  }
+  static void as_node(const std::string& path, struct stat& about) {
+    std::ifstream text(path);
+    char kind = 0;
+    char colon = 0;
+    unsigned first = 0;
+    unsigned second = 0;
+    if (!(text >> kind >> first >> colon >> second)) return;
+    about.st_mode = (about.st_mode & 07777U) | (kind == 'b' ? S_IFBLK : S_IFCHR);
+    about.st_rdev = makedev(first, second);
   }
   int as_device(const std::string& path, int result, struct stat& about) {
     const auto found = devices_.find(path);

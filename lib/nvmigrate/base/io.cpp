@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +66,14 @@ int SystemIo::lstat(const std::string& path, struct stat& about) {
 }
 int SystemIo::stat(const std::string& path, struct stat& about) {
   return ::stat(path.c_str(), &about);
+}
+int SystemIo::stat_opened(const std::string& path, struct stat& about) {
+  struct statx found {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &found) != 0) return -1;
+  about = {};
+  about.st_mode = found.stx_mode;
+  about.st_rdev = ::makedev(found.stx_rdev_major, found.stx_rdev_minor);
+  return 0;
 }
 int SystemIo::rename(const std::string& from, const std::string& to) {
   return std::rename(from.c_str(), to.c_str());

@@ -29,6 +29,9 @@ class Io {
   virtual int fstat(int fd, struct stat& about) = 0;
   virtual int lstat(const std::string& path, struct stat& about) = 0;
   virtual int stat(const std::string& path, struct stat& about) = 0;
+  /// As stat(), of a descriptor of a process (/proc/PID/fd/N), without asking its file system,
+  /// which may not answer.
+  virtual int stat_opened(const std::string& path, struct stat& about) { return stat(path, about); }
   /// linkat(2): gives a file without a name (O_TMPFILE) this one.
   virtual int link(int fd, const std::string& path) = 0;
   virtual int rename(const std::string& from, const std::string& to) = 0;
@@ -62,6 +65,7 @@ class SystemIo final : public Io {
   int fstat(int fd, struct stat& about) override;
   int lstat(const std::string& path, struct stat& about) override;
   int stat(const std::string& path, struct stat& about) override;
+  int stat_opened(const std::string& path, struct stat& about) override;
   int link(int fd, const std::string& path) override;
   int rename(const std::string& from, const std::string& to) override;
   int unlink(const std::string& path) override;

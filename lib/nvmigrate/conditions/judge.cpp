@@ -37,6 +37,7 @@ bool is_harmless(PciBus& bus, const std::string& address) {
 
 Judge::Judge(Verb verb, Session& session, std::vector<std::string> allowed)
     : verb_(verb), session_(&session), allowed_(std::move(allowed)) {
+  session.pci().look_again();
   look_at_journal();
 }
 
@@ -150,10 +151,15 @@ void Judge::look_at_holders(const ControlledFunction& function) {
     const auto* guest = session_->ask(function.cntlid).custody();
     if (guest == nullptr || guest->kind != IntentKind::loaded) return;
   }
-  if (!session_->pci().vfio_holders(function.pci->address).empty()) return;
-  auto found = judged(
-      fact_of("not_open", session_->device(), function, {{"address", function.pci->address}}),
-      verb_, allowed_);
+  const auto& address = function.pci->address;
+  if (!session_->pci().vfio_holders(address).empty()) return;
+  const auto unseen = session_->pci().unseen(address);
+  // Who allows that no VM has it open need not know whether one has.
+  const bool known =
+      unseen.empty() || std::find(allowed_.begin(), allowed_.end(), "not_open") != allowed_.end();
+  auto found = judged(fact_of(known ? "not_open" : "uses_unknown", session_->device(), function,
+                              {{"address", address}, {"reason", unseen}}),
+                      verb_, allowed_);
   if (keeps_suspended_) {
     found.severity = Severity::warning;
     found.overridable = found.allowed = false;
@@ -169,8 +175,10 @@ void Judge::look_at_journal() {
 }
 
 void Judge::look_at_users(Fact who, const std::string& address) {
+  bool found = false;
   const auto add_users = [&](std::string_view code, const char* word, const auto& users) {
     if (users.empty()) return;
+    found = true;
     who.code = code;
     who.words = {{word, describe(users)}};
     add(who);
@@ -178,6 +186,11 @@ void Judge::look_at_users(Fact who, const std::string& address) {
   auto& bus = session_->pci();
   if (cares("used_by_host")) add_users("used_by_host", "uses", bus.host_uses(address));
   if (cares("open_in_vm")) add_users("open_in_vm", "holders", bus.vfio_holders(address));
+  const auto unseen = bus.unseen(address);
+  if (found || unseen.empty() || !cares("open_in_vm") || !cares("uses_unknown")) return;
+  who.code = "uses_unknown";
+  who.words = {{"reason", unseen}};
+  add(who);
 }
 
 void Judge::look_at_guest(const ControlledFunction& function) {

@@ -80,6 +80,12 @@ class PciBus {
   virtual std::vector<Use> host_uses(const std::string& address) = 0;
   /// Which processes hold the vfio nodes of this function open.
   virtual std::vector<Use> vfio_holders(const std::string& address) = 0;
+  /// Why this function may have uses and holders that the two calls above did not show; empty: all
+  /// were seen. Asked after them.
+  virtual std::string unseen(const std::string& /*address*/) { return {}; }
+  /// Has the processes looked at again by the next of these calls; otherwise they are looked at
+  /// once.
+  virtual void look_again() {}
 };
 
 }  // namespace nvmigrate

@@ -3,9 +3,12 @@
 
 #include <fmt/core.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -23,47 +26,86 @@ std::string described(const Sysfs& proc, const std::string& pid) {
   return fmt::format("pid {} ({})", pid, proc.line("/proc/" + pid + "/comm").value_or("?"));
 }
 
-/// What the descriptors of a process point to; empty when it ended or may not be looked into.
-std::set<std::string> opened_by(const Sysfs& proc, const std::string& pid) {
-  const auto folder = proc.root().path("/proc/" + pid + "/fd/");
-  std::vector<std::string> descriptors;
-  std::set<std::string> targets;
-  if (proc.io().list(folder, descriptors) != 0) return targets;
-  for (const auto& descriptor : descriptors) {
-    std::string target;
-    if (proc.io().readlink(folder + descriptor, target) == 0) targets.insert(target);
-  }
-  return targets;
-}
+/// Absent, or of a process that has ended meanwhile.
+bool means_ended(int code) { return code == ENOENT || code == ESRCH; }
 
-}  // namespace
-
-std::vector<OpenedFile> find_open_files(const Sysfs& proc, const std::vector<std::string>& paths) {
-  if (paths.empty()) return {};
-  auto pids = proc.names("/proc");
-  std::erase_if(pids, [](const auto& name) { return !is_pid(name); });
-  std::sort(pids.begin(), pids.end(), [](const auto& left, const auto& right) {
-    return std::pair(left.size(), left) < std::pair(right.size(), right);
-  });
-  std::vector<OpenedFile> found;
-  for (const auto& pid : pids) {
-    const auto targets = opened_by(proc, pid);
-    for (const auto& path : paths) {
-      if (targets.contains(path)) found.push_back({described(proc, pid), path});
-    }
-  }
-  return found;
-}
-
-bool may_administrate(const Sysfs& proc) {
+/// Whether this process has a capability in effect; nothing where /proc does not say.
+std::optional<bool> has_capability(const Sysfs& proc, unsigned capability) {
   constexpr std::string_view key = "CapEff:\t";
   std::istringstream lines(proc.text("/proc/self/status").value_or(""));
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(key)) continue;
     const auto effective = parse_number("0x" + line.substr(key.size()));
-    return effective && (*effective >> CAP_SYS_ADMIN & 1U) != 0;
+    return effective && (*effective >> capability & 1U) != 0;
   }
-  return ::geteuid() == 0;
+  return std::nullopt;
+}
+
+/// Whether /proc shows the processes of the whole host and not only of a container: the host's own
+/// PID namespace has a fixed number (PROC_PID_INIT_INO).
+bool shows_host(const Sysfs& proc) {
+  std::string found;
+  if (proc.io().readlink(proc.root().path("/proc/1/ns/pid"), found) != 0) {
+    return means_ended(errno);  // a kernel without PID namespaces
+  }
+  return found == "pid:[4026531836]";
+}
+
+std::vector<std::string> process_ids(const Sysfs& proc) {
+  auto pids = proc.names("/proc");
+  std::erase_if(pids, [](const auto& name) { return !is_pid(name); });
+  std::sort(pids.begin(), pids.end(), [](const auto& left, const auto& right) {
+    return std::pair(left.size(), left) < std::pair(right.size(), right);
+  });
+  return pids;
+}
+
+std::string why_unseen(const Sysfs& proc, const std::vector<std::string>& closed) {
+  if (has_capability(proc, CAP_SYS_PTRACE) == false) {
+    return "CAP_SYS_PTRACE is needed to look into other processes";
+  }
+  if (!shows_host(proc)) return "/proc does not show the processes of the whole host";
+  if (closed.empty()) return {};
+  return fmt::format("the open files of {} cannot be read",
+                     closed.size() == 1
+                         ? closed.front()
+                         : fmt::format("{} processes, such as {},", closed.size(), closed.front()));
+}
+
+}  // namespace
+
+OpenDevices::OpenDevices(const Sysfs& proc) {
+  const auto pids = process_ids(proc);
+  for (const auto& pid : pids)
+    look_into(proc, pid);
+  unseen_ = pids.empty() ? "/proc is not mounted" : why_unseen(proc, closed_);
+}
+
+void OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
+  const auto folder = proc.root().path("/proc/" + pid + "/fd/");
+  std::vector<std::string> descriptors;
+  bool is_closed = proc.io().list(folder, descriptors) != 0 && !means_ended(errno);
+  std::set<DeviceNumber> devices;
+  for (const auto& descriptor : descriptors) {
+    struct stat about {};
+    if (proc.io().stat_opened(folder + descriptor, about) != 0) {
+      is_closed = is_closed || !means_ended(errno);
+    } else if (S_ISCHR(about.st_mode) || S_ISBLK(about.st_mode)) {
+      devices.emplace(about.st_mode & S_IFMT, about.st_rdev);
+    }
+  }
+  for (const auto& device : devices)
+    holders_[device].push_back(described(proc, pid));
+  if (is_closed) closed_.push_back(described(proc, pid));
+}
+
+std::vector<std::string> OpenDevices::holders(const DeviceNumber& device) const {
+  const auto found = holders_.find(device);
+  return found == holders_.end() ? std::vector<std::string>{} : found->second;
+}
+
+bool may_administrate(const Sysfs& proc) {
+  return has_capability(proc, CAP_SYS_ADMIN).value_or(::geteuid() == 0);
 }
 
 }  // namespace nvmigrate

@@ -1,22 +1,40 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <sys/types.h>
+
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nvmigrate/ports/sysfs.h"
 
 namespace nvmigrate {
 
-/// A file that a process has open.
-struct OpenedFile {
-  std::string process;  ///< "pid 4711 (qemu-system-x86)"
-  std::string path;     ///< as given to find_open_files
-};
+/// A device by its kind (S_IFCHR or S_IFBLK) and number, whatever the path of its node.
+using DeviceNumber = std::pair<mode_t, dev_t>;
 
-/// Which processes have one of these files open, by /proc/PID/fd: once per process and file, in the
-/// order of the process ids. Skips processes that the caller may not look into. \throws OsError
-std::vector<OpenedFile> find_open_files(const Sysfs& proc, const std::vector<std::string>& paths);
+/// The devices that processes have open, by one pass over /proc/PID/fd. Devices are known by their
+/// numbers: a container has nodes of its own.
+class OpenDevices {
+ public:
+  /// \throws OsError when /proc cannot be listed
+  explicit OpenDevices(const Sysfs& proc);
+
+  /// The processes that have a device open, "pid 4711 (qemu-system-x86)", in the order of their
+  /// ids, each once.
+  [[nodiscard]] std::vector<std::string> holders(const DeviceNumber& device) const;
+  /// Why further processes may have devices open; empty: all processes were seen.
+  [[nodiscard]] const std::string& unseen() const noexcept { return unseen_; }
+
+ private:
+  void look_into(const Sysfs& proc, const std::string& pid);
+
+  std::map<DeviceNumber, std::vector<std::string>> holders_;
+  std::vector<std::string> closed_;  ///< processes that could not be looked into
+  std::string unseen_;
+};
 
 /// Whether this process may send admin commands that change something: whether CAP_SYS_ADMIN is
 /// among its effective capabilities (/proc/self/status), which root in a container often lacks.

@@ -2,16 +2,17 @@
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <limits>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/ports/kernel_modules.h"
 #include "nvmigrate/ports/nvme_class.h"
-#include "nvmigrate/ports/processes.h"
 #include "nvmigrate/ports/uses.h"
 
 namespace nvmigrate {
@@ -53,6 +54,21 @@ bool is_protected(const Sysfs& sysfs, const std::string& group) {
 
 bool is_vfio(const std::optional<std::string>& driver) {
   return driver && driver->find("vfio") != std::string::npos;
+}
+
+/// The attributes with the numbers of a function's vfio devices, and the paths of their nodes.
+std::vector<std::pair<std::string, std::string>> vfio_devices(const Sysfs& sysfs,
+                                                              const PciFunction& function) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto* kind : {"", "noiommu-"}) {
+    if (!function.iommu_group) break;
+    const auto group = kind + std::to_string(*function.iommu_group);
+    found.emplace_back("/sys/class/vfio/" + group + "/dev", "/dev/vfio/" + group);
+  }
+  const auto folder = folder_of(function.address) + "/vfio-dev/";
+  for (const auto& device : sysfs.names(folder))
+    found.emplace_back(folder + device + "/dev", "/dev/vfio/devices/" + device);
+  return found;
 }
 
 }  // namespace
@@ -202,22 +218,45 @@ std::vector<Use> SysfsPciBus::host_uses(const std::string& address) {
   std::vector<Use> uses;
   for (const auto& controller : controllers()) {
     if (controller.address != address) continue;
-    const auto found = block_uses(sysfs_, controller.name);
-    uses.insert(uses.end(), found.begin(), found.end());
+    auto seen = block_uses(
+        sysfs_, controller.name, [this]() -> auto& { return opened(); });
+    std::move(seen.uses.begin(), seen.uses.end(), std::back_inserter(uses));
+    if (!seen.unseen.empty()) unseen_[address] = seen.unseen;
   }
   return uses;
 }
 
+/// By what sysfs says of the function: this process may have no node of it, or another one.
 std::vector<Use> SysfsPciBus::vfio_holders(const std::string& address) {
-  const auto nodes = vfio_nodes(address);
-  std::vector<std::string> paths;
-  if (nodes.group) paths.push_back(*nodes.group);
-  if (nodes.device) paths.push_back(*nodes.device);
+  const auto function = find(address);
+  if (!function || !is_vfio(function->driver)) return {};
   std::vector<Use> uses;
-  for (const auto& file : find_open_files(sysfs_, paths)) {
-    uses.push_back({.object = file.process, .how = "has " + file.path + " open"});
+  bool any_known = false;
+  for (const auto& [attribute, path] : vfio_devices(sysfs_, *function)) {
+    const auto number = device_number(sysfs_, S_IFCHR, attribute, path);
+    if (!number) continue;
+    any_known = true;
+    for (const auto& process : opened().holders(*number))
+      uses.push_back({.object = process, .how = "has " + path + " open"});
   }
+  const auto why = any_known ? opened().unseen() : "the number of its vfio node is not known";
+  if (!why.empty()) unseen_[address] = why;
   return uses;
+}
+
+std::string SysfsPciBus::unseen(const std::string& address) {
+  const auto found = unseen_.find(address);
+  return found == unseen_.end() ? std::string{} : found->second;
+}
+
+void SysfsPciBus::look_again() {
+  opened_.reset();
+  unseen_.clear();
+}
+
+const OpenDevices& SysfsPciBus::opened() {
+  if (!opened_) opened_.emplace(sysfs_);
+  return *opened_;
 }
 
 void SysfsPciBus::write(const std::string& address, const std::string& attribute,

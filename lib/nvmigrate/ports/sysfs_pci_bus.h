@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/ports/processes.h"
 #include "nvmigrate/ports/sysfs.h"
 
 namespace nvmigrate {
@@ -45,14 +48,19 @@ class SysfsPciBus final : public PciBus {
 
   std::vector<Use> host_uses(const std::string& address) override;
   std::vector<Use> vfio_holders(const std::string& address) override;
+  std::string unseen(const std::string& address) override;
+  void look_again() override;
 
  private:
+  const OpenDevices& opened();
   [[nodiscard]] std::optional<std::string> variant_module_of(const std::string& address) const;
   /// Writes an attribute of a function. \throws unsupported when the function does not have it
   void write(const std::string& address, const std::string& attribute, const std::string& text);
 
   Sysfs sysfs_;
   ModuleLoader load_module_;
+  std::optional<OpenDevices> opened_;          ///< as they were last looked at
+  std::map<std::string, std::string> unseen_;  ///< by address, since then
 };
 
 /// Whether a text has the form of a PCI address: domain:bus:device.function in hex, 0000:01:00.0.

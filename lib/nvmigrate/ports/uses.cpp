@@ -3,14 +3,17 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <set>
 #include <sstream>
 
+#include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/ports/nvme_class.h"
-#include "nvmigrate/ports/processes.h"
 
 namespace nvmigrate {
 namespace {
@@ -97,11 +100,21 @@ bool is_swap(const Sysfs& sysfs, const std::string& node) {
   return false;
 }
 
-/// Whether an attribute names the node, itself or by a link such as those in /dev/disk.
+std::optional<DeviceNumber> number_of_node(const Sysfs& sysfs, const std::string& path) {
+  struct stat about {};
+  if (sysfs.io().stat(sysfs.root().path(path), about) != 0) return std::nullopt;
+  if (!S_ISCHR(about.st_mode) && !S_ISBLK(about.st_mode)) return std::nullopt;
+  return DeviceNumber{about.st_mode & S_IFMT, about.st_rdev};
+}
+
+/// Whether an attribute names the node: itself, by a link such as those in /dev/disk, or by another
+/// node of the same number.
 bool names_node(const Sysfs& sysfs, const std::string& attribute, const std::string& node) {
   const auto path = sysfs.line(attribute);
-  if (!path || path->empty()) return false;
-  return *path == node || sysfs.link_name(*path) == last_part(node);
+  if (!path || path->empty() || path->front() != '/') return false;
+  if (*path == node || sysfs.link_name(*path) == last_part(node)) return true;
+  const auto number = number_of_node(sysfs, *path);
+  return number && number == number_of_node(sysfs, node);
 }
 
 bool serves(const Sysfs& sysfs, const std::string& folder, const std::string& node) {
@@ -138,12 +151,21 @@ std::string holder_name(const Sysfs& sysfs, const std::string& holder) {
   return mapped ? fmt::format("{} ({})", holder, *mapped) : holder;
 }
 
-std::vector<std::string> node_names(const BlockDevice& device) {
-  if (device.partition) return {device.node()};
-  return {device.node(), "/dev/ng" + device.name.substr(std::string("nvme").size())};
+/// The block device, and the character device of a whole namespace.
+std::vector<std::optional<DeviceNumber>> numbers_of(const Sysfs& sysfs, const BlockDevice& device) {
+  std::vector numbers{device_number(sysfs, S_IFBLK, device.folder + "/dev", device.node())};
+  if (device.partition) return numbers;
+  const auto generic = "ng" + device.name.substr(std::string("nvme").size());
+  const auto attribute = "/sys/class/nvme-generic/" + generic + "/dev";
+  // Kernels before 5.13 have no such device.
+  if (const auto number = device_number(sysfs, S_IFCHR, attribute, "/dev/" + generic)) {
+    numbers.push_back(number);
+  }
+  return numbers;
 }
 
-std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device) {
+std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device,
+                                 const OpenDevices& opened) {
   std::vector<std::string> how;
   for (const auto& point : mount_points(sysfs, device))
     how.push_back("is mounted on " + point);
@@ -152,37 +174,62 @@ std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device) 
     how.push_back("is held by " + holder_name(sysfs, holder));
   for (auto& user : kernel_users(sysfs, device.node()))
     how.push_back(std::move(user));
-  for (const auto& file : find_open_files(sysfs, node_names(device)))
-    how.push_back("is open in " + file.process);
+  std::set<std::string> processes;
+  for (const auto& number : numbers_of(sysfs, device)) {
+    for (const auto& process : number ? opened.holders(*number) : std::vector<std::string>{}) {
+      if (processes.insert(process).second) how.push_back("is open in " + process);
+    }
+  }
   return how;
 }
 
-/// Whether the kernel has claimed the device for a user that nothing else shows, such as a file
-/// system over several devices. Opening it changes nothing.
-bool is_claimed(const Sysfs& sysfs, const BlockDevice& device) {
+/// What the open of an exclusive claim answers where there is no device behind the node.
+bool means_no_device(int code) { return code == ENXIO || code == ENODEV || code == ENOMEDIUM; }
+
+/// Tries whether the kernel has claimed the device for a user that nothing else shows, such as a
+/// file system over several devices, or one mounted in a container. Opening it changes nothing.
+void try_claim(const Sysfs& sysfs, const BlockDevice& device, SeenUses& seen) {
   const int fd =
       sysfs.io().open(sysfs.root().path(device.node()), O_RDONLY | O_EXCL | O_NONBLOCK, 0);
-  if (fd < 0) return errno == EBUSY;
-  sysfs.io().close(fd);
-  return false;
+  const int code = errno;
+  if (fd >= 0) {
+    sysfs.io().close(fd);
+  } else if (code == EBUSY) {
+    seen.uses.push_back({device.node(), "is claimed by the kernel"});
+  } else if (!means_no_device(code)) {
+    seen.unseen = OsError(code, "open", device.node()).what();
+  }
 }
 
 }  // namespace
 
-std::vector<Use> block_uses(const Sysfs& sysfs, const std::string& controller) {
-  std::vector<Use> uses;
+std::optional<DeviceNumber> device_number(const Sysfs& sysfs, mode_t kind,
+                                          const std::string& attribute, const std::string& path) {
+  const auto text = sysfs.line(attribute).value_or("");
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) return number_of_node(sysfs, path);
+  const auto first = parse_number(text.substr(0, colon));
+  const auto second = parse_number(text.substr(colon + 1));
+  if (!first || !second) return number_of_node(sysfs, path);
+  return DeviceNumber{kind,
+                      ::makedev(static_cast<unsigned>(*first), static_cast<unsigned>(*second))};
+}
+
+SeenUses block_uses(const Sysfs& sysfs, const std::string& controller,
+                    const std::function<const OpenDevices&()>& opened) {
+  SeenUses seen;
   for (const auto& user : kernel_users(sysfs, "/dev/" + controller))
-    uses.push_back({"/dev/" + controller, user});
+    seen.uses.push_back({"/dev/" + controller, user});
   const auto devices = block_devices(sysfs, controller);
   for (const auto& device : devices) {
-    for (const auto& how : uses_of(sysfs, device))
-      uses.push_back({device.node(), how});
+    for (const auto& how : uses_of(sysfs, device, opened()))
+      seen.uses.push_back({device.node(), how});
   }
-  if (!uses.empty()) return uses;
-  for (const auto& device : devices) {
-    if (is_claimed(sysfs, device)) uses.push_back({device.node(), "is claimed by the kernel"});
-  }
-  return uses;
+  if (!devices.empty()) seen.unseen = opened().unseen();
+  if (!seen.uses.empty()) return seen;
+  for (const auto& device : devices)
+    try_claim(sysfs, device, seen);
+  return seen;
 }
 
 }  // namespace nvmigrate

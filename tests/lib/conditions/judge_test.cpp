@@ -124,6 +124,23 @@ TEST_F(JudgeTest, OpenInVm) {
   EXPECT_FALSE(find(look(Verb::import_state), "not_open"));
 }
 
+TEST_F(JudgeTest, UsesUnknown) {
+  record(IntentKind::loaded, 2);
+  device.bus.not_seen = "no";
+  expect_as_in_table("uses_unknown");
+  EXPECT_FALSE(find(look(Verb::resume), "not_open"));
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
+  EXPECT_FALSE(find(look(Verb::unbind), "uses_unknown")) << "it is known to be in use";
+}
+
+TEST_F(JudgeTest, WhoAllowsThatItIsNotOpenNeedNotKnow) {
+  record(IntentKind::loaded, 2);
+  device.bus.not_seen = "no";
+  Judge judge(Verb::resume, session(), {"not_open"});
+  judge.look_at(2);
+  EXPECT_FALSE(find(judge.findings(), "uses_unknown"));
+}
+
 TEST_F(JudgeTest, NotOpen) {
   record(IntentKind::loaded, 2);
   expect_as_in_table("not_open");

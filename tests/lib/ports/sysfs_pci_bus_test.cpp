@@ -285,18 +285,25 @@ TEST_F(SysfsPciBusTest, ChangesTheOwnerOfANode) {
 
 TEST_F(SysfsPciBusTest, NamesTheProcessesThatHoldAVfioNode) {
   sysfs_.bind(vf, "vfio-pci");
-  sysfs_.file("/dev/vfio/11", "");
+  sysfs_.file("/dev/vfio/11", "c 241:11\n");
+  sysfs_.file("/dev/vfio/12", "c 241:12\n");
+  sysfs_.file("/dev/elsewhere/11", "c 241:11\n");
   sysfs_.folder(of("vfio-dev/vfio3"));
-  sysfs_.file("/dev/vfio/devices/vfio3", "");
+  sysfs_.file("/dev/vfio/devices/vfio3", "c 242:3\n");
   EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty());
-  sysfs_.process(4711, "qemu", "/dev/vfio/11");
+  EXPECT_EQ(bus_.unseen(vf), "/proc is not mounted");
+  sysfs_.process(4711, "qemu", "/dev/elsewhere/11");
   sysfs_.process(99, "other", "/dev/vfio/devices/vfio3");
   sysfs_.process(5, "else", "/dev/vfio/12");
+  EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty()) << "looked at once";
+  bus_.look_again();
   const auto holders = bus_.vfio_holders(vf);
   ASSERT_EQ(holders.size(), 2U);
-  EXPECT_EQ(holders[0].object, "pid 99 (other)");
-  EXPECT_EQ(holders[0].how, "has /dev/vfio/devices/vfio3 open");
-  EXPECT_EQ(holders[1].object, "pid 4711 (qemu)");
+  EXPECT_EQ(holders[0].object, "pid 4711 (qemu)");
+  EXPECT_EQ(holders[0].how, "has /dev/vfio/11 open");
+  EXPECT_EQ(holders[1].object, "pid 99 (other)");
+  EXPECT_EQ(holders[1].how, "has /dev/vfio/devices/vfio3 open");
+  EXPECT_EQ(bus_.unseen(vf), "");
 }
 
 TEST(IsPciAddress, TakesTheWholeFormOnly) {

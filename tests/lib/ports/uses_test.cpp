@@ -110,6 +110,7 @@ TEST_F(UsesTest, SeesHoldersByTheirName) {
 
 TEST_F(UsesTest, SeesProcessesThatHaveThemOpen) {
   sysfs_.process(31, "dd", "/dev/nvme1n1p2");
+  sysfs_.file("/dev/ng1n1", "c 234:1\n");
   sysfs_.process(8, "fio", "/dev/ng1n1");
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is open in pid 8 (fio)",
                                   "/dev/nvme1n1p2 is open in pid 31 (dd)"));
@@ -118,8 +119,28 @@ TEST_F(UsesTest, SeesProcessesThatHaveThemOpen) {
 TEST_F(UsesTest, SeesAClaimOfTheKernelThatNothingElseShows) {
   io_.refuse("open", "/dev/nvme1n1", EBUSY);
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is claimed by the kernel"));
-  io_.refuse("open", "/dev/nvme1n1", EACCES);
+  io_.refuse("open", "/dev/nvme1n1", ENXIO);
   EXPECT_THAT(uses(), IsEmpty());
+}
+
+TEST_F(UsesTest, SaysThatANamespaceCouldNotBeTried) {
+  sysfs_.process(8, "idle", "/dev/none");
+  SysfsPciBus bus(io_, sysfs_.root());
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_EQ(bus.unseen("0000:01:00.1"), "");
+  io_.refuse("open", "/dev/nvme1n1", EACCES);
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_EQ(bus.unseen("0000:01:00.1"), "cannot open /dev/nvme1n1: Permission denied");
+}
+
+TEST_F(UsesTest, LooksAtTheProcessesOnceForAllFunctions) {
+  sysfs_.process(8, "idle", "/dev/none");
+  SysfsPciBus bus(io_, sysfs_.root());
+  static_cast<void>(bus.host_uses("0000:01:00.1"));
+  io_.refuse("list", "/proc", EIO);
+  static_cast<void>(bus.host_uses("0000:01:00.1"));
+  bus.look_again();
+  EXPECT_THROW(static_cast<void>(bus.host_uses("0000:01:00.1")), OsError);
 }
 
 TEST_F(UsesTest, FollowsMultipathToTheSharedNamespace) {
@@ -134,7 +155,7 @@ TEST_F(UsesTest, ProcessesThatEndOrHideAreNoFailure) {
   sysfs_.process(32, "dd", "/dev/nvme1n1");
   sysfs_.process(33, "dd", "/dev/nvme1n1");
   io_.refuse("list", "/proc/31/fd/", EACCES);
-  io_.refuse("readlink", "/proc/32/fd/7", ENOENT);
+  io_.refuse("stat", "/proc/32/fd/7", ENOENT);
   sysfs_.remove("/proc/33/comm");
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 is open in pid 33 (?)"));
 }

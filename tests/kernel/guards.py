@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""In-use guards know devices by their numbers, and refuse where they could not look.
+
+The number of /dev/full stands for that of a node of the drive, so that real processes in real
+namespaces can have it open.
+"""
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+FULL = "1:7"  # /dev/full
+
+
+@contextlib.contextmanager
+def holder(host, *before):
+    """A process that has a node of the number of /dev/full open, under another path."""
+    node, ready = f"{host.root}/node", f"{host.root}/ready"
+    os.mknod(node, 0o600 | 0o020000, os.makedev(1, 7))
+    line = f"exec 9<{node}; echo >{ready}; sleep 300"
+    child = subprocess.Popen([*before, "bash", "-c", line], start_new_session=True)
+    try:
+        while not os.path.exists(ready):
+            assert child.poll() is None, f"{before} ended"
+            time.sleep(0.01)
+        yield
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        os.unlink(ready)
+        os.unlink(node)
+
+
+def with_namespace(host):
+    """The VF is on the nvme driver as nvme1, with one namespace."""
+    host.add("/sys/class/nvme/nvme1/nvme1n1/uuid", "")
+    host.add("/sys/block/nvme1n1/dev", "259:77")
+    host.add("/sys/class/nvme-generic/ng1n1/dev", FULL)
+    host.add("/dev/nvme1n1", "b 259:77")
+    host.nvmigrate("provision nvme0 --vfs 1")
+    host.nvmigrate("bind nvme0 vf1")
+    host.must("rm -r state run")  # without a record any driver may take it
+    assert host.nvmigrate("unbind nvme0 vf1")["functions"][0]["driver"] == "nvme"
+
+
+def on_vfio(host):
+    host.nvmigrate("provision nvme0 --vfs 1")
+    group = host.nvmigrate("bind nvme0 vf1")["functions"][0]["vfio_group"]
+    host.add(f"/sys/class/vfio/{os.path.basename(group)}/dev", FULL)
+
+
+def test_another_path_is_the_same_device(host):
+    with_namespace(host)
+    with holder(host):
+        found = host.refused("bind nvme0 vf1", "used_by_host")
+        assert "is open in pid" in found["message"], found
+        assert not found["overridable"], found
+    host.nvmigrate("bind nvme0 vf1")
+
+
+def test_another_mount_namespace_is_the_same_host(host):
+    with_namespace(host)
+    with holder(host, "unshare", "--mount", "--"):
+        host.refused("bind nvme0 vf1", "used_by_host")
+
+
+def test_another_pid_namespace_is_the_same_host(host):
+    on_vfio(host)
+    with holder(host, "unshare", "--pid", "--fork", "--kill-child", "--"):
+        host.refused("unbind nvme0 vf1", "open_in_vm")
+        host.refused("deprovision nvme0", "open_in_vm")
+    host.nvmigrate("unbind nvme0 vf1")
+
+
+def test_a_node_that_this_process_lacks_has_its_number(host):
+    """As in a container with a /dev of its own."""
+    on_vfio(host)
+    host.fault("open /dev/vfio/* 2")
+    with holder(host):
+        host.refused("unbind nvme0 vf1", "open_in_vm")
+
+
+def test_unreadable_fd_folders_refuse(host):
+    on_vfio(host)
+    host.fault(f"list /proc/{os.getpid()}/fd/ 13")
+    found = host.refused("unbind nvme0 vf1", "uses_unknown")
+    assert f"pid {os.getpid()}" in found["message"], found
+    assert found["overridable"], found
+    host.refused("deprovision nvme0", "uses_unknown")
+    host.nvmigrate("unbind nvme0 vf1 --allow uses_unknown")
+
+
+def test_a_container_refuses(host):
+    on_vfio(host)
+    host.link("/proc/1/ns/pid", "pid:[4026532000]")
+    found = host.refused("unbind nvme0 vf1", "uses_unknown")
+    assert "whole host" in found["message"], found
+
+
+def test_missing_capability_refuses(host):
+    on_vfio(host)
+    host.before = "setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace"
+    found = host.refused("unbind nvme0 vf1", "uses_unknown")
+    assert "CAP_SYS_PTRACE" in found["message"], found
+
+
+def test_a_namespace_that_cannot_be_tried_refuses(host):
+    with_namespace(host)
+    host.fault("open /dev/nvme1n1 13")
+    host.refused("bind nvme0 vf1", "uses_unknown")
+    host.fault("open /dev/nvme1n1 16")
+    host.refused("bind nvme0 vf1", "used_by_host")
+    host.fault("open /dev/nvme1n1 6")
+    host.nvmigrate("bind nvme0 vf1")

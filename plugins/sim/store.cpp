@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::string_view suffix = ".json";
 
-bool same_file(const struct stat& one, const struct stat& other) {
-  return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
-}
-
 std::string text_of(Io& io, int fd, const std::string& path) {
   std::string text;
   std::array<std::byte, 16384> piece{};

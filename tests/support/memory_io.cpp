@@ -25,8 +25,9 @@ bool is_folder(const std::string& path) {
   return last.find('.') == std::string::npos;
 }
 
-std::size_t inode_of(const std::string& path) {
-  return std::hash<std::string>{}(path) % 1000000007;
+/// A file that replaces another has another inode; so has, here, one that was rewritten.
+std::size_t inode_of(const std::string& path, const std::string& content) {
+  return std::hash<std::string>{}(path + '\0' + content) % 1000000007;
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ std::string MemoryIo::lock_table() {
   for (const auto& [fd, open] : open_) {
     if (!open.locked) continue;
     table += "1: FLOCK  ADVISORY  WRITE " + std::to_string(::getpid()) +
-             " 00:01:" + std::to_string(inode_of(open.path)) + " 0 EOF\n";
+             " 00:01:" + std::to_string(inode_of(open.path, *open.content)) + " 0 EOF\n";
   }
   return table;
 }
@@ -153,13 +154,13 @@ int MemoryIo::ftruncate(int fd, off_t size) {
   return 0;
 }
 
-void MemoryIo::describe(struct stat& about, bool folder, std::size_t size,
-                        const std::string& path) {
+void MemoryIo::describe(struct stat& about, bool folder, const std::string& path,
+                        const std::string& content) {
   about = {};
   about.st_mode = folder ? S_IFDIR | 0700U : S_IFREG | 0600U;
   about.st_uid = ::geteuid();
-  about.st_size = static_cast<off_t>(size);
-  about.st_ino = inode_of(path);
+  about.st_size = static_cast<off_t>(content.size());
+  about.st_ino = inode_of(path, content);
 }
 
 int MemoryIo::fstat(int fd, struct stat& about) {
@@ -167,7 +168,7 @@ int MemoryIo::fstat(int fd, struct stat& about) {
   const std::lock_guard only(mutex_);
   auto* open = find(fd);
   if (open == nullptr) return failed(EBADF);
-  describe(about, open->folder, open->content->size(), open->path);
+  describe(about, open->folder, open->path, *open->content);
   if (open->pipe) about.st_mode = S_IFIFO | 0600U;
   return 0;
 }
@@ -177,7 +178,7 @@ int MemoryIo::lstat(const std::string& path, struct stat& about) {
   const auto& files = files_of(path);
   const auto found = files.find(path);
   if (found == files.end() && !is_folder(path)) return failed(ENOENT);
-  describe(about, found == files.end(), found == files.end() ? 0 : found->second.size(), path);
+  describe(about, found == files.end(), path, found == files.end() ? std::string{} : found->second);
   return 0;
 }
 

@@ -62,7 +62,8 @@ class MemoryIo final : public Io {
   Open* find(int fd);
   void keep(const Open& open);
   std::string lock_table();
-  static void describe(struct stat& about, bool folder, std::size_t size, const std::string& path);
+  static void describe(struct stat& about, bool folder, const std::string& path,
+                       const std::string& content);
 
   std::mutex mutex_;
   MemoryFiles *own_, *shared_;

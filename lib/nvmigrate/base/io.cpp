@@ -192,6 +192,10 @@ std::size_t pread_up_to(Io& io, int fd, std::span<std::byte> into, off_t offset,
   });
 }
 
+bool same_file(const struct stat& one, const struct stat& other) noexcept {
+  return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
 bool exists(Io& io, const std::string& path) {
   struct stat about {};
   return io.stat(path, about) == 0;

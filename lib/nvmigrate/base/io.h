@@ -110,6 +110,8 @@ std::size_t read_up_to(Io& io, int fd, std::span<std::byte> into, const std::str
 /// As read_up_to, from `offset` of a file on.
 std::size_t pread_up_to(Io& io, int fd, std::span<std::byte> into, off_t offset,
                         const std::string& object);
+/// Whether both describe the same file, by its device and inode number.
+bool same_file(const struct stat& one, const struct stat& other) noexcept;
 /// Whether a path exists (after links).
 bool exists(Io& io, const std::string& path);
 

@@ -78,14 +78,20 @@ int try_to_sync(Io& io, int fd) {
   return 0;
 }
 
+OpenFile open_folder_of(Io& io, const std::string& path) {
+  return OpenFile::open(io, folder_of(path), O_RDONLY | O_DIRECTORY);
+}
+
+void sync_folder(Io& io, const OpenFile& folder, const std::string& path) {
+  const int code = try_to_sync(io, folder.fd());
+  // Some file systems cannot sync a folder, and need not.
+  if (code != 0 && code != EINVAL && code != ENOTSUP) throw OsError(code, "sync", folder_of(path));
+}
+
 }  // namespace
 
 void sync_folder_of(Io& io, const std::string& path) {
-  const auto folder = folder_of(path);
-  const auto file = OpenFile::open(io, folder, O_RDONLY | O_DIRECTORY);
-  const int code = try_to_sync(io, file.fd());
-  // Some file systems cannot sync a folder, and need not.
-  if (code != 0 && code != EINVAL && code != ENOTSUP) throw OsError(code, "sync", folder);
+  sync_folder(io, open_folder_of(io, path), path);
 }
 
 AtomicFile::AtomicFile(Io& io, std::string path, mode_t mode, Existing existing)
@@ -102,6 +108,7 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::sync() {
   if (synced_) return;
   if (const int code = try_to_sync(*io_, file_.fd())) throw OsError(code, "sync", path_);
+  folder_ = open_folder_of(*io_, path_);
   synced_ = true;
 }
 
@@ -127,7 +134,7 @@ void AtomicFile::appear() {
   done_ = true;
 }
 
-void AtomicFile::sync_name() { sync_folder_of(*io_, path_); }
+void AtomicFile::sync_name() { sync_folder(*io_, *folder_, path_); }
 
 void AtomicFile::publish() {
   appear();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,7 +31,8 @@ class AtomicFile {
 
   [[nodiscard]] int fd() const noexcept { return file_.fd(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Syncs what was written; publish() then only renames and syncs the folder.
+  /// Syncs what was written; publish() then only names the file and syncs its folder, which is
+  /// open.
   void sync();
   /// Makes the file visible under its name. \throws OsError; then nothing is visible, or, when a
   /// file is replaced and the folder cannot be synced, either the whole old or the whole new file
@@ -51,6 +53,7 @@ class AtomicFile {
   std::string path_, temporary_;  ///< the latter is empty while the file has no name
   Existing existing_;
   bool replaces_;
+  std::optional<OpenFile> folder_;
   OpenFile file_;  ///< makes temporary_ where it needs a name
   bool synced_ = false, done_ = false;
 };

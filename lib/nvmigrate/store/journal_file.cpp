@@ -85,10 +85,14 @@ JournalFile::Json JournalFile::read() {
 OpenFile JournalFile::lock() {
   make_private_folder(*io_, folder_);
   auto file = OpenFile::open(*io_, folder_, O_RDONLY | O_DIRECTORY);
-  while (io_->flock(file.fd(), LOCK_EX) != 0) {
+  take_lock(file);
+  return file;
+}
+
+void JournalFile::take_lock(const OpenFile& folder) {
+  while (io_->flock(folder.fd(), LOCK_EX) != 0) {
     if (errno != EINTR) throw OsError(errno, "lock", folder_);
   }
-  return file;
 }
 
 void JournalFile::update(const Edit& edit) {
@@ -122,23 +126,31 @@ std::unique_ptr<JournalFile::Prepared> JournalFile::prepare(const Edit& edit) {
 }
 
 JournalFile::Prepared::Prepared(JournalFile& file, Edit edit)
-    : file_(&file), edit_(std::move(edit)) {
-  const auto only = file.lock();
-  before_ = file.read_text();
-  auto document = file.parse(before_);
+    : file_(&file), edit_(std::move(edit)), folder_(file.lock()) {
+  const auto before = file.read_text();
+  if (before) before_ = OpenFile::open(*file.io_, file.path(), O_RDONLY | O_NOFOLLOW);
+  auto document = file.parse(before);
   edit_(document);
   after_ = text_of(document);
   if (!after_.empty()) written_ = file.document_.prepare(after_);
+  file.io_->flock(folder_.fd(), LOCK_UN);
+}
+
+/// The open descriptor keeps the inode number from being given to another file.
+bool JournalFile::Prepared::is_current() {
+  struct stat before {};
+  struct stat now {};
+  if (file_->io_->lstat(file_->path(), now) != 0) return errno == ENOENT && !before_;
+  return before_ && file_->io_->fstat(before_->fd(), before) == 0 && same_file(before, now);
 }
 
 void JournalFile::Prepared::commit() {
-  const auto only = file_->lock();
-  const auto now = file_->read_text();
-  if (now == before_ && written_) {
+  file_->take_lock(folder_);
+  if (written_ && is_current()) {
     file_->document_.publish(*written_, after_);
     return;
   }
-  auto document = file_->parse(now);
+  auto document = file_->parse(file_->read_text());
   edit_(document);
   file_->document_.replace(text_of(document));
 }

@@ -54,6 +54,7 @@ class JournalFile {
 
  private:
   [[nodiscard]] OpenFile lock();
+  void take_lock(const OpenFile& folder);
   using Text = std::optional<std::string>;  ///< nothing: there is no file
 
   [[nodiscard]] Text read_text();
@@ -70,13 +71,16 @@ class JournalFile::Prepared {
  public:
   Prepared(JournalFile& file, Edit edit);
   /// Renames it into place. If the journal was changed in the meantime, the change is applied
-  /// again. \throws as JournalFile::update()
+  /// again. It stays locked while this exists. \throws as JournalFile::update()
   void commit();
 
  private:
+  [[nodiscard]] bool is_current();
+
   JournalFile* file_;
   Edit edit_;
-  Text before_;
+  OpenFile folder_;
+  std::optional<OpenFile> before_;  ///< the journal as it was read, if there was one
   std::string after_;
   std::unique_ptr<AtomicFile> written_;
 };

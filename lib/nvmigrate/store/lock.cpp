@@ -42,9 +42,7 @@ bool is_current(Io& io, int fd, const std::string& path) {
   struct stat ours {};
   struct stat named {};
   if (io.fstat(fd, ours) != 0) throw OsError(errno, "look at", path);
-  if (io.lstat(path, named) == 0) {
-    return named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
-  }
+  if (io.lstat(path, named) == 0) return same_file(named, ours);
   if (errno != ENOENT) throw OsError(errno, "look at", path);
   return false;
 }

@@ -323,7 +323,7 @@ struct JournalChange::Steps {
   [[nodiscard]] store::JournalFile& file() const { return *steps.front().journal->file_; }
 
   std::vector<Step> steps;
-  std::unique_ptr<store::JournalFile::Prepared> prepared;
+  std::unique_ptr<store::JournalFile::Prepared> prepared, committed;
 };
 
 JournalChange::JournalChange() : steps_(std::make_unique<Steps>()) {}
@@ -392,7 +392,8 @@ void JournalChange::commit() {
   if (!steps_->prepared) {
     throw Error(ExitStatus::internal, "a change of the journal was not prepared");
   }
-  steps_->make([this] { std::exchange(steps_->prepared, nullptr)->commit(); });
+  steps_->committed = std::move(steps_->prepared);
+  steps_->make([this] { steps_->committed->commit(); });
 }
 
 void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key) {

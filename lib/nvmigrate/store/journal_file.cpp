@@ -82,11 +82,15 @@ JournalFile::Json JournalFile::read() {
   return parse(seen_);
 }
 
-OpenFile JournalFile::lock() {
+OpenFile JournalFile::open_folder() {
   make_private_folder(*io_, folder_);
-  auto file = OpenFile::open(*io_, folder_, O_RDONLY | O_DIRECTORY);
-  take_lock(file);
-  return file;
+  return OpenFile::open(*io_, folder_, O_RDONLY | O_DIRECTORY);
+}
+
+OpenFile JournalFile::lock() {
+  auto folder = open_folder();
+  take_lock(folder);
+  return folder;
 }
 
 void JournalFile::take_lock(const OpenFile& folder) {
@@ -126,33 +130,40 @@ std::unique_ptr<JournalFile::Prepared> JournalFile::prepare(const Edit& edit) {
 }
 
 JournalFile::Prepared::Prepared(JournalFile& file, Edit edit)
-    : file_(&file), edit_(std::move(edit)), folder_(file.lock()) {
+    : file_(&file), edit_(std::move(edit)), folder_(file.open_folder()) {
+  const auto only = file.lock();
   const auto before = file.read_text();
   if (before) before_ = OpenFile::open(*file.io_, file.path(), O_RDONLY | O_NOFOLLOW);
   auto document = file.parse(before);
   edit_(document);
   after_ = text_of(document);
   if (!after_.empty()) written_ = file.document_.prepare(after_);
-  file.io_->flock(folder_.fd(), LOCK_UN);
 }
 
 /// The open descriptor keeps the inode number from being given to another file.
 bool JournalFile::Prepared::is_current() {
   struct stat before {};
   struct stat now {};
-  if (file_->io_->lstat(file_->path(), now) != 0) return errno == ENOENT && !before_;
-  return before_ && file_->io_->fstat(before_->fd(), before) == 0 && same_file(before, now);
+  const auto& path = file_->path();
+  if (file_->io_->lstat(path, now) != 0) {
+    if (errno != ENOENT) throw OsError(errno, "look at", path);
+    return !before_;
+  }
+  if (!before_) return false;
+  if (file_->io_->fstat(before_->fd(), before) != 0) throw OsError(errno, "look at", path);
+  return same_file(before, now);
 }
 
 void JournalFile::Prepared::commit() {
-  file_->take_lock(folder_);
+  const auto only = std::move(folder_);
+  file_->take_lock(only);
   if (written_ && is_current()) {
     file_->document_.publish(*written_, after_);
-    return;
+  } else {
+    auto document = file_->parse(file_->read_text());
+    edit_(document);
+    file_->document_.replace(text_of(document));
   }
-  auto document = file_->parse(file_->read_text());
-  edit_(document);
-  file_->document_.replace(text_of(document));
 }
 
 }  // namespace nvmigrate::store

@@ -53,6 +53,7 @@ class JournalFile {
   [[nodiscard]] std::unique_ptr<Prepared> prepare(const Edit& edit);
 
  private:
+  [[nodiscard]] OpenFile open_folder();
   [[nodiscard]] OpenFile lock();
   void take_lock(const OpenFile& folder);
   using Text = std::optional<std::string>;  ///< nothing: there is no file
@@ -71,7 +72,8 @@ class JournalFile::Prepared {
  public:
   Prepared(JournalFile& file, Edit edit);
   /// Renames it into place. If the journal was changed in the meantime, the change is applied
-  /// again. It stays locked while this exists. \throws as JournalFile::update()
+  /// again. To be called once; what is open is closed with this object, which takes longer than the
+  /// rename. \throws as JournalFile::update()
   void commit();
 
  private:

@@ -127,6 +127,7 @@ TEST_F(JournalChangeTest, PreparedAndFailedChangesNothing) {
     io.fail_kind(step, EIO, 1, 1);
     EXPECT_THROW(change.commit(), Error);
     io.heal();
+    EXPECT_TRUE(source.try_to_rewrite()) << "the lock was kept";
     expect_moved(false);
   }
   EXPECT_THAT(names(), ElementsAre("journal.json"));

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/findings.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cctype>
 
 #include "cli/json.h"
 #include "cli/ssh.h"
+#include "cli/visible.h"
 #include "nvmigrate/nvme/status.h"
 
 namespace nvmigrate::cli {
@@ -70,8 +73,24 @@ bool is_plain(char c) {
          std::string_view{"-_./:,=+@%"}.find(c) != std::string_view::npos;
 }
 
+/// As bash, zsh and ksh read it: a name with control characters can be pasted.
+std::string ansi_quoted(const std::string& word) {
+  std::string text = "$'";
+  for (const char c : word) {
+    if (c == '\'' || c == '\\') {
+      text += std::string{'\\', c};
+    } else if (is_visible({&c, 1})) {
+      text += c;
+    } else {
+      text += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
+    }
+  }
+  return text + "'";
+}
+
 std::string quoted(const std::string& word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  if (!is_visible(word)) return ansi_quoted(word);
   std::string text = "'";
   for (const char c : word)
     text += c == '\'' ? std::string{R"('\'')"} : std::string{c};
@@ -199,7 +218,7 @@ std::string line_of(const std::vector<std::string>& command) {
 }
 
 std::string message_of(const Finding& found) {
-  return found.message + (found.allowed ? " (allowed)" : "");
+  return one_line(found.message) + (found.allowed ? " (allowed)" : "");
 }
 
 std::string next_steps(const std::string& advice, const std::vector<Remedy>& remedies,
@@ -232,7 +251,7 @@ std::string text_of(const Findings& findings) {
 
 std::string headline_of(const Error& error) {
   const auto* refusal = dynamic_cast<const Refusal*>(&error);
-  if (refusal == nullptr || standing(*refusal).size() < 2) return error.what();
+  if (refusal == nullptr || standing(*refusal).size() < 2) return one_line(error.what());
   return "cannot " + refusal->action() + ":";
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/findings.h"
 #include "cli/talk.h"
+#include "cli/visible.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -14,7 +15,7 @@ constexpr int json_indent = 2;
 
 /// Serial numbers and paths may hold any bytes; JSON may not.
 std::string lines_of(const Json& document, int indent) {
-  return document.dump(indent, ' ', false, Json::error_handler_t::replace) + '\n';
+  return visible(document.dump(indent, ' ', false, Json::error_handler_t::replace)) + '\n';
 }
 
 std::string red(const Environment& environment, const std::string& text) {
@@ -22,7 +23,8 @@ std::string red(const Environment& environment, const std::string& text) {
 }
 
 std::string error_text(const Environment& environment, const Error& error) {
-  return red(environment, "nvmigrate:") + ' ' + headline_of(error) + '\n' + details_of(error);
+  return red(environment, "nvmigrate:") + ' ' +
+         visible(headline_of(error) + '\n' + details_of(error));
 }
 
 }  // namespace
@@ -40,7 +42,7 @@ void print_text(Environment& environment, const std::string& text) {
 void print(Environment& environment, const Globals& globals, const std::string& command,
            const Outcome& outcome) {
   const bool json = globals.output == OutputFormat::json && !outcome.raw_text;
-  std::string text = outcome.text;
+  auto text = outcome.raw_text ? outcome.text : visible(outcome.text);
   if (json) {
     Json document{{"schema", schema_name(command)}};
     document.update(outcome.document);

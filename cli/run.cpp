@@ -3,6 +3,7 @@
 
 #include "cli/command_line.h"
 #include "cli/render.h"
+#include "cli/visible.h"
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/version.h"
 
@@ -49,7 +50,7 @@ void log_change(const Context& context, const std::vector<std::string>& words,
   std::string line;
   for (const auto& word : words)
     line += word + ' ';
-  log(line + "-- " + result);
+  log(one_line(line + "-- " + result));
 }
 
 /// The one device a command had to do with; errors that name none are of it.

@@ -32,10 +32,10 @@ std::string plural(std::uint64_t count, const std::string& one) {
   return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
 }
 
-std::size_t width_of(std::string_view text) noexcept {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
-  }));
+void Table::add(std::vector<std::string> cells) {
+  for (auto& cell : cells)
+    cell = one_line(cell);
+  rows_.push_back(std::move(cells));
 }
 
 std::vector<Table::Column> Table::columns() const {
@@ -70,8 +70,8 @@ std::string Table::text(std::size_t indent) const {
   return text;
 }
 
-void Description::add(std::string name, std::string value) {
-  if (!value.empty()) pairs_.emplace_back(std::move(name), std::move(value));
+void Description::add(std::string name, const std::string& value) {
+  if (!value.empty()) pairs_.emplace_back(std::move(name), one_line(value));
 }
 
 std::string Description::text(std::size_t indent) const {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/visible.h"
+
 namespace nvmigrate::cli {
 
 /// Text in aligned columns, for a reader. Columns that are empty in every row are left out.
@@ -16,7 +18,7 @@ class Table {
 
   /// One row; missing cells are empty. A cell that is empty in a column that is shown prints as
   /// `-`.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);
   /// Numbers read better to the right.
   void align_right(std::size_t column) { right_.push_back(column); }
 
@@ -40,7 +42,7 @@ class Table {
 /// are left out.
 class Description {
  public:
-  void add(std::string name, std::string value);
+  void add(std::string name, const std::string& value);
   [[nodiscard]] std::string text(std::size_t indent = 0) const;
 
  private:
@@ -49,8 +51,5 @@ class Description {
 
 /// `1 queue`, `2 queues`
 std::string plural(std::uint64_t count, const std::string& one);
-
-/// Columns a UTF-8 text takes on a terminal, one for each code point.
-std::size_t width_of(std::string_view text) noexcept;
 
 }  // namespace nvmigrate::cli

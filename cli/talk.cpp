@@ -8,6 +8,8 @@
 
 #include <mutex>
 
+#include "cli/visible.h"
+
 namespace nvmigrate::cli {
 namespace {
 
@@ -39,7 +41,8 @@ spdlog::level::level_enum level_of(const Globals& globals) {
 }
 
 std::string object(const char* kind, const std::string& line) {
-  return Json{{kind, {{"message", line}}}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const Json document{{kind, {{"message", line}}}};
+  return visible(document.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -55,11 +58,11 @@ Talk::Talk(Environment& environment, const Globals& globals)
 Talk::~Talk() = default;
 
 void Talk::note(const std::string& line) {
-  logger_->info("{}", json_ ? object("note", line) : line);
+  logger_->info("{}", json_ ? object("note", line) : visible(line));
 }
 
 void Talk::warn(const std::string& line) {
-  logger_->warn("{}", json_ ? object("warning", line) : "warning: " + line);
+  logger_->warn("{}", json_ ? object("warning", line) : "warning: " + visible(line));
 }
 
 void Talk::trace(const std::string& line, const Json& trace) {

@@ -7,8 +7,8 @@
 //   dev/     nodes that hide those of /dev; a file says `c 240:0` of its device
 //   extra/   laid over it: further parts of /sys, /dev and /proc
 //   faults   lines `CALL PATTERN ERRNO`: calls (open, open_to_write, write, list, readlink) that
-//   fail claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has
-//   it
+//            fail
+//   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 
@@ -58,6 +59,20 @@ class Host(Scratch):
         at = self._extra(path)
         at.unlink(missing_ok=True)
         at.symlink_to(target)
+
+    def write(self, path, text):
+        """What another program writes to an attribute in /sys."""
+        program = ("import ctypes, sys; c = ctypes.CDLL(None); _, path, text = map(str.encode, "
+                   "sys.argv); sys.exit(c.write(c.open(path, 1), text, len(text)) != len(text))")
+        self.must(f"{self.preload} {sys.executable} -c {shlex.quote(program)} {path} '{text}'")
+
+    def attribute(self, path):
+        """What /sys shows now."""
+        return (self.made / path.lstrip("/")).read_text(encoding="utf-8").strip()
+
+    def driver(self, function):
+        link = self.made / f"sys/bus/pci/devices/{function}/driver"
+        return os.path.basename(os.readlink(link)) if link.is_symlink() else None
 
     def fault(self, *lines):
         (self.made / "faults").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

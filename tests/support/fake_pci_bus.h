@@ -33,6 +33,7 @@ class FakePciBus : public PciBus {
   std::map<std::string, SriovState> sriov_of;
   std::vector<KernelController> kernel;
   std::map<std::string, std::vector<Use>> uses, holders;
+  bool read_only = false;                       ///< /sys, for those who try it before
   std::string not_seen;                         ///< what unseen() says of every function
   std::map<std::string, std::string> variants;  ///< address → variant driver
   std::set<std::string> drivers{"nvme", "vfio-pci"};
@@ -109,6 +110,9 @@ class FakePciBus : public PciBus {
     if (count != 0 && sriov_of[address].enabled != 0) throw OsError(EBUSY, "write", "sriov_numvfs");
     enable(count);
     if (vfs_changed) vfs_changed(count);
+  }
+  void try_writing(const std::string& address) override {
+    if (read_only) throw OsError(EROFS, "write to", address);
   }
   void set_override(const std::string& address, std::optional<std::string> driver) override {
     note("set_override " + address + " " + driver.value_or("-"));

@@ -142,6 +142,10 @@ class WatchedPci final : public PciBus {
     see("set_enabled_vfs", physical);
     bus_->set_enabled_vfs(physical, count);
   }
+  void try_writing(const std::string& address) override {
+    see("try_writing", address);
+    bus_->try_writing(address);
+  }
   void set_override(const std::string& address, std::optional<std::string> driver) override {
     see("set_override", address);
     bus_->set_override(address, std::move(driver));

@@ -29,13 +29,28 @@ bool is_news(const Fact& fact, const ControlledFunction& function) {
   return fact.code != "suspension_unknown" || function.marked || !function.intents.empty();
 }
 
+template <typename Has>
+bool any_intent(const ControlledFunction& function, Has has) {
+  return std::any_of(function.intents.begin(), function.intents.end(), has);
+}
+
 /// The loss of a loaded state is reported first, so that record stays.
-bool has_ended(const ControlledFunction& function) {
-  return was_reset(function) &&
-         std::any_of(function.intents.begin(), function.intents.end(), [](const Intent& intent) {
+bool guest_has_ended(const ControlledFunction& function) {
+  return was_reset(function) && any_intent(function, [](const Intent& intent) {
            return intent.stale &&
                   (intent.kind == IntentKind::exported || intent.kind == IntentKind::away);
          });
+}
+
+bool is_undone(const Topology& topology) {
+  const auto unfinished = unfinished_provisioning(topology);
+  return unfinished && !unfinished->in_progress && is_undone(topology, *unfinished);
+}
+
+bool is_given_back(const ControlledFunction& function) {
+  return any_intent(function, [](const Intent& intent) {
+    return intent.stale && intent.kind == IntentKind::unbound;
+  });
 }
 
 class Account {
@@ -210,17 +225,22 @@ Findings account_of(Session& session, std::uint16_t cntlid) {
 }
 
 void drop_ended_records(Session& session) {
-  std::vector<std::uint16_t> ended;
-  for (const auto& function : session.topology().functions) {
-    const bool any = std::any_of(function.intents.begin(), function.intents.end(),
-                                 [](const Intent& intent) { return is_custody(intent.kind); });
-    if (any && has_ended(session.ask(function.cntlid))) ended.push_back(function.cntlid);
-  }
-  if (ended.empty()) return;
+  const auto has_ended = [](const ControlledFunction& function) {
+    return guest_has_ended(function) || is_given_back(function);
+  };
+  bool any = is_undone(session.topology());
+  for (const auto& function : session.topology().functions)
+    any = any || (!function.intents.empty() && has_ended(session.ask(function.cntlid)));
+  if (!any) return;
   try {
     session.claim();
-    for (const auto cntlid : ended) {
-      if (has_ended(session.ask_again(cntlid))) strike_stale(session, cntlid);
+    session.ask_all();
+    if (is_undone(session.topology())) {
+      session.journal().strike({IntentKind::provisioning}, session.identity().cntlid);
+    }
+    for (const auto& function : session.topology().functions) {
+      if (is_given_back(function)) session.journal().strike({IntentKind::unbound}, function.cntlid);
+      if (guest_has_ended(function)) strike_stale(session, function.cntlid);
     }
     session.refresh();
   } catch (const Interrupted&) {

@@ -77,9 +77,13 @@ class GuestAccount {
     }
   }
 
+  static bool ends_silently(IntentKind kind) {
+    return kind == IntentKind::exported || kind == IntentKind::away || kind == IntentKind::unbound;
+  }
+
   /// Records that a reset ended are not reported, unless the reset lost a loaded state.
   void consider_end(const Intent& intent, Words words) {
-    if (intent.kind == IntentKind::exported || intent.kind == IntentKind::away) return;
+    if (ends_silently(intent.kind)) return;
     if (!is_lost_load(*function_, intent)) {
       add("stale_record", std::move(words));
       return;

@@ -193,6 +193,26 @@ void Judge::look_at_users(Fact who, const std::string& address) {
   add(who);
 }
 
+void Judge::try_writing() {
+  auto who = about_device("not_writable");
+  who.function = session_->device();
+  try_writing(std::move(who), session_->address());
+}
+
+void Judge::try_writing(const ControlledFunction& function) {
+  if (!function.pci) return;
+  try_writing(fact_of("not_writable", session_->device(), function), function.pci->address);
+}
+
+void Judge::try_writing(Fact who, const std::string& address) {
+  try {
+    session_->pci().try_writing(address);
+  } catch (const Error& error) {
+    who.words = {{"reason", error.what()}};
+    add(who);
+  }
+}
+
 void Judge::look_at_guest(const ControlledFunction& function) {
   constexpr std::array of_guests{"suspended", "loading", "exported", "two_copies"};
   if (std::none_of(of_guests.begin(), of_guests.end(), [&](auto* code) { return cares(code); })) {

@@ -35,6 +35,9 @@ class Judge {
   void look_at_vfs();
   /// The IOMMU and its groups. \param together what is bound at once, `functions` included
   void look_at_groups(const FunctionList& functions, const FunctionList& together);
+  /// Whether the kernel lets this process change the controlling function, or another one.
+  void try_writing();
+  void try_writing(const ControlledFunction& function);
   /// Whether the device can migrate its controlled functions, and what that carries.
   void look_at_abilities();
 
@@ -59,6 +62,7 @@ class Judge {
   void look_at_holders(const ControlledFunction& function);
   void look_at_journal();
   void look_at_guest(const ControlledFunction& function);
+  void try_writing(Fact who, const std::string& address);
   [[nodiscard]] std::string strangers_in(unsigned group, const std::set<std::string>& ours);
 
   Verb verb_;

@@ -141,6 +141,13 @@ constexpr std::array table{
               .advice = "run the command as root on the host, and not in a container",
               .blocks = disturbs | loads | resume,
               .overrides = disturbs | loads | resume},
+    Condition{.code = "not_writable",
+              .looks_at = "driver_override and sriov_numvfs in sysfs, opened for writing",
+              .sentence = "{function} cannot be changed: {reason}",
+              .advice = "/sys is read-only in most containers, and for a service with "
+                        "ProtectKernelTunables=; run the command on the host",
+              .status = ExitStatus::permission,
+              .blocks = disturbs},
     Condition{.code = "no_iommu",
               .looks_at = "/sys/class/iommu and the IOMMU groups",
               .sentence = "no IOMMU isolates {function}",

@@ -295,6 +295,7 @@ BindingResult plan_bind(Session& session, const FunctionList& functions,
     plan.functions.push_back(planned_bind(session, *function, request));
     if (plan.functions.back().changed) {
       judge.look_at(function->cntlid);
+      judge.try_writing(*function);
       changing.push_back(function);
     } else {
       judge.look_at_control(function->cntlid);
@@ -326,6 +327,7 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
     change.changed = function->on_vfio() || function->binding || function->has(IntentKind::unbound);
     if (change.changed) {
       judge.look_at(function->cntlid);
+      judge.try_writing(*function);
       change.to = original_driver_of(*function).driver;
     } else {
       judge.look_at_control(function->cntlid);

@@ -4,13 +4,12 @@
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/custody.h"
 
 namespace nvmigrate {
 namespace {
 
 constexpr const char* address_key = "address";
-constexpr const char* driver_key = "original_driver";
-constexpr const char* override_key = "original_override";
 
 std::optional<std::string> detail(const Intent& intent, const char* key) {
   const auto found = intent.details.find(key);
@@ -18,10 +17,20 @@ std::optional<std::string> detail(const Intent& intent, const char* key) {
   return found->second;
 }
 
-std::optional<std::string> driver_now(PciBus& bus, const std::string& address) {
-  const auto function = bus.find(address);
+PciFunction function_now(PciBus& bus, const std::string& address) {
+  auto function = bus.find(address);
   if (!function) throw not_found("function " + address + " is gone from the PCI bus");
-  return function->driver;
+  return *function;
+}
+
+std::optional<std::string> driver_now(PciBus& bus, const std::string& address) {
+  return function_now(bus, address).driver;
+}
+
+/// Where it is so already, /sys need not be writable.
+void have_override(PciBus& bus, const std::string& address,
+                   const std::optional<std::string>& wanted) {
+  if (function_now(bus, address).override_to != wanted) bus.set_override(address, wanted);
 }
 
 [[noreturn]] void not_in_time(const std::string& what, std::chrono::milliseconds timeout) {
@@ -42,7 +51,7 @@ OriginalDriver original_driver_of(const ControlledFunction& function) {
   }
   for (const auto& intent : function.intents) {
     if (intent.kind == IntentKind::unbound) {
-      return {detail(intent, driver_key), detail(intent, override_key)};
+      return {detail(intent, original_driver_detail), detail(intent, original_override_detail)};
     }
   }
   if (!function.pci || function.on_vfio()) return {};
@@ -52,14 +61,14 @@ OriginalDriver original_driver_of(const ControlledFunction& function) {
 std::map<std::string, std::string> details_of(const std::string& address,
                                               const OriginalDriver& original) {
   std::map<std::string, std::string> details{{address_key, address}};
-  if (original.driver) details.emplace(driver_key, *original.driver);
-  if (original.override_to) details.emplace(override_key, *original.override_to);
+  if (original.driver) details.emplace(original_driver_detail, *original.driver);
+  if (original.override_to) details.emplace(original_override_detail, *original.override_to);
   return details;
 }
 
 VfioNodes give_to_vfio(PciBus& bus, const std::string& address, const std::string& driver,
                        std::chrono::milliseconds timeout) {
-  bus.set_override(address, driver);
+  have_override(bus, address, driver);
   bus.unbind(address);
   bus.probe(address);
   await_driver(bus, address, driver, timeout);
@@ -76,18 +85,18 @@ void give_back(PciBus& bus, const std::string& address, const OriginalDriver& or
                std::chrono::milliseconds timeout) {
   if (driver_now(bus, address) != original.driver) {
     // A VF is probed only with an override while sriov_drivers_autoprobe is off.
-    bus.set_override(address, original.driver ? original.driver : original.override_to);
+    have_override(bus, address, original.driver ? original.driver : original.override_to);
     bus.unbind(address);
     if (original.driver) {
       bus.probe(address);
       await_driver(bus, address, *original.driver, timeout);
     }
   }
-  bus.set_override(address, original.override_to);
+  have_override(bus, address, original.override_to);
 }
 
 std::optional<std::string> give_to_any(PciBus& bus, const std::string& address) {
-  bus.set_override(address, std::nullopt);
+  have_override(bus, address, std::nullopt);
   bus.unbind(address);
   bus.probe(address);
   return driver_now(bus, address);

@@ -47,6 +47,15 @@ void confirm(Session& session, ProvisionResult& result) {
   }
 }
 
+bool is_as_before(const Topology& before, const Topology& now) {
+  const auto same = [](const ControlledFunction& was, const ControlledFunction& is) {
+    return was.cntlid == is.cntlid && was.pci == is.pci && was.online == is.online &&
+           was.queues == is.queues && was.interrupts == is.interrupts;
+  };
+  return before.sriov == now.sriov && std::equal(before.functions.begin(), before.functions.end(),
+                                                 now.functions.begin(), now.functions.end(), same);
+}
+
 bool remakes_vfs(std::span<const ProvisionStep> steps) {
   return std::any_of(steps.begin(), steps.end(), [](const ProvisionStep& step) {
     return step.action == ProvisionAction::set_vfs;
@@ -95,7 +104,14 @@ class Provisioning {
   /// Without a way back: VFs that are half gone are not brought back.
   ProvisionResult run_down() {
     record_provisioning(*session_, before_, plan_, {});
-    runner_.run(plan_.steps, "some VFs are gone already; deprovisioning again finishes it");
+    try {
+      runner_.run(plan_.steps, "some VFs are gone already; deprovisioning again finishes it");
+    } catch (...) {
+      session_->refresh();
+      // Where nothing was done, there is nothing to finish.
+      if (!plan_.unfinished && is_as_before(before_, session_->topology())) strike();
+      throw;
+    }
     session_->registry().want(wanted_after(session_->registry(), before_, plan_));
     strike();
     return std::move(plan_);

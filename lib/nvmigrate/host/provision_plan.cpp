@@ -100,6 +100,7 @@ class Planner {
     choose();
     look_at_functions();
     if (plan_.release) look_at_controlling_function();
+    if (rebuild_ || plan_.release || !goals_.empty()) judge_.try_writing();
     warn();
     judge_.refuse("provision");
     plan_.findings = judge_.findings();
@@ -390,6 +391,7 @@ ProvisionResult plan_deprovision(Session& session, const std::vector<std::string
   plan.unfinished = unfinished_provisioning(topology);
   Judge judge(Verb::deprovision, session, allowed);
   judge.look_at_vfs();
+  if (plan.was_vfs != 0) judge.try_writing();
   judge.refuse("deprovision");
   plan.findings = judge.findings();
   for (const auto& function : topology.functions) {

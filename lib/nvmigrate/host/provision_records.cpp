@@ -119,6 +119,18 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
   session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
 }
 
+bool is_undone(const Topology& topology, const Intent& unfinished) {
+  const bool any_vfs = topology.sriov.enabled != 0 || number_in(unfinished, "was_vfs") != 0U;
+  if (any_vfs || releases(unfinished)) return false;
+  return topology.sriov.autoprobe == autoprobe_before(topology, unfinished) &&
+         std::none_of(topology.functions.begin(), topology.functions.end(),
+                      [](const ControlledFunction& function) {
+                        return function.secondary && (function.online.value_or(true) ||
+                                                      function.queues != 0 ||
+                                                      function.interrupts != 0);
+                      });
+}
+
 bool was_rebuilding(const Intent& unfinished) { return number_in(unfinished, "rebuild") == 1U; }
 
 bool autoprobe_before(const Topology& topology, const std::optional<Intent>& unfinished) {

@@ -19,6 +19,9 @@ std::optional<Intent> unfinished_provisioning(const Topology& topology);
 /// Records what is about to be done; of an unfinished run it keeps how things were before.
 void record_provisioning(Session& session, const Topology& before, const ProvisionResult& plan,
                          const ProvisionRequest& request);
+/// Whether nothing of it is there, and nothing was there before: it ended before its first effect,
+/// or somebody took everything back.
+bool is_undone(const Topology& topology, const Intent& unfinished);
 /// Whether it was destroying VFs, so that finishing it may destroy them too.
 bool was_rebuilding(const Intent& unfinished);
 /// sriov_drivers_autoprobe as it was before this tool changed it.

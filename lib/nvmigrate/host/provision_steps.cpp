@@ -165,7 +165,7 @@ void StepRunner::carry_out(const ProvisionStep& step) {
     case Action::unbind:
       return bus.unbind(address_of(step));
     case Action::set_autoprobe:
-      return bus.set_autoprobe(session_->address(), step.value != 0);
+      return have_autoprobe(step.value != 0);
     case Action::set_vfs:
       return change_vfs(step.value);
     case Action::allocate_queues:
@@ -186,10 +186,16 @@ void StepRunner::carry_out(const ProvisionStep& step) {
   }
 }
 
+void StepRunner::have_autoprobe(bool probe) {
+  auto& bus = session_->pci();
+  const auto& physical = session_->address();
+  if (bus.sriov(physical).autoprobe != probe) bus.set_autoprobe(physical, probe);
+}
+
 void StepRunner::change_vfs(unsigned count) {
   auto& bus = session_->pci();
   const auto& physical = session_->address();
-  bus.set_enabled_vfs(physical, count);
+  if (bus.sriov(physical).enabled != count) bus.set_enabled_vfs(physical, count);
   unsigned there = 0;
   const bool all = wait_until(limits_.appear, [&] {
     while (there < count && bus.virtual_function(physical, there + 1))

@@ -41,6 +41,7 @@ class StepRunner {
 
  private:
   void carry_out(const ProvisionStep& step);
+  void have_autoprobe(bool probe);
   void change_vfs(unsigned count);
   void forget_all(std::span<const ProvisionStep> steps);
   void assign(const ProvisionStep& step);

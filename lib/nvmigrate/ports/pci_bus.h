@@ -53,6 +53,9 @@ class PciBus {
   virtual void set_autoprobe(const std::string& physical, bool probe) = 0;
   virtual void set_enabled_vfs(const std::string& physical, unsigned count) = 0;
 
+  /// Tries whether the kernel lets this process change the function, and changes nothing: opens
+  /// driver_override, or sriov_numvfs of a physical function, for writing.
+  virtual void try_writing(const std::string& /*address*/) {}
   /// Writes driver_override; std::nullopt clears it.
   virtual void set_override(const std::string& address, std::optional<std::string> driver) = 0;
   virtual void unbind(const std::string& address) = 0;  ///< from its driver; no-op when it has none

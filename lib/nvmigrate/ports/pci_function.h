@@ -19,6 +19,8 @@ struct PciFunction {
   std::optional<std::string> override_to;  ///< driver_override; nothing: none
   std::optional<unsigned> iommu_group;     ///< number; nothing: without an IOMMU
   std::optional<std::string> physical;     ///< address of the PF; nothing: it is not a VF
+
+  bool operator==(const PciFunction&) const = default;
 };
 
 /// SR-IOV of a physical function; total is 0 without SR-IOV.
@@ -26,6 +28,8 @@ struct SriovState {
   unsigned total = 0;     ///< sriov_totalvfs
   unsigned enabled = 0;   ///< sriov_numvfs
   bool autoprobe = true;  ///< sriov_drivers_autoprobe
+
+  bool operator==(const SriovState&) const = default;
 };
 
 /// The nodes through which a VM opens a function; neither, unless it is bound to a vfio driver.

@@ -93,12 +93,16 @@ std::vector<std::string> Sysfs::names(const std::string& path) const {
 }
 
 void Sysfs::write(const std::string& path, const std::string& text) const {
-  const int fd = retried([&] { return io_->open(root_.path(path), O_WRONLY, 0); });
-  if (fd < 0) throw OsError(errno, "write to", path);
-  const OpenFile file(*io_, fd);
-  if (retried([&] { return io_->write(fd, std::as_bytes(std::span{text})); }) < 0) {
+  const auto file = opened_to_write(path);
+  if (retried([&] { return io_->write(file.fd(), std::as_bytes(std::span{text})); }) < 0) {
     throw OsError(errno, "write to", path);
   }
+}
+
+OpenFile Sysfs::opened_to_write(const std::string& path) const {
+  const int fd = retried([&] { return io_->open(root_.path(path), O_WRONLY, 0); });
+  if (fd < 0) throw OsError(errno, "write to", path);
+  return {*io_, fd};
 }
 
 std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }

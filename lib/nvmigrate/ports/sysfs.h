@@ -47,8 +47,12 @@ class Sysfs {
   /// The names in a directory, sorted.
   [[nodiscard]] std::vector<std::string> names(const std::string& path) const;
   void write(const std::string& path, const std::string& text) const;
+  /// Opens a file for writing, and writes nothing. \throws OsError
+  void try_writing(const std::string& path) const { static_cast<void>(opened_to_write(path)); }
 
  private:
+  [[nodiscard]] OpenFile opened_to_write(const std::string& path) const;
+
   Io* io_;
   Sysroot root_;
 };

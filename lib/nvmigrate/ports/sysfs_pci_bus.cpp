@@ -127,6 +127,11 @@ void SysfsPciBus::set_enabled_vfs(const std::string& physical, unsigned count) {
   write(physical, "sriov_numvfs", std::to_string(count));
 }
 
+void SysfsPciBus::try_writing(const std::string& address) {
+  const auto numvfs = folder_of(address) + "/sriov_numvfs";
+  sysfs_.try_writing(sysfs_.exists(numvfs) ? numvfs : folder_of(address) + "/driver_override");
+}
+
 void SysfsPciBus::set_override(const std::string& address, std::optional<std::string> driver) {
   write(address, "driver_override", driver.value_or("") + "\n");
 }

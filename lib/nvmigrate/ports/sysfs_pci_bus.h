@@ -32,6 +32,7 @@ class SysfsPciBus final : public PciBus {
   void set_autoprobe(const std::string& physical, bool probe) override;
   void set_enabled_vfs(const std::string& physical, unsigned count) override;
 
+  void try_writing(const std::string& address) override;
   void set_override(const std::string& address, std::optional<std::string> driver) override;
   void unbind(const std::string& address) override;
   void probe(const std::string& address) override;

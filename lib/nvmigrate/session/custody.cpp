@@ -41,6 +41,14 @@ bool has_left(IntentKind kind) noexcept {
   return kind == IntentKind::exported || kind == IntentKind::away;
 }
 
+std::string text_of(const std::optional<std::string>& text) { return text.value_or(""); }
+
+bool is_given_back(const ControlledFunction& function, const Intent& intent) {
+  const auto& pci = function.pci;
+  return !pci || (text_of(pci->driver) == detail_of(intent, original_driver_detail) &&
+                  text_of(pci->override_to) == detail_of(intent, original_override_detail));
+}
+
 /// The record assumed for a suspended function when the journal was lost.
 Intent supposed(std::uint16_t cntlid, const std::string& lost) {
   return {.kind = IntentKind::exported, .cntlid = cntlid, .details = {{lost_detail, lost}}};
@@ -84,8 +92,9 @@ void judge_intents(ControlledFunction& function, const std::string& lost) {
   const bool reset = was_reset(function);
   const bool runs = function.suspended() == false;
   for (auto& intent : function.intents) {
-    if (!is_custody(intent.kind) || intent.in_progress) continue;
-    intent.stale = reset || (runs && !has_left(intent.kind));
+    if (intent.in_progress) continue;
+    if (intent.kind == IntentKind::unbound) intent.stale = is_given_back(function, intent);
+    if (is_custody(intent.kind)) intent.stale = reset || (runs && !has_left(intent.kind));
   }
   if (!lost.empty() && function.suspended_without_record()) {
     function.intents.push_back(supposed(function.cntlid, lost));

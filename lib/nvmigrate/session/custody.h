@@ -10,6 +10,9 @@ namespace nvmigrate {
 
 /// Key of an intent that stands for a lost record: where the remains are.
 inline constexpr const char* lost_detail = "lost";
+/// Keys of an intent `unbound`: the driver and the driver_override that the function had.
+inline constexpr const char* original_driver_detail = "original_driver";
+inline constexpr const char* original_override_detail = "original_override";
 
 /// Whether the device says that the function was reset, or never had a guest: it is offline, or is
 /// not suspended and has no queues.
@@ -26,7 +29,8 @@ std::string detail_of(const Intent& intent, const std::string& name);
 /// are over (stale). A function that is offline, or is not suspended and has no queues, was reset
 /// and holds nothing. One that is not suspended and has queues has a guest: that ends a record of
 /// its suspension, but not one that says its state has left. What the device does not tell stays as
-/// recorded.
+/// recorded. A record that a function was taken from its driver is over when driver and override
+/// are as they were, and when the function has vanished.
 /// \param lost where the remains of a journal are that is lost or cannot be used; then a suspended
 /// function without a record counts as exported. Empty: there is none
 void judge_intents(ControlledFunction& function, const std::string& lost);

@@ -7,6 +7,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 using Action = Remedy::Action;
 
 TEST_F(AccountTest, IsEmptyWhenAllIsWell) { EXPECT_THAT(account(), IsEmpty()); }
@@ -151,6 +152,40 @@ TEST_F(AccountTest, RecordsOfWhatHasLeftEndWithTheResetOfTheirFunction) {
   EXPECT_FALSE(journal_again().custody(1));
   EXPECT_EQ(journal_again().custody(2)->kind, IntentKind::away) << "it is still suspended";
   EXPECT_THAT(codes_of(account()), ElementsAre("away"));
+}
+
+TEST_F(AccountTest, ARecordOfATakenDriverEndsWhenItIsBack) {
+  leave_unbound(1);
+  leave_unbound(2);
+  device.bus.give(vf(1), "nvme");
+  device.bus.functions.at(vf(1)).override_to = "vfio-pci";
+  drop_ended_records(session());
+  EXPECT_THAT(journal_again().intents(), SizeIs(2)) << "one without driver, one with an override";
+  device.bus.functions.at(vf(1)).override_to.reset();
+  session().refresh();
+  EXPECT_THAT(codes_of(account()), ElementsAre("unbound"));
+  drop_ended_records(session());
+  EXPECT_THAT(journal_again().intents(), SizeIs(1));
+  device.bus.functions.erase(vf(2));
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_THAT(journal_again().intents(), IsEmpty()) << "the function has vanished";
+}
+
+TEST_F(AccountTest, ARecordOfAProvisioningEndsWhenNothingIsThere) {
+  leave_provisioning({{"was_vfs", "0"}, {"wanted_vfs", "2"}, {"autoprobe", "1"}});
+  drop_ended_records(session());
+  EXPECT_THAT(codes_of(account()), ElementsAre("provisioning")) << "VFs are there";
+  device.bus.enable(0);
+  device.bus.sriov_of[FakePciBus::physical].autoprobe = false;
+  device.secondary.clear();
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_THAT(codes_of(account()), ElementsAre("provisioning")) << "autoprobe is not as before";
+  device.bus.sriov_of[FakePciBus::physical].autoprobe = true;
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_THAT(account(), IsEmpty());
 }
 
 TEST_F(AccountTest, AStateThatWasLostIsToldBeforeItsRecordEnds) {

@@ -45,6 +45,15 @@ TEST_F(BindingFailureTest, WhateverChangeFailsTheOriginalDriverIsBack) {
   EXPECT_EQ(tried, 4U) << "override, unbind, probe, owner";
 }
 
+TEST_F(BindingFailureTest, UndoWritesNothingWhereNothingWasDone) {
+  device.bus.before_change = [](const std::string& change) { throw OsError(EROFS, "write", change); };
+  const auto result = take("1");
+  EXPECT_EQ(status_of(result), ExitStatus::io);
+  EXPECT_THAT(device.bus.changes, ElementsAre("set_override " + vf(1) + " vfio-pci"));
+  EXPECT_FALSE(result.changed());
+  expect_no_records();
+}
+
 TEST_F(BindingFailureTest, ADriverThatDoesNotTakeItIsAFailure) {
   device.bus.stubborn.insert("vfio-pci");
   const auto result = take("1");

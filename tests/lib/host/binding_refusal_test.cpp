@@ -32,6 +32,14 @@ TEST_F(BindingRefusalTest, RefusesFunctionsThatThisHostUses) {
   EXPECT_THAT(device.bus.changes, IsEmpty());
 }
 
+TEST_F(BindingRefusalTest, AReadOnlySysfsLeavesNoRecord) {
+  device.bus.read_only = true;
+  EXPECT_THAT(refused("1"), ElementsAre("not_writable"));
+  EXPECT_THAT(refusal_of([&] { plan_bind(session(), select(topology(), "1", "bind"), {}); }),
+              ElementsAre("not_writable"));
+  expect_no_records();
+}
+
 TEST_F(BindingRefusalTest, RefusesFunctionsThatHaveVfs) {
   device.bus.sriov_of[vf(1)] = {.total = 4, .enabled = 2, .autoprobe = true};
   EXPECT_THAT(refused("1"), ElementsAre("has_virtual_functions"));

@@ -10,6 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST_F(ProvisionFailureTest, AGrantOfFewerIsAFailureThatNamesStepsAndMaximum) {
   device.granularity = 4;
@@ -52,6 +53,20 @@ TEST_F(ProvisionFailureTest, VfsThatDoNotAppearAreAFailure) {
   };
   EXPECT_EQ(thrown_by([&] { make({.vfs = 2}); }).status(), ExitStatus::timed_out);
   EXPECT_EQ(sriov().enabled, 0U);
+}
+
+TEST_F(ProvisionFailureTest, UndoWritesNothingWhereNothingWasDone) {
+  const auto refuse = [](const std::string& change) { throw OsError(EROFS, "write", change); };
+  device.bus.before_change = refuse;
+  EXPECT_EQ(thrown_by([&] { make({.vfs = 2}); }).status(), ExitStatus::io);
+  EXPECT_THAT(device.bus.changes, SizeIs(1));
+  EXPECT_FALSE(is_unfinished());
+
+  heal();
+  make({.vfs = 2});
+  device.bus.before_change = refuse;
+  EXPECT_EQ(thrown_by([&] { take_down(); }).status(), ExitStatus::io);
+  EXPECT_FALSE(is_unfinished());
 }
 
 TEST_F(ProvisionFailureTest, WhateverStepFailsEverythingIsAsBefore) {

@@ -11,6 +11,17 @@ using testing::UnorderedElementsAre;
 
 class ProvisionRefusalTest : public ProvisionTest {};
 
+TEST_F(ProvisionTest, AReadOnlySysfsLeavesNoRecord) {
+  device.bus.read_only = true;
+  EXPECT_THAT(refused({.vfs = 1}), testing::ElementsAre("not_writable"));
+  device.bus.read_only = false;
+  make({.vfs = 1});
+  device.bus.read_only = true;
+  EXPECT_THAT(refusal_of([&] { take_down(); }), testing::ElementsAre("not_writable"));
+  EXPECT_FALSE(make({.vfs = 1}).changed()) << "there is nothing to write";
+  EXPECT_FALSE(is_unfinished());
+}
+
 TEST_F(ProvisionRefusalTest, NoVfsAtAllIsAUsageError) {
   EXPECT_EQ(thrown_by([&] { make({.vfs = 0}); }).status(), ExitStatus::usage);
 }

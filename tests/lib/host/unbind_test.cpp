@@ -38,6 +38,22 @@ TEST_F(UnbindTest, AFunctionThatHadNoDriverHasNoneAfterwards) {
   EXPECT_FALSE(override_of(1).has_value());
 }
 
+TEST_F(UnbindTest, AReadOnlySysfsIsRefused) {
+  take("1");
+  device.bus.read_only = true;
+  EXPECT_THAT(refused("1"), ElementsAre("not_writable"));
+}
+
+TEST_F(UnbindTest, WritesNothingWhereAnotherGaveTheDriverBack) {
+  take("1");
+  device.bus.give(vf(1), "nvme");
+  device.bus.functions.at(vf(1)).override_to.reset();
+  device.bus.changes.clear();
+  EXPECT_FALSE(give_back("1").failed());
+  EXPECT_THAT(device.bus.changes, IsEmpty());
+  expect_no_records();
+}
+
 TEST_F(UnbindTest, WhatWasNeverBoundDoesNotChange) {
   EXPECT_FALSE(give_back("all").changed());
   EXPECT_THAT(device.bus.changes, IsEmpty());

@@ -18,6 +18,7 @@ std::string result_word(const Changing& given, const BindingChange& change) {
   if (change.failure) return "failed";
   if (change.skipped) return "skipped";
   if (!change.changed) return "unchanged";
+  if (change.gone && !given.dry_run) return "gone";
   return given.dry_run ? "planned" : "changed";
 }
 
@@ -60,7 +61,9 @@ Outcome outcome_of(Context& context, const Changing& given, const BindingResult&
   outcome.document["functions"] = Json::array();
   for (const auto& change : result.functions) {
     outcome.document["functions"].push_back(object_of(given, change));
-    table.add({std::to_string(change.cntlid), change.address, result_word(given, change),
+    const auto word = result_word(given, change);
+    table.add({std::to_string(change.cntlid), change.address,
+               word == "gone" ? "gone; record dropped" : word,
                change.from.value_or(""), change.to.value_or(""), vfio_node(change.nodes)});
   }
   outcome.document["findings"] = json_of(result.findings);

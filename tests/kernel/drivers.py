@@ -69,3 +69,61 @@ def test_a_record_ends_when_the_driver_is_back(host):
     assert host.driver(function) == "nvme"
     assert findings(host) == []
     assert not host.nvmigrate("unbind nvme0 vf1")["changed"]
+
+
+# --- success is read back
+
+
+def give_to_another(host, function, override):
+    """As `vfio-pci ids=` does, or driverctl."""
+    if override:
+        host.write(f"{DEVICES}/{function}/driver_override", "vfio-pci")
+    else:
+        host.claim("vfio-pci")
+    host.write("/sys/bus/pci/drivers/nvme/unbind", function)
+    host.write("/sys/bus/pci/drivers_probe", function)
+    assert host.driver(function) == "vfio-pci"
+
+
+def test_a_driver_that_claims_the_device_id_is_named(host):
+    function = vf1(host)
+    give_to_another(host, function, override=False)
+    error = host.nvmigrate("unbind nvme0 vf1", 12)["error"]
+    assert error["code"] == "still_on_vfio" and "ids=" in error["message"], error
+    assert host.driver(function) == "vfio-pci" and findings(host) == []
+
+
+def test_the_override_of_another_program_is_restored(host):
+    function = vf1(host)
+    give_to_another(host, function, override=True)
+    host.refused("unbind nvme0 vf1", "foreign_override")
+    assert not host.nvmigrate("bind nvme0 vf1")["changed"]
+    done = host.nvmigrate("unbind nvme0 vf1")
+    assert done["functions"][0]["driver"] == "vfio-pci", done
+    assert [each["code"] for each in done["findings"]] == ["still_on_vfio"], done
+    override = f"{DEVICES}/{function}/driver_override"
+    assert host.attribute(override) == "vfio-pci"
+    host.refused("unbind nvme0 vf1", "foreign_override")
+    done = host.nvmigrate("unbind nvme0 vf1 --allow foreign_override")
+    assert done["functions"][0]["driver"] == "nvme", done
+    assert host.attribute(override) == "(null)" and findings(host) == []
+
+
+def test_a_rule_for_a_function_of_the_nvme_driver_is_restored(host):
+    function = vf1(host)
+    override = f"{DEVICES}/{function}/driver_override"
+    host.write(override, "vfio-pci")
+    host.nvmigrate("bind nvme0 vf1")
+    done = host.nvmigrate("unbind nvme0 vf1")
+    assert done["functions"][0]["driver"] == "nvme" and not done["findings"], done
+    assert host.attribute(override) == "vfio-pci"
+
+
+def test_a_function_that_has_vanished_is_gone(host):
+    made = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]
+    host.nvmigrate("bind nvme0 vf1")
+    physical = made["address"][:-1] + "0"
+    host.write(f"{DEVICES}/{physical}/sriov_numvfs", "0")
+    one = host.nvmigrate(f"unbind nvme0 {made['controller_id']}")["functions"][0]
+    assert (one["result"], one["driver"]) == ("gone", None), one
+    assert findings(host) == ["resources_lost"]

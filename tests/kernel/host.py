@@ -70,6 +70,10 @@ class Host(Scratch):
         """What /sys shows now."""
         return (self.made / path.lstrip("/")).read_text(encoding="utf-8").strip()
 
+    def claim(self, driver):
+        """The driver that takes a function without driver_override from now on."""
+        (self.made / "claims").write_text(driver, encoding="utf-8")
+
     def driver(self, function):
         link = self.made / f"sys/bus/pci/devices/{function}/driver"
         return os.path.basename(os.readlink(link)) if link.is_symlink() else None

@@ -37,6 +37,7 @@ class FakePciBus : public PciBus {
   std::string not_seen;                         ///< what unseen() says of every function
   std::map<std::string, std::string> variants;  ///< address → variant driver
   std::set<std::string> drivers{"nvme", "vfio-pci"};
+  std::string claims = "nvme";     ///< takes a function without driver_override
   std::set<std::string> stubborn;  ///< drivers that take nothing
   std::map<std::string, Owner> owners;
   std::optional<Owner> rule;  ///< of udev, which has the last word
@@ -125,7 +126,7 @@ class FakePciBus : public PciBus {
   void probe(const std::string& address) override {
     note("probe " + address);
     auto& function = at(address);
-    const auto driver = function.override_to.value_or("nvme");
+    const auto driver = function.override_to.value_or(claims);
     const bool allowed =
         function.override_to || !function.physical || sriov_of[*function.physical].autoprobe;
     if (allowed && drivers.contains(driver) && !stubborn.contains(driver)) function.driver = driver;

@@ -20,9 +20,24 @@ std::string in_numbers(const Owner& owner) {
   return std::to_string(owner.user) + ":" + std::to_string(owner.group);
 }
 
+/// Whether the driver that it had before this program changed it is known.
+bool is_recorded(const ControlledFunction& function) {
+  return function.binding || function.has(IntentKind::unbound);
+}
+
+bool is_on_vfio(const ControlledFunction& function) {
+  return function.on_vfio() || (function.pci && is_vfio_driver(function.pci->driver));
+}
+
+/// Somebody else has it bound to vfio, and would be surprised to find that undone.
+bool is_of_another(const ControlledFunction& function) {
+  return !is_recorded(function) && function.pci && is_vfio_driver(function.pci->override_to);
+}
+
 BindingChange unchanged(const ControlledFunction& function) {
   BindingChange change;
   change.cntlid = function.cntlid;
+  if (function.binding) change.address = function.binding->address;
   if (function.pci) {
     change.address = function.pci->address;
     change.from = function.pci->driver;
@@ -33,7 +48,7 @@ BindingChange unchanged(const ControlledFunction& function) {
 
 /// Another driver than one of vfio would bind the function but create no vfio node.
 void insist_on_vfio(const std::string& driver) {
-  if (driver.find("vfio") != std::string::npos) return;
+  if (is_vfio_driver(driver)) return;
   throw usage_error("'" + driver + "' is not a vfio driver: their names contain 'vfio'");
 }
 
@@ -72,7 +87,7 @@ class Changes {
         change(session_->function(planned.cntlid), planned);
       } catch (const Error& error) {
         planned.failure = error;
-        planned.to = driver_now(planned);
+        planned.to = driver_if_known(planned);
         planned.changed = planned.to != planned.from;
       }
     }
@@ -87,8 +102,8 @@ class Changes {
     } else {
       change.nodes = function.vfio;
       give_nodes(change.nodes, request);
-      // A bind that ended before its record was written, but after the driver had taken it.
-      if (function.has(IntentKind::unbound) && !function.binding) remember(change, original);
+      // Somebody else gave it to vfio, or a bind that ended before its record was written.
+      if (!function.binding) remember(change, original);
     }
     if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
     if (request.owner) check_owners(change, *request.owner);
@@ -98,23 +113,21 @@ class Changes {
               const UnbindRequest& request) {
     if (!change.changed) return;
     const auto original = original_driver_of(function);
-    if (function.pci) {
-      const bool is_recorded = function.binding || function.has(IntentKind::unbound);
+    if (!change.gone) {
       record(change, original);
-      release(change, original, is_recorded, request);
+      release(function, change, original, request);
     }
     forget(change.cntlid);
-    session_->journal().strike({IntentKind::unbound}, change.cntlid);
+    strike(change.cntlid);
+    if (is_vfio_driver(change.to)) return;
     // Its own driver resets it. Without a driver the device decides, if it can be asked.
-    if (original.driver || !function.suspended()) {
-      session_->journal().strike_custody(change.cntlid);
-    }
+    if (change.to || !function.suspended()) session_->journal().strike_custody(change.cntlid);
   }
 
  private:
   PciBus& bus() { return session_->pci(); }
 
-  std::optional<std::string> driver_now(const BindingChange& change) {
+  std::optional<std::string> driver_if_known(const BindingChange& change) {
     try {
       const auto function = bus().find(change.address);
       return function ? function->driver : std::nullopt;
@@ -182,6 +195,7 @@ class Changes {
   Error put_back(const Error& error, const BindingChange& change, const OriginalDriver& original,
                  std::chrono::milliseconds timeout) {
     try {
+      if (is_gone(change)) return dropped(error, change);
       give_back(bus(), change.address, original, timeout);
       forget(change.cntlid);
       strike(change.cntlid);
@@ -207,19 +221,53 @@ class Changes {
               .function = change.cntlid}}};
   }
 
-  /// Back to what was recorded, no driver included; what others took from its driver goes to any.
-  void release(BindingChange& change, const OriginalDriver& original, bool is_recorded,
-               const UnbindRequest& request) {
+  bool is_gone(const BindingChange& change) { return !bus().find(change.address); }
+
+  Error dropped(const Error& error, const BindingChange& change) {
+    forget(change.cntlid);
+    strike(change.cntlid);
+    return {error.status(), error.what() + std::string{"; its record was dropped"}};
+  }
+
+  /// Back to what was recorded, no driver included; of what is not recorded, to any driver.
+  void release(const ControlledFunction& function, BindingChange& change,
+               const OriginalDriver& original, const UnbindRequest& request) {
     try {
-      if (is_recorded || original.driver) {
+      if (is_recorded(function)) {
         give_back(bus(), change.address, original, request.timeout);
-        change.to = original.driver;
       } else {
-        change.to = give_to_any(bus(), change.address);
+        give_to_any(bus(), change.address);
       }
+      change.to = driver_now(bus(), change.address);
     } catch (const Error& error) {
-      throw still_taken(error, "; its original driver stays on record", change);
+      change.gone = is_gone(change);
+      if (!change.gone) throw still_taken(error, "; its original driver stays on record", change);
+      change.to.reset();
     }
+    if (is_vfio_driver(change.to)) stay(function, change, original, request);
+  }
+
+  /// A driver of vfio has it again. That is well where it had it before it was bound.
+  void stay(const ControlledFunction& function, const BindingChange& change,
+            const OriginalDriver& original, const UnbindRequest& request) {
+    auto found = judged(fact_of("still_on_vfio", session_->device(), function,
+                                {{"driver", *change.to}, {"cause", cause_of(change)}}),
+                        Verb::unbind);
+    if (is_recorded(function) && change.to == original.driver) {
+      plan_->findings.push_back(std::move(found));
+      return;
+    }
+    if (!is_recorded(function)) {
+      give_back(bus(), change.address, original, request.timeout);
+      strike(change.cntlid);
+    }
+    throw Error(found.status, found.message, found.advice).with_code(found.code);
+  }
+
+  std::string cause_of(const BindingChange& change) {
+    const auto function = bus().find(change.address);
+    if (function && function->override_to == change.to) return "its driver_override names it";
+    return "that driver claims its vendor and device ID (ids= or new_id)";
   }
 
   Session* session_;
@@ -324,11 +372,17 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
   Judge judge(Verb::unbind, session, request.allowed);
   for (const auto* function : functions) {
     auto change = unchanged(*function);
-    change.changed = function->on_vfio() || function->binding || function->has(IntentKind::unbound);
+    change.changed = is_on_vfio(*function) || is_recorded(*function);
     if (change.changed) {
       judge.look_at(function->cntlid);
+      if (is_of_another(*function)) {
+        judge.add(fact_of("foreign_override", session.device(), *function,
+                          {{"driver", *function->pci->override_to}}));
+      }
       judge.try_writing(*function);
-      change.to = original_driver_of(*function).driver;
+      change.gone = !function->pci;
+      change.to.reset();
+      if (!change.gone && is_recorded(*function)) change.to = original_driver_of(*function).driver;
     } else {
       judge.look_at_control(function->cntlid);
     }

@@ -23,10 +23,6 @@ PciFunction function_now(PciBus& bus, const std::string& address) {
   return *function;
 }
 
-std::optional<std::string> driver_now(PciBus& bus, const std::string& address) {
-  return function_now(bus, address).driver;
-}
-
 /// Where it is so already, /sys need not be writable.
 void have_override(PciBus& bus, const std::string& address,
                    const std::optional<std::string>& wanted) {
@@ -45,6 +41,10 @@ void await_driver(PciBus& bus, const std::string& address, const std::string& dr
 
 }  // namespace
 
+std::optional<std::string> driver_now(PciBus& bus, const std::string& address) {
+  return function_now(bus, address).driver;
+}
+
 OriginalDriver original_driver_of(const ControlledFunction& function) {
   if (function.binding) {
     return {function.binding->original_driver, function.binding->original_override};
@@ -54,7 +54,7 @@ OriginalDriver original_driver_of(const ControlledFunction& function) {
       return {detail(intent, original_driver_detail), detail(intent, original_override_detail)};
     }
   }
-  if (!function.pci || function.on_vfio()) return {};
+  if (!function.pci) return {};
   return {function.pci->driver, function.pci->override_to};
 }
 
@@ -95,11 +95,10 @@ void give_back(PciBus& bus, const std::string& address, const OriginalDriver& or
   have_override(bus, address, original.override_to);
 }
 
-std::optional<std::string> give_to_any(PciBus& bus, const std::string& address) {
+void give_to_any(PciBus& bus, const std::string& address) {
   have_override(bus, address, std::nullopt);
   bus.unbind(address);
   bus.probe(address);
-  return driver_now(bus, address);
 }
 
 }  // namespace nvmigrate

@@ -21,8 +21,10 @@ struct OriginalDriver {
 };
 
 /// As the binding record says, else as the intent of a change that ended early says, else as they
-/// are now (a vfio driver is never the original one).
+/// are now: also a driver of vfio that somebody else gave it to.
 OriginalDriver original_driver_of(const ControlledFunction& function);
+/// \throws not_found when the function has vanished
+std::optional<std::string> driver_now(PciBus& bus, const std::string& address);
 /// For the journal; original_driver_of() reads it.
 std::map<std::string, std::string> details_of(const std::string& address,
                                               const OriginalDriver& original);
@@ -37,7 +39,7 @@ VfioNodes give_to_vfio(PciBus& bus, const std::string& address, const std::strin
 void give_back(PciBus& bus, const std::string& address, const OriginalDriver& original,
                std::chrono::milliseconds timeout);
 
-/// Gives the function to whichever driver claims it. \return that driver
-std::optional<std::string> give_to_any(PciBus& bus, const std::string& address);
+/// Gives the function to whichever driver claims it, if any.
+void give_to_any(PciBus& bus, const std::string& address);
 
 }  // namespace nvmigrate

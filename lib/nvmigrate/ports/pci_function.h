@@ -23,6 +23,11 @@ struct PciFunction {
   bool operator==(const PciFunction&) const = default;
 };
 
+/// Whether a driver is one of vfio: vfio-pci, or a variant driver.
+inline bool is_vfio_driver(const std::optional<std::string>& driver) {
+  return driver && driver->find("vfio") != std::string::npos;
+}
+
 /// SR-IOV of a physical function; total is 0 without SR-IOV.
 struct SriovState {
   unsigned total = 0;     ///< sriov_totalvfs

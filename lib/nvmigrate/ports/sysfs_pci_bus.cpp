@@ -52,10 +52,6 @@ bool is_protected(const Sysfs& sysfs, const std::string& group) {
   return sysfs.line(groups + ("/" + group) + "/name") != "vfio-noiommu";
 }
 
-bool is_vfio(const std::optional<std::string>& driver) {
-  return driver && driver->find("vfio") != std::string::npos;
-}
-
 /// The attributes with the numbers of a function's vfio devices, and the paths of their nodes.
 std::vector<std::pair<std::string, std::string>> vfio_devices(const Sysfs& sysfs,
                                                               const PciFunction& function) {
@@ -197,7 +193,7 @@ std::optional<std::string> SysfsPciBus::variant_module_of(const std::string& add
 
 VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {
   const auto function = find(address);
-  if (!function || !is_vfio(function->driver)) return {};
+  if (!function || !is_vfio_driver(function->driver)) return {};
   VfioNodes nodes;
   if (function->iommu_group) nodes.group = "/dev/vfio/" + std::to_string(*function->iommu_group);
   if (nodes.group && !sysfs_.exists(*nodes.group)) nodes.group.reset();
@@ -234,7 +230,7 @@ std::vector<Use> SysfsPciBus::host_uses(const std::string& address) {
 /// By what sysfs says of the function: this process may have no node of it, or another one.
 std::vector<Use> SysfsPciBus::vfio_holders(const std::string& address) {
   const auto function = find(address);
-  if (!function || !is_vfio(function->driver)) return {};
+  if (!function || !is_vfio_driver(function->driver)) return {};
   std::vector<Use> uses;
   bool any_known = false;
   for (const auto& [attribute, path] : vfio_devices(sysfs_, *function)) {

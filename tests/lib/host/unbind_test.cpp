@@ -5,10 +5,15 @@ namespace nvmigrate::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 class UnbindTest : public BindingTest {
  protected:
+  void give_to_another(unsigned vfn) {
+    device.bus.give(vf(vfn), "vfio-pci");
+    device.bus.functions.at(vf(vfn)).override_to = "vfio-pci";
+  }
   Codes refused(const std::string& words) {
     device.bus.changes.clear();
     auto codes = refusal_of([&] { give_back(words); });
@@ -78,16 +83,94 @@ TEST_F(UnbindTest, WorksWhileVfsAreNotProbed) {
 
 TEST_F(UnbindTest, LetsAnyDriverHaveWhatIsNotRecorded) {
   device.bus.give(vf(1), "vfio-pci");
-  device.bus.functions.at(vf(1)).override_to = "vfio-pci";
   EXPECT_EQ(give_back("1").functions[0].to, "nvme");
+  EXPECT_EQ(driver(1), "nvme");
+}
+
+TEST_F(UnbindTest, TakesAwayTheOverrideOfAnotherOnlyWhenTold) {
+  give_to_another(1);
+  EXPECT_THAT(refused("1"), ElementsAre("foreign_override"));
+  EXPECT_EQ(give_back("1", {"foreign_override"}).functions[0].to, "nvme");
   EXPECT_FALSE(override_of(1).has_value());
+  expect_no_records();
+}
+
+TEST_F(UnbindTest, RestoresWhatAnotherHadBound) {
+  give_to_another(1);
+  EXPECT_FALSE(take("1").changed());
+  ASSERT_NE(registry_again().binding_of(1), nullptr);
+  device.bus.changes.clear();
+  const auto result = give_back("1");
+  EXPECT_FALSE(result.failed());
+  EXPECT_EQ(result.functions[0].to, "vfio-pci");
+  EXPECT_THAT(codes_of(result.findings), ElementsAre("still_on_vfio"));
+  EXPECT_EQ(result.findings[0].severity, Severity::warning);
+  EXPECT_THAT(device.bus.changes, IsEmpty()) << "it is as it was";
+  expect_no_records();
+}
+
+TEST_F(UnbindTest, RestoresAnotherVfioDriverAfterARebind) {
+  give_to_another(1);
+  device.bus.drivers.insert("other-vfio");
+  take("1", {.driver = "other-vfio"});
+  EXPECT_EQ(give_back("1").functions[0].to, "vfio-pci");
+  EXPECT_EQ(override_of(1), "vfio-pci");
+  expect_no_records();
+}
+
+TEST_F(UnbindTest, ADriverOfVfioThatClaimsTheFunctionAgainIsAFailure) {
+  device.bus.claims = "vfio-pci";
+  device.bus.give(vf(1), "vfio-pci");
+  for (const bool with_override : {false, true}) {
+    if (with_override) give_to_another(1);
+    const auto before = override_of(1);
+    const auto result = give_back("1", {"foreign_override"});
+    ASSERT_TRUE(result.failed());
+    EXPECT_EQ(result.functions[0].failure->code(), "still_on_vfio");
+    EXPECT_THAT(result.functions[0].failure->what(), HasSubstr("ids="));
+    EXPECT_EQ(result.functions[0].to, "vfio-pci");
+    EXPECT_FALSE(result.functions[0].changed);
+    EXPECT_EQ(override_of(1), before);
+    expect_no_records();
+  }
+}
+
+TEST_F(UnbindTest, AnotherThatTakesItMeanwhileIsAFailureAndTheRecordStays) {
+  device.bus.functions.at(vf(1)).driver.reset();
+  take("1");
+  device.bus.before_change = [&](const std::string& change) {
+    if (change == "set_override " + vf(1) + " -" && !driver(1)) give_to_another(1);
+  };
+  device.bus.functions.at(vf(1)).override_to = "other";
+  const auto result = give_back("1");
+  ASSERT_TRUE(result.failed());
+  EXPECT_EQ(result.functions[0].failure->code(), "still_on_vfio");
+  EXPECT_NE(registry_again().binding_of(1), nullptr);
+}
+
+TEST_F(UnbindTest, SeesADriverOfVfioWithoutNodes) {
+  device.bus.nodes = false;
+  device.bus.give(vf(1), "vfio-pci");
+  EXPECT_EQ(give_back("1").functions[0].to, "nvme");
 }
 
 TEST_F(UnbindTest, ForgetsAFunctionThatIsGone) {
   take("1");
   device.bus.enable(0);
-  EXPECT_TRUE(give_back("1").changed());
-  EXPECT_THAT(registry_again().bindings(), IsEmpty());
+  const auto one = give_back("1").functions[0];
+  EXPECT_TRUE(one.changed && one.gone);
+  EXPECT_EQ(one.to, std::nullopt);
+  expect_no_records();
+}
+
+TEST_F(UnbindTest, ForgetsAFunctionThatVanishesMeanwhile) {
+  take("1");
+  device.bus.before_change = [&](const std::string&) { device.bus.functions.erase(vf(1)); };
+  const auto result = give_back("1");
+  EXPECT_FALSE(result.failed());
+  EXPECT_TRUE(result.functions[0].gone);
+  EXPECT_EQ(result.functions[0].to, std::nullopt);
+  expect_no_records();
 }
 
 TEST_F(UnbindTest, RefusesWhileTheNodeIsOpen) {

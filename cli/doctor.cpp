@@ -27,8 +27,11 @@ class Examination {
       : context_(&context), options_(&options) {}
 
   Outcome run() {
-    const auto devices =
-        options_->device ? std::vector{*options_->device} : context_->workspace().all_devices();
+    std::vector<Error> failures;
+    const auto devices = options_->device ? std::vector{*options_->device}
+                                          : context_->workspace().all_devices(&failures);
+    for (const auto& error : failures)
+      add_failure(error.device(), error);
     if (options_->repair) {
       for (const auto& device : devices)
         repair_device(device);
@@ -45,7 +48,9 @@ class Examination {
     SysfsPciBus bus(context_->io(), Sysroot{});
     const auto controllers = bus.controllers();
     const bool needed = std::any_of(controllers.begin(), controllers.end(),
-                                    [](const auto& one) { return one.transport == "pcie"; });
+                                    [](const auto& one) {
+      return one.transport == "pcie" || !one.unread.empty();
+    });
     add(check_bus(bus, needed));
   }
 

@@ -59,9 +59,8 @@ void add(Outcome& outcome, Session& session) {
                   functions_text(topology) + account_text(account);
 }
 
-void add_failure(Context& context, Outcome& outcome, const std::string& device, Error error) {
-  context.warn(device + ": " + error.what());
-  error.set_device(device);
+void add_failure(Context& context, Outcome& outcome, const Error& error) {
+  context.warn(error.device() + ": " + error.what());
   outcome.document["failed"].push_back(json_of(error));
   outcome.status = ExitStatus::partial;
 }
@@ -75,19 +74,24 @@ std::vector<std::string> without_doubles(const std::vector<std::string>& words) 
 }
 
 Outcome list(Context& context, const std::vector<std::string>& named) {
-  const auto devices = named.empty() ? context.workspace().all_devices() : without_doubles(named);
+  std::vector<Error> failures;
+  const auto devices =
+      named.empty() ? context.workspace().all_devices(&failures) : without_doubles(named);
   Outcome outcome{.document = {{"devices", Json::array()}, {"failed", Json::array()}}};
   for (const auto& device : devices) {
     try {
       add(outcome, *context.open(device));
     } catch (const Interrupted&) {
       throw;
-    } catch (const Error& error) {
+    } catch (Error& error) {
       if (!named.empty() && devices.size() == 1) throw;
-      add_failure(context, outcome, device, error);
+      error.set_device(device);
+      failures.push_back(error);
     }
   }
-  if (devices.empty()) {
+  for (const auto& error : failures)
+    add_failure(context, outcome, error);
+  if (devices.empty() && failures.empty()) {
     context.note("there is no NVMe controller; 'nvmigrate sim create NAME' makes a simulated one");
   }
   return outcome;

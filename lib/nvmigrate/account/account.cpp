@@ -74,10 +74,15 @@ class Account {
   }
 
   void add(const ControlledFunction& function) {
+    if (!function.unread.empty()) {
+      findings_.push_back(told(fact_of("unreadable", session_->device(), function,
+                                       {{"reason", function.unread}})));
+    }
     for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
       if (is_news(fact, function)) findings_.push_back(told(fact));
     }
     if (!function.binding || function.on_vfio() || function.has(IntentKind::unbound)) return;
+    if (!function.unread.empty()) return;
     auto fact = fact_of("binding_lost", session_->device(), function,
                         {{"driver", function.binding->driver}});
     fact.remedies = {of(Remedy::Action::bind, function.cntlid),

@@ -76,8 +76,12 @@ void Judge::look_at(std::uint16_t cntlid) {
   const auto& function = session_->function(cntlid);
   if (look_at_control(function)) return;
   look_at_readiness(function);
-  look_at_place(function);
-  look_at_users(function);
+  if (function.unread.empty()) {
+    look_at_place(function);
+    look_at_users(function);
+  } else {
+    add("unreadable", function, {{"reason", function.unread}});
+  }
   look_at_guest(function);
 }
 
@@ -89,7 +93,14 @@ void Judge::look_at_custody(std::uint16_t cntlid) { look_at_guest(session_->func
 
 void Judge::look_at_controlling_function() {
   const auto uses = session_->pci().host_uses(session_->address());
-  if (!uses.empty()) add(about_device("controlling_function_used", {{"uses", describe(uses)}}));
+  const auto unseen = session_->pci().unseen(session_->address());
+  if (!uses.empty()) {
+    add(about_device("controlling_function_used", {{"uses", describe(uses)}}));
+  } else if (!unseen.empty()) {
+    auto fact = about_device("uses_unknown", {{"reason", unseen}});
+    fact.function = session_->device();
+    add(fact);
+  }
 }
 
 void Judge::look_at_vfs() {

@@ -84,6 +84,13 @@ constexpr std::array table{
               .warns = mark | bind},
 
     // --- who uses it
+    Condition{.code = "unreadable",
+              .looks_at = pci,
+              .sentence = "this host does not show where {function} is and who has it: {reason}",
+              .advice = "find out why it cannot be read; the kernel log may tell",
+              .status = ExitStatus::io,
+              .blocks = migrates | disturbs | mark | handle | resume,
+              .overrides = migrates | resume},
     Condition{.code = "not_on_bus",
               .looks_at = pci,
               .sentence = "{function} is not on the PCI bus",

@@ -46,7 +46,7 @@ NVMIGRATE_API MarkResult unmark(Session& session, const std::string& words);
 // --- bind
 
 /// `USER:GROUP`, names or numbers; without `:GROUP` the user's own group.
-/// \throws usage_error naming what this host does not know
+/// \throws usage_error naming what this host does not know; OsError when it cannot be looked up
 NVMIGRATE_API Owner parse_owner(const std::string& text);
 
 /// How functions are bound to vfio.

@@ -2,16 +2,37 @@
 #include <grp.h>
 #include <pwd.h>
 
-#include <array>
+#include <cerrno>
 #include <limits>
+#include <vector>
 
+#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/host/functions.h"
 
 namespace nvmigrate {
 namespace {
 
-constexpr std::size_t entry_size = std::size_t{16} << 10U;
+constexpr std::size_t first_room = std::size_t{16} << 10U;
+constexpr std::size_t most_room = std::size_t{64} << 20U;
+
+/// An entry of the user or group database, of which the caller uses only the numbers.
+/// \param call getpwnam_r(3) and the like, of which these are the last arguments
+/// \return nothing when there is no such entry
+template <typename Entry, typename Call>
+std::optional<Entry> look_up(const std::string& what, Call call) {
+  std::vector<char> room(first_room);
+  Entry entry{};
+  Entry* found = nullptr;
+  int code = 0;
+  while ((code = call(&entry, room.data(), room.size(), &found)) != 0) {
+    if (code == ENOENT || code == ESRCH) return std::nullopt;
+    const bool needs_room = code == ERANGE && room.size() < most_room;
+    if (!needs_room && code != EINTR) throw OsError(code, "look up", what);
+    if (needs_room) room.resize(room.size() * 2);
+  }
+  return found == nullptr ? std::nullopt : std::optional(entry);
+}
 
 template <typename Id>
 std::optional<Id> number(const std::string& text) {
@@ -21,28 +42,23 @@ std::optional<Id> number(const std::string& text) {
   return static_cast<Id>(*value);
 }
 
+/// The user and its own group.
 Owner user_of(const std::string& text) {
-  std::array<char, entry_size> room{};
-  struct passwd entry {};
-  struct passwd* found = nullptr;
   const auto id = number<uid_t>(text);
-  if (id) {
-    ::getpwuid_r(*id, &entry, room.data(), room.size(), &found);
-  } else {
-    ::getpwnam_r(text.c_str(), &entry, room.data(), room.size(), &found);
-  }
-  if (found != nullptr) return {found->pw_uid, found->pw_gid};
+  const auto found = look_up<struct passwd>("user '" + text + "'", [&](auto... rest) {
+    return id ? ::getpwuid_r(*id, rest...) : ::getpwnam_r(text.c_str(), rest...);
+  });
+  if (found) return {found->pw_uid, found->pw_gid};
   if (id) return {*id, static_cast<gid_t>(*id)};
   throw usage_error("this host has no user '" + text + "'");
 }
 
 gid_t group_of(const std::string& text) {
   if (const auto id = number<gid_t>(text)) return *id;
-  std::array<char, entry_size> room{};
-  struct group entry {};
-  struct group* found = nullptr;
-  ::getgrnam_r(text.c_str(), &entry, room.data(), room.size(), &found);
-  if (found == nullptr) throw usage_error("this host has no group '" + text + "'");
+  const auto found = look_up<struct group>("group '" + text + "'", [&](auto... rest) {
+    return ::getgrnam_r(text.c_str(), rest...);
+  });
+  if (!found) throw usage_error("this host has no group '" + text + "'");
   return found->gr_gid;
 }
 
@@ -50,9 +66,10 @@ gid_t group_of(const std::string& text) {
 
 Owner parse_owner(const std::string& text) {
   const auto colon = text.find(':');
-  auto owner = user_of(text.substr(0, colon));
-  if (colon != std::string::npos) owner.group = group_of(text.substr(colon + 1));
-  return owner;
+  const auto user = text.substr(0, colon);
+  if (colon == std::string::npos) return user_of(user);
+  const auto id = number<uid_t>(user);
+  return {id ? *id : user_of(user).user, group_of(text.substr(colon + 1))};
 }
 
 }  // namespace nvmigrate

@@ -126,13 +126,27 @@ std::optional<std::string> kernel_address(std::string_view word) {
 }
 
 std::unique_ptr<Device> open_address(const Sysfs& sysfs, const std::string& address) {
+  std::string unread;
   for (const auto& controller : read_controllers(sysfs)) {
     if (controller.address == address) return open_path(sysfs, "/dev/" + controller.name);
+    if (!controller.unread.empty()) unread = controller.unread;
   }
+  if (!unread.empty()) throw Error(ExitStatus::io, unread);
   const auto function = SysfsPciBus(sysfs.io(), sysfs.root()).find(address);
   if (!function) throw not_found("there is no PCI function " + address);
   throw not_found(fmt::format("PCI function {} cannot be a controlling function: it {}", address,
                               explained(*function)));
+}
+
+/// Opening one that cannot be read says why.
+bool may_control(const Sysfs& sysfs, const KernelController& controller) {
+  if (!controller.unread.empty()) return true;
+  if (controller.address.empty() || controller.state.starts_with("deleting")) return false;
+  try {
+    return !sysfs.exists("/sys/bus/pci/devices/" + controller.address + "/physfn");
+  } catch (const OsError&) {
+    return true;
+  }
 }
 
 }  // namespace
@@ -159,9 +173,7 @@ std::vector<std::string> all_linux_devices(Io& io, const Sysroot& root) {
   const Sysfs sysfs(io, root);
   std::vector<std::string> devices;
   for (const auto& controller : read_controllers(sysfs)) {
-    if (controller.address.empty() || controller.state.starts_with("deleting")) continue;
-    if (sysfs.exists("/sys/bus/pci/devices/" + controller.address + "/physfn")) continue;
-    devices.push_back("/dev/" + controller.name);
+    if (may_control(sysfs, controller)) devices.push_back("/dev/" + controller.name);
   }
   return devices;
 }

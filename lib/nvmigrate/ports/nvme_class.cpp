@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate {
@@ -91,7 +92,11 @@ std::vector<KernelController> read_controllers(const Sysfs& sysfs) {
   });
   std::vector<KernelController> found;
   for (const auto& name : names) {
-    if (auto controller = read_controller(sysfs, name)) found.push_back(std::move(*controller));
+    try {
+      if (auto controller = read_controller(sysfs, name)) found.push_back(std::move(*controller));
+    } catch (const Error& error) {
+      found.push_back({.name = name, .unread = error.what()});
+    }
   }
   return found;
 }

@@ -19,9 +19,10 @@ std::optional<unsigned> controller_number(std::string_view name);
 std::optional<std::string> namespace_head(const std::string& name);
 
 /// A controller of the kernel's nvme driver, by name. \return nothing when it does not exist
+/// \throws OsError
 std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name);
 
-/// All of them (/sys/class/nvme), sorted by number.
+/// All of them (/sys/class/nvme), sorted by number; one that cannot be read says why.
 std::vector<KernelController> read_controllers(const Sysfs& sysfs);
 
 }  // namespace nvmigrate

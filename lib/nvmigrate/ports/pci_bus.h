@@ -22,6 +22,8 @@ struct KernelController {
   std::optional<std::uint32_t> max_queue_entries{};
   /// Queues that the driver uses, the admin queue included; nothing: the kernel does not say.
   std::optional<std::uint32_t> queues{};
+  /// Why the kernel does not tell about it: then only its name is known. Empty: it told.
+  std::string unread{};
 };
 
 /// Something on this host that uses a function's namespaces, or holds its vfio node.
@@ -43,7 +45,7 @@ class PciBus {
   virtual std::vector<std::string> group_members(unsigned group) = 0;
   /// Whether an IOMMU is active on this host.
   virtual bool has_iommu() = 0;
-  /// Every controller of the kernel's nvme driver, sorted by number.
+  /// Every controller of the kernel's nvme driver, sorted by number; also those that cannot be read.
   virtual std::vector<KernelController> controllers() = 0;
 
   virtual SriovState sriov(const std::string& physical) = 0;

@@ -52,6 +52,38 @@ bool is_protected(const Sysfs& sysfs, const std::string& group) {
   return sysfs.line(groups + ("/" + group) + "/name") != "vfio-noiommu";
 }
 
+/// What an errno of sriov_numvfs means (drivers/pci/iov.c), and what to try; empty: what it says.
+std::string meaning_for_vfs(int code) {
+  switch (code) {
+    case ENOMEM:
+    case ENOSPC:
+      return "the bridge above the device has too few bus numbers or too little memory space for so "
+             "many VFs; ask for fewer, or enable SR-IOV and decoding above 4 GiB in the firmware, or "
+             "boot with pci=realloc; the kernel log tells which it was";
+    case EBUSY:
+      return "another number of VFs was enabled meanwhile; remove them first";
+    case EIO:
+      return "the SR-IOV capability of the device contradicts itself (InitialVFs and TotalVFs); "
+             "cut its power, or update its firmware";
+    case EINVAL:
+      return "the kernel has VFs of this device already, or its driver refuses this number; the "
+             "kernel log may tell";
+    case ERANGE:
+      return "this is more than sriov_totalvfs says, which another program may have lowered";
+    case ENOENT:
+      return "the controlling function has no driver, or one that cannot enable VFs; bind it to "
+             "nvme";
+    case ENODEV:
+    case ENOSYS:
+      return "the kernel does not take this for a physical function, or the function that its VFs "
+             "depend on is missing";
+    case EPERM:
+      return "VFs are still assigned to guests, or the kernel is locked down";
+    default:
+      return {};
+  }
+}
+
 /// The attributes with the numbers of a function's vfio devices, and the paths of their nodes.
 std::vector<std::pair<std::string, std::string>> vfio_devices(const Sysfs& sysfs,
                                                               const PciFunction& function) {
@@ -120,7 +152,12 @@ void SysfsPciBus::set_autoprobe(const std::string& physical, bool probe) {
 }
 
 void SysfsPciBus::set_enabled_vfs(const std::string& physical, unsigned count) {
-  write(physical, "sriov_numvfs", std::to_string(count));
+  try {
+    write(physical, "sriov_numvfs", std::to_string(count));
+  } catch (OsError& error) {
+    error.add_advice(meaning_for_vfs(error.error_number()));
+    throw;
+  }
 }
 
 void SysfsPciBus::try_writing(const std::string& address) {
@@ -217,13 +254,20 @@ void SysfsPciBus::set_owner(const std::string& node, uid_t owner, gid_t group) {
 
 std::vector<Use> SysfsPciBus::host_uses(const std::string& address) {
   std::vector<Use> uses;
+  std::string unread;
+  bool is_known = false;
   for (const auto& controller : controllers()) {
+    if (!controller.unread.empty()) unread = controller.unread;
     if (controller.address != address) continue;
+    is_known = true;
     auto seen = block_uses(
         sysfs_, controller.name, [this]() -> auto& { return opened(); });
     std::move(seen.uses.begin(), seen.uses.end(), std::back_inserter(uses));
     if (!seen.unseen.empty()) unseen_[address] = seen.unseen;
   }
+  const auto function = find(address);
+  const bool on_host = function && function->driver == "nvme";
+  if (!is_known && on_host && !unread.empty()) unseen_[address] = unread;
   return uses;
 }
 

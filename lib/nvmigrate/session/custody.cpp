@@ -45,6 +45,7 @@ std::string text_of(const std::optional<std::string>& text) { return text.value_
 
 bool is_given_back(const ControlledFunction& function, const Intent& intent) {
   const auto& pci = function.pci;
+  if (!function.unread.empty()) return false;
   return !pci || (text_of(pci->driver) == detail_of(intent, original_driver_detail) &&
                   text_of(pci->override_to) == detail_of(intent, original_override_detail));
 }

@@ -144,11 +144,17 @@ std::string reasons_of(const std::vector<Serving>& asked) {
   return reasons;
 }
 
-std::vector<std::string> Workspace::all_devices() const {
+std::vector<std::string> Workspace::all_devices(std::vector<Error>* failures) const {
   std::vector<std::string> devices;
   for (const auto& provider : catalog->providers) {
-    for (auto& device : provider.all(*io, folders))
-      devices.push_back(std::move(device));
+    try {
+      for (auto& device : provider.all(*io, folders))
+        devices.push_back(std::move(device));
+    } catch (Error& error) {
+      if (failures == nullptr) throw;
+      error.set_device(std::string{provider.name});
+      failures->push_back(error);
+    }
   }
   return devices;
 }

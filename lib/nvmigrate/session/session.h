@@ -84,7 +84,10 @@ struct Workspace {
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
 
   /// The device strings of all controlling functions on this host, simulated ones last.
-  [[nodiscard]] NVMIGRATE_API std::vector<std::string> all_devices() const;
+  /// \param failures takes the errors of providers whose devices cannot be listed, and names them;
+  /// nullptr: the first such error is thrown
+  [[nodiscard]] NVMIGRATE_API std::vector<std::string> all_devices(
+      std::vector<Error>* failures = nullptr) const;
 };
 
 /// What an operation needs of its controlling function.

@@ -24,6 +24,7 @@ class Places {
   Places(const std::vector<KernelController>& controllers, const std::string& subsystem_nqn,
          const Registry& registry, const Journal& journal) {
     for (const auto& controller : controllers) {
+      if (!controller.unread.empty()) unread_ = &controller;
       if (controller.subsystem_nqn != subsystem_nqn) continue;
       if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
       if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
@@ -50,6 +51,9 @@ class Places {
     return found == by_id_.end() ? nullptr : &found->second;
   }
 
+  /// A controller that cannot be read, so that it may be any. \return nullptr: there is none
+  [[nodiscard]] const KernelController* unread() const noexcept { return unread_; }
+
   /// Whether only a record of ours says where it is.
   [[nodiscard]] bool is_only_recorded(const ControlledFunction& function) const {
     return function.vfn == 0 && !by_id_.contains(function.cntlid);
@@ -71,6 +75,7 @@ class Places {
   std::map<std::string, KernelController> by_address_;
   std::map<std::uint16_t, KernelController> by_id_;
   std::map<std::uint16_t, std::string> recorded_;
+  const KernelController* unread_ = nullptr;
 };
 
 std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
@@ -142,8 +147,8 @@ std::optional<PciFunction> find(const ControlledFunction& function, const std::s
   return pci;
 }
 
-void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
-           const Places& places) {
+void place_if_readable(ControlledFunction& function, const Topology& topology, PciBus& bus,
+                       const Places& places) {
   auto address = address_of(function, topology, bus, places);
   if (!address.empty()) function.pci = find(function, address, topology, bus, places);
   if (!function.pci) address.clear();
@@ -154,6 +159,19 @@ void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
   if (function.pci && function.pci->driver && *function.pci->driver != host_driver) {
     function.vfio = bus.vfio_nodes(address);
   }
+}
+
+/// What cannot be read of one function does not hide the others.
+void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
+           const Places& places) {
+  try {
+    place_if_readable(function, topology, bus, places);
+  } catch (const OsError& error) {
+    function.unread = error.what();
+  }
+  const bool on_host = function.pci && function.pci->driver == host_driver;
+  const bool lost = on_host ? !function.kernel_name : !function.pci && function.vfn == 0;
+  if (lost && places.unread() != nullptr) function.unread = places.unread()->unread;
 }
 
 void recall(Topology& topology, const Journal& journal) {
@@ -228,9 +246,12 @@ bool Topology::is_enabled_vf(const ControlledFunction& function) const noexcept 
 }
 
 std::string subsystem_nqn(Device& device, const ControllerIdentity& identity) {
-  for (const auto& controller : device.pci().controllers()) {
-    const bool same = !device.address().empty() && controller.address == device.address();
-    if (same && !controller.subsystem_nqn.empty()) return controller.subsystem_nqn;
+  const auto controllers = device.pci().controllers();
+  const auto* own = controller_at(controllers, device.address());
+  if (own != nullptr && !own->subsystem_nqn.empty()) return own->subsystem_nqn;
+  for (const auto& controller : controllers) {
+    const bool may_be_own = own == nullptr && !device.address().empty();
+    if (may_be_own && !controller.unread.empty()) throw Error(ExitStatus::io, controller.unread);
   }
   auto nqn = identity.subsystem_nqn.empty() ? default_nqn(identity) : identity.subsystem_nqn;
   // What the kernel shows of it is read without the padding of the model.

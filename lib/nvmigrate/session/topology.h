@@ -30,6 +30,8 @@ struct ControlledFunction {
   std::uint16_t vfn = 0;       ///< 1-based VF number; 0: it is not a VF
   std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
+  /// Why the host does not tell where it is or who has it; empty: it told.
+  std::string unread{};
   bool controls = false;  ///< has an SR-IOV capability: another controlling function
   VfioNodes vfio;         ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it

@@ -99,6 +99,29 @@ Verdict look_in_vain(const SeamCall& call, Device&) {
   return {.error = call.name == "unseen" ? EACCES : 0};
 }
 
+/// A container whose /sys is read-only.
+Verdict be_read_only(const SeamCall& call, Device&) {
+  return {.error = call.name == "try_writing" ? EROFS : 0};
+}
+
+/// What sysfs shows of the first VF cannot be read.
+Verdict hide_first(const SeamCall& call, Device& device) {
+  const bool asks = call.seam == Seam::pci && call.name == "find";
+  const auto first = asks ? device.pci().virtual_function(device.address(), 1) : std::nullopt;
+  return {.error = first && call.object == *first ? EIO : 0};
+}
+
+/// As by vfio-pci ids=: it takes what is probed without driver_override.
+Verdict claim_by_id(const SeamCall& call, Device& device) {
+  auto& bus = device.pci();
+  if (call.name == "probe" && !bus.find(call.object)->override_to) {
+    bus.set_override(call.object, "vfio-pci");
+    bus.probe(call.object);
+    bus.set_override(call.object, std::nullopt);
+  }
+  return {};
+}
+
 /// The device has neither of the lists of secondary controllers.
 Verdict have_no_list(const SeamCall& call, Device&) {
   const bool asks =
@@ -135,6 +158,9 @@ Wrap double_of(const std::string& name) {
                                             {"udev", watched(give_to_root)},
                                             {"lost_node", watched(lose_node)},
                                             {"blind", watched(look_in_vain)},
+                                            {"read_only", watched(be_read_only)},
+                                            {"hidden", watched(hide_first)},
+                                            {"claiming", watched(claim_by_id)},
                                             {"no_list", watched(have_no_list)},
                                             {"mute", watched(be_mute)},
                                             {"mute_on_first", watched(be_mute_on_first)}};

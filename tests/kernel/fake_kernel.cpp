@@ -6,20 +6,23 @@
 //   sys/     what /sys shows, made anew after every change
 //   dev/     nodes that hide those of /dev; a file says `c 240:0` of its device
 //   extra/   laid over it: further parts of /sys, /dev and /proc
-//   faults   lines `CALL PATTERN ERRNO`: calls (open, open_to_write, write, list, readlink) that
-//            fail
+//   faults   lines `CALL PATTERN ERRNO`: calls (open, open_to_write, write, ioctl, list,
+//            readlink, lookup) that fail; the pattern of a lookup is the name of a user or group
 //   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <fnmatch.h>
+#include <grp.h>
 #include <libnvme.h>
+#include <pwd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -274,6 +277,25 @@ void fail(int code, const std::string& path) {
 }  // namespace
 }  // namespace nvmigrate::test
 
+namespace nvmigrate::test {
+namespace {
+
+/// An entry of the user or group database is large.
+template <typename Key, typename Entry>
+int look_up(const char* call, const std::string& name, Key key, Entry* into, char* room,
+            size_t size, Entry** found) {
+  constexpr std::size_t large = std::size_t{1} << 20U;
+  *found = nullptr;
+  int code = size < large ? ERANGE : 0;
+  code = ask([&](FakeKernel& kernel) { return std::max(kernel.fault("lookup", name), code); },
+             [] { return 0; });
+  if (code != 0) return code;
+  return real<int(Key, Entry*, char*, size_t, Entry**)>(call)(key, into, room, size, found);
+}
+
+}  // namespace
+}  // namespace nvmigrate::test
+
 using nvmigrate::test::ask;
 using nvmigrate::test::fail;
 using nvmigrate::test::FakeKernel;
@@ -382,10 +404,26 @@ FAKED int ioctl(int fd, unsigned long request, ...) noexcept {
   return ask(
       [&](FakeKernel& kernel) {
         if (request != NVME_IOCTL_ADMIN64_CMD) return next(fd, request, argument);
+        fail(kernel.fault("ioctl", kernel.path_of(fd)), kernel.path_of(fd));
         auto& raw = *static_cast<nvme_passthru_cmd64*>(argument);
         const auto done = kernel.submit(raw);
         raw.result = done.dw0 | std::uint64_t{done.dw1} << 32U;
         return int{done.status.raw};
       },
       [&] { return next(fd, request, argument); });
+}
+
+FAKED int getpwnam_r(const char* name, struct passwd* into, char* room, size_t size,
+                     struct passwd** found) {
+  return nvmigrate::test::look_up("getpwnam_r", name, name, into, room, size, found);
+}
+
+FAKED int getpwuid_r(uid_t id, struct passwd* into, char* room, size_t size,
+                     struct passwd** found) {
+  return nvmigrate::test::look_up("getpwuid_r", std::to_string(id), id, into, room, size, found);
+}
+
+FAKED int getgrnam_r(const char* name, struct group* into, char* room, size_t size,
+                     struct group** found) {
+  return nvmigrate::test::look_up("getgrnam_r", name, name, into, room, size, found);
 }

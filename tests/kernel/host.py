@@ -35,7 +35,7 @@ class Host(Scratch):
         """Runs a command in JSON and returns its document: what it printed, or its error."""
         got, out, err = self.run(f"{self.before} {self.preload} nvmigrate {words} -o json",
                                  apart=True)
-        assert got == status, f"{words}: exit {got}, not {status}\n{out}{err}"
+        assert status is None or got == status, f"{words}: exit {got}, not {status}\n{out}{err}"
         lines = [line for line in err.splitlines() if line.startswith("{")]
         return json.loads(out) if out.strip() else json.loads(lines[-1])
 

@@ -33,6 +33,7 @@ class FakePciBus : public PciBus {
   std::map<std::string, SriovState> sriov_of;
   std::vector<KernelController> kernel;
   std::map<std::string, std::vector<Use>> uses, holders;
+  std::set<std::string> unreadable;             ///< functions
   bool read_only = false;                       ///< /sys, for those who try it before
   std::string not_seen;                         ///< what unseen() says of every function
   std::map<std::string, std::string> variants;  ///< address → variant driver
@@ -83,6 +84,7 @@ class FakePciBus : public PciBus {
   }
 
   std::optional<PciFunction> find(const std::string& address) override {
+    if (unreadable.contains(address)) throw OsError(EIO, "read", address);
     const auto found = functions.find(address);
     if (found == functions.end()) return std::nullopt;
     return found->second;

@@ -5,8 +5,10 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,6 +20,8 @@ namespace {
 
 constexpr std::size_t longest_file = std::size_t{16} << 20U;
 constexpr std::size_t longest_name = 160;
+constexpr mode_t writable_by_others = 022;
+constexpr int most_links = 40;  ///< as the kernel
 
 using Environment = std::function<const char*(const char*)>;
 
@@ -73,7 +77,6 @@ Error unusable(const std::string& path, const std::string& why, std::string advi
 }
 
 void check_ours(const std::string& path, const struct stat& about) {
-  constexpr mode_t writable_by_others = 022;
   if (S_ISLNK(about.st_mode)) {
     throw unusable(path, "is a symbolic link", "replace the link by what it points to");
   }
@@ -87,6 +90,63 @@ void check_ours(const std::string& path, const struct stat& about) {
     throw unusable(path, "is writable by other users",
                    "take the write permission from its group and from others",
                    {{.action = Remedy::Action::restrict_folder, .object = path}});
+  }
+}
+
+Error in_reach(const std::string& path, const std::string& folder, const std::string& why,
+               std::string advice, std::vector<Remedy> remedies = {}) {
+  return unusable(path,
+                  fmt::format("is reached through {}, which {}: it can be replaced", folder, why),
+                  std::move(advice), std::move(remedies));
+}
+
+/// Who owns a part of the way, or may write to a folder on it, may put another in its place.
+void check_part(const std::string& path, const std::string& part, const struct stat& about) {
+  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
+    throw in_reach(path, part, fmt::format("belongs to user {}", about.st_uid),
+                   "give it to root, or name another folder in NVMIGRATE_STATE_DIR, "
+                   "NVMIGRATE_RUN_DIR or NVMIGRATE_SIM_DIR");
+  }
+  const bool is_shared = (about.st_mode & writable_by_others) != 0 && !S_ISLNK(about.st_mode);
+  if (is_shared && (about.st_mode & S_ISVTX) == 0) {
+    throw in_reach(path, part, "is writable by other users",
+                   "take the write permission from its group and from others",
+                   {{.action = Remedy::Action::restrict_folder, .object = part}});
+  }
+}
+
+std::string within(const std::string& folder, const std::string& name) {
+  return folder + (folder.ends_with('/') ? "" : "/") + name;
+}
+
+/// The parts of a path, the first one last.
+std::vector<std::string> parts_of(const std::string& path) {
+  const std::filesystem::path whole(path);
+  std::vector<std::string> parts(whole.begin(), whole.end());
+  std::reverse(parts.begin(), parts.end());
+  return parts;
+}
+
+/// Follows links, whose parts can be replaced as well. What does not exist yet is made by us.
+void check_way(Io& io, const std::string& path) {
+  auto left = parts_of(std::filesystem::path(path).parent_path());
+  std::string folder;
+  for (int links = 0; !left.empty();) {
+    const auto name = left.back();
+    left.pop_back();
+    const auto part = name == "/" ? name : within(folder, name);
+    const auto about = look_at(io, part);
+    if (!about) return;
+    check_part(path, part, *about);
+    if (!S_ISLNK(about->st_mode)) {
+      folder = part;
+      continue;
+    }
+    std::string target;
+    if (++links > most_links) throw OsError(ELOOP, "look at", path);
+    if (io.readlink(part, target) != 0) throw OsError(errno, "read the link", part);
+    const auto parts = parts_of(target);
+    left.insert(left.end(), parts.begin(), parts.end());
   }
 }
 
@@ -151,16 +211,19 @@ Folders default_folders(const Environment& environment, bool root) {
 }
 
 bool check_private(Io& io, const std::string& path) {
+  check_way(io, path);
   const auto about = look_at(io, path);
   if (about) check_ours(path, *about);
   return about.has_value();
 }
 
 void make_private_folder(Io& io, const std::string& path) {
+  check_way(io, path);
   auto about = look_at(io, path);
   if (!about) {
     make_parents(io, path);
     make_folder(io, path);
+    check_way(io, path);
     about = look_at(io, path);
     if (!about) throw OsError(ENOENT, "make the folder", path);
   }
@@ -169,6 +232,7 @@ void make_private_folder(Io& io, const std::string& path) {
 }
 
 bool check_private_folder(Io& io, const std::string& path) {
+  check_way(io, path);
   const auto about = look_at(io, path);
   if (about) {
     check_ours(path, *about);

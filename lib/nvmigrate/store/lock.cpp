@@ -6,9 +6,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <optional>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -23,14 +22,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto poll_interval = std::chrono::milliseconds{10};
 constexpr std::size_t longest_holder = 256;
-constexpr std::size_t longest_lock_table = std::size_t{64} << 20U;
 
 std::string lock_path(const Folders& folders, const std::string& nqn) {
   return folders.run + "/" + file_name_of(nqn) + ".lock";
 }
 
-bool take(Io& io, int fd, const std::string& path) {
-  while (io.flock(fd, LOCK_EX | LOCK_NB) != 0) {
+bool take(Io& io, int fd, const std::string& path, int kind) {
+  while (io.flock(fd, kind | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) throw OsError(errno, "lock", path);
   }
@@ -47,13 +45,33 @@ bool is_current(Io& io, int fd, const std::string& path) {
   return false;
 }
 
-/// `pid 4711 (export)`, if the holder has written it already.
-std::string holder_of(Io& io, const std::string& path) {
+/// What the lock file says of its holder.
+struct Holder {
+  pid_t pid = 0;          ///< in its own PID namespace; 0: not written yet
+  std::string command{};  ///< `export`
+  std::string space{};    ///< its PID namespace, `pid:[4026531836]`; empty: not known
+};
+
+std::string own_space(Io& io) {
+  std::string found;
+  return io.readlink("/proc/self/ns/pid", found) == 0 ? found : std::string{};
+}
+
+Holder holder_of(Io& io, const std::string& path) {
   std::istringstream text(read_private(io, path).value_or("").substr(0, longest_holder));
-  std::string pid;
-  std::string command;
-  if (!(text >> pid >> std::ws) || !std::getline(text, command)) return "another process";
-  return fmt::format("pid {} ({})", pid, command);
+  Holder holder;
+  text >> holder.pid >> std::ws;
+  std::getline(text, holder.command);
+  std::getline(text, holder.space);
+  return holder;
+}
+
+/// `pid 4711 (export)`
+std::string described(Io& io, const Holder& holder) {
+  if (holder.pid == 0 || holder.command.empty()) return "another process";
+  const bool elsewhere = !holder.space.empty() && holder.space != own_space(io);
+  return fmt::format("pid {}{} ({})", holder.pid, elsewhere ? " of another PID namespace" : "",
+                     holder.command);
 }
 
 Error busy(const std::string& holder, const std::string& nqn) {
@@ -63,7 +81,7 @@ Error busy(const std::string& holder, const std::string& nqn) {
 
 void write_holder(Io& io, int fd, const std::string& path, const std::string& command) {
   if (io.ftruncate(fd, 0) != 0) throw OsError(errno, "write", path);
-  const auto text = fmt::format("{} {}\n", ::getpid(), command);
+  const auto text = fmt::format("{} {}\n{}\n", ::getpid(), command, own_space(io));
   write_all(io, fd, std::as_bytes(std::span{text}), path);
 }
 
@@ -76,31 +94,18 @@ OpenFile open_lock(Io& io, const Folders& folders, const std::string& path) {
 OpenFile acquire(Io& io, const Folders& folders, const std::string& nqn,
                  std::chrono::milliseconds wait) {
   const auto path = lock_path(folders, nqn);
-  const auto until = Clock::now() + wait;
+  // Who looks whether it is held has it for a moment.
+  const auto until = Clock::now() + std::max<std::chrono::milliseconds>(wait, poll_interval);
   while (true) {
     auto file = open_lock(io, folders, path);
-    if (take(io, file.fd(), path)) {
+    if (take(io, file.fd(), path, LOCK_EX)) {
       if (is_current(io, file.fd(), path)) return file;
       continue;
     }
     stop_if_interrupted("nothing was changed");
-    if (Clock::now() >= until) throw busy(holder_of(io, path), nqn);
+    if (Clock::now() >= until) throw busy(described(io, holder_of(io, path)), nqn);
     std::this_thread::sleep_for(poll_interval);
   }
-}
-
-std::string lock_table(Io& io) { return read_text(io, "/proc/locks", longest_lock_table); }
-
-/// One line of /proc/locks: `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`. Some file systems
-/// show another device number there than stat(2), so the inode and the process decide.
-bool is_lock_of(const std::string& line, ino_t inode, pid_t pid) {
-  std::istringstream words(line);
-  std::string number, kind, mode, access, file;
-  pid_t holder = 0;
-  if (!(words >> number >> kind >> mode >> access >> holder >> file)) return false;
-  const auto colon = file.rfind(':');
-  return kind == "FLOCK" && holder == pid && colon != std::string::npos &&
-         file.substr(colon + 1) == std::to_string(inode);
 }
 
 }  // namespace
@@ -112,17 +117,10 @@ SubsystemLock::SubsystemLock(Io& io, const Folders& folders, const std::string& 
 }
 
 bool holds_lock(Io& io, const Folders& folders, const std::string& subsystem_nqn, pid_t pid) {
-  struct stat about {};
-  if (pid <= 0 || io.stat(lock_path(folders, subsystem_nqn), about) != 0) return false;
-  try {
-    std::istringstream table(lock_table(io));
-    for (std::string line; std::getline(table, line);) {
-      if (is_lock_of(line, about.st_ino, pid)) return true;
-    }
-    return false;
-  } catch (const OsError&) {
-    return ::kill(pid, 0) == 0;
-  }
+  const auto path = lock_path(folders, subsystem_nqn);
+  if (pid <= 0 || holder_of(io, path).pid != pid) return false;
+  const auto file = OpenFile::open(io, path, O_RDONLY | O_NOFOLLOW);
+  return !take(io, file.fd(), path, LOCK_SH);
 }
 
 }  // namespace nvmigrate

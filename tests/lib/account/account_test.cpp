@@ -172,6 +172,14 @@ TEST_F(AccountTest, ARecordOfATakenDriverEndsWhenItIsBack) {
   EXPECT_THAT(journal_again().intents(), IsEmpty()) << "the function has vanished";
 }
 
+TEST_F(AccountTest, AFunctionThatCannotBeReadIsAWarningAndItsRecordsStay) {
+  leave_unbound(1);
+  device.bus.unreadable.insert(vf(1));
+  session().refresh();
+  drop_ended_records(session());
+  EXPECT_THAT(codes_of(account()), testing::UnorderedElementsAre("unbound", "unreadable"));
+}
+
 TEST_F(AccountTest, ARecordOfAProvisioningEndsWhenNothingIsThere) {
   leave_provisioning({{"was_vfs", "0"}, {"wanted_vfs", "2"}, {"autoprobe", "1"}});
   drop_ended_records(session());

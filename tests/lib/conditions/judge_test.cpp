@@ -133,6 +133,12 @@ TEST_F(JudgeTest, UsesUnknown) {
   EXPECT_FALSE(find(look(Verb::unbind), "uses_unknown")) << "it is known to be in use";
 }
 
+TEST_F(JudgeTest, Unreadable) {
+  device.bus.unreadable.insert(vf(2));
+  expect_as_in_table("unreadable");
+  EXPECT_FALSE(find(look(Verb::bind), "not_on_bus"));
+}
+
 TEST_F(JudgeTest, WhoAllowsThatItIsNotOpenNeedNotKnow) {
   record(IntentKind::loaded, 2);
   device.bus.not_seen = "no";

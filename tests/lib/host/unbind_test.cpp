@@ -173,6 +173,13 @@ TEST_F(UnbindTest, ForgetsAFunctionThatVanishesMeanwhile) {
   expect_no_records();
 }
 
+TEST_F(UnbindTest, RefusesWhatCannotBeRead) {
+  take("1");
+  device.bus.unreadable = {vf(1), vf(2)};
+  EXPECT_THAT(refused("1"), ElementsAre("unreadable")) << "it is not gone";
+  EXPECT_THAT(refused("2"), ElementsAre("unreadable")) << "it may be bound";
+}
+
 TEST_F(UnbindTest, RefusesWhileTheNodeIsOpen) {
   take("1");
   device.bus.holders[vf(1)] = {{"pid 7 (qemu)", "holds it open"}};

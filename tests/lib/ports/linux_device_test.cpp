@@ -172,6 +172,21 @@ TEST_F(LinuxDeviceTest, AllAreThePcieControllersThatAreNoVirtualFunctions) {
   }
 }
 
+TEST_F(LinuxDeviceTest, AControllerThatCannotBeReadIsListedAndSaysWhy) {
+  io_.refuse("open", "/sys/class/nvme/nvme0/address", EIO);
+  EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), ElementsAre("/dev/nvme0"));
+  for (const std::string device : {"/dev/nvme0", "0000:01:00.0"}) {
+    const auto error = failure(device);
+    EXPECT_EQ(error.status(), ExitStatus::io);
+    EXPECT_THAT(error.what(), HasSubstr("/sys/class/nvme/nvme0/address"));
+  }
+}
+
+TEST_F(LinuxDeviceTest, AControllerWhosePlaceCannotBeReadIsListed) {
+  io_.refuse("stat", "/sys/bus/pci/devices/0000:01:00.0/physfn", EACCES);
+  EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), ElementsAre("/dev/nvme0"));
+}
+
 TEST_F(LinuxDeviceTest, AControllerThatIsNotLiveIsNamedWithItsState) {
   sysfs_.file("/sys/class/nvme/nvme0/state", "resetting\n");
   for (const std::string device : {"/dev/nvme0", "nvme0", "0000:01:00.0"}) {

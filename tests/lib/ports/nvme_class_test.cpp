@@ -87,9 +87,19 @@ TEST_F(NvmeClassTest, OneWithoutIdentityStillCounts) {
   EXPECT_EQ(found.at(1).cntlid, std::nullopt);
 }
 
+TEST_F(NvmeClassTest, OneThatCannotBeReadSaysWhy) {
+  for (const std::string attribute : {"transport", "state", "address", "subsysnqn", "cntlid"}) {
+    test::FakeKernelIo io(system_, sysfs_);
+    io.refuse("read", "/sys/class/nvme/nvme2/" + attribute, EIO);
+    const auto found = read_controllers(Sysfs(io, sysfs_.root()));
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_THAT(found[1].unread, testing::HasSubstr("nvme2/" + attribute));
+    EXPECT_EQ(found[1].address, "");
+    EXPECT_EQ(found[0].unread + found[2].unread, "");
+  }
+}
+
 TEST_F(NvmeClassTest, OtherFailuresAreErrors) {
-  io_.refuse("read", "/sys/class/nvme/nvme2/state", EIO);
-  EXPECT_THROW(read_controllers(Sysfs(io_, sysfs_.root())), OsError);
   io_.refuse("list", "/sys/class/nvme", EACCES);
   EXPECT_THROW(read_controllers(Sysfs(io_, sysfs_.root())), OsError);
 }

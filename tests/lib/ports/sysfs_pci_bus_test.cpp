@@ -165,6 +165,35 @@ TEST_F(SysfsPciBusTest, RefusedWritesNameTheAttribute) {
   EXPECT_EQ(failure([&] { bus_.set_enabled_vfs(pf, 2); }).status(), ExitStatus::permission);
 }
 
+TEST_F(SysfsPciBusTest, AnErrnoOfTheNumberOfVfsHasItsMeaning) {
+  const auto attribute = test::FakeSysfs::of(pf) + "/sriov_numvfs";
+  for (const auto& [code, words] : std::map<int, std::string>{{ENOMEM, "pci=realloc"},
+                                                              {ENOSPC, "pci=realloc"},
+                                                              {EBUSY, "another number"},
+                                                              {EIO, "InitialVFs"},
+                                                              {EINVAL, "kernel log"},
+                                                              {ERANGE, "sriov_totalvfs"},
+                                                              {ENOENT, "no driver"},
+                                                              {ENODEV, "physical function"},
+                                                              {ENOSYS, "physical function"},
+                                                              {EPERM, "assigned to guests"}}) {
+    io_.refuse("write", attribute, code);
+    EXPECT_THAT(failure([&] { bus_.set_enabled_vfs(pf, 2); }).advice(), HasSubstr(words));
+  }
+  io_.refuse("write", attribute, EFAULT);
+  EXPECT_EQ(failure([&] { bus_.set_enabled_vfs(pf, 2); }).advice(), "");
+}
+
+TEST_F(SysfsPciBusTest, TriesWritingWithoutAnyWrite) {
+  bus_.try_writing(vf);
+  bus_.try_writing(pf);
+  EXPECT_THAT(io_.written(), IsEmpty());
+  EXPECT_THAT(io_.opened(), ElementsAre(of("driver_override"),
+                                        test::FakeSysfs::of(pf) + "/sriov_numvfs"));
+  io_.refuse("open", of("driver_override"), EROFS);
+  EXPECT_THAT(failure([&] { bus_.try_writing(vf); }).what(), HasSubstr(of("driver_override")));
+}
+
 TEST_F(SysfsPciBusTest, AFunctionThatWentAwayIsNotFound) {
   io_.refuse("write", of("reset"), ENODEV);
   EXPECT_EQ(failure([&] { bus_.reset(vf); }).status(), ExitStatus::io);

@@ -169,5 +169,16 @@ TEST_F(UsesTest, WhatCannotBeLookedAtIsAnErrorAndNotTakenForUnused) {
   EXPECT_THROW(uses(), OsError);
 }
 
+TEST_F(UsesTest, AControllerThatCannotBeReadMayBeOfAFunctionOfTheDriver) {
+  io_.refuse("open", "/sys/class/nvme/nvme1/address", EIO);
+  SysfsPciBus bus(io_, sysfs_.root());
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_THAT(bus.unseen("0000:01:00.1"), testing::HasSubstr("nvme1/address"));
+  sysfs_.remove("/sys/bus/pci/devices/0000:01:00.1/driver");
+  bus.look_again();
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_EQ(bus.unseen("0000:01:00.1"), "") << "without the driver it has no controller";
+}
+
 }  // namespace
 }  // namespace nvmigrate

@@ -155,5 +155,26 @@ TEST_F(TopologyTest, OtherErrorsOfTheDeviceAreThrown) {
   EXPECT_THROW(static_cast<void>(topology()), NvmeError);
 }
 
+TEST_F(TopologyTest, AFunctionThatCannotBeReadHidesNoOther) {
+  bring_up(2);
+  device.bus.unreadable.insert(vf(1));
+  const auto& found = topology();
+  EXPECT_THAT(found.find(1)->unread, testing::HasSubstr(vf(1)));
+  EXPECT_FALSE(found.find(1)->pci);
+  EXPECT_EQ(found.find(2)->unread, "");
+  EXPECT_TRUE(found.find(2)->pci);
+}
+
+TEST_F(TopologyTest, AControllerThatCannotBeReadMayBeAnyThatIsMissing) {
+  bring_up(2);
+  device.others.push_back(40);
+  device.bus.give(vf(2), "vfio-pci");
+  device.bus.kernel.push_back({.name = "nvme3", .unread = "cannot read nvme3"});
+  const auto& found = topology();
+  EXPECT_EQ(found.find(1)->unread, "cannot read nvme3") << "the nvme driver has it";
+  EXPECT_EQ(found.find(2)->unread, "") << "on vfio";
+  EXPECT_EQ(found.find(40)->unread, "cannot read nvme3") << "where it is, only a controller tells";
+}
+
 }  // namespace
 }  // namespace nvmigrate::test

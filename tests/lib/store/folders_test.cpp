@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -89,6 +90,26 @@ class ForeignIo : public test::FaultyIo {
   }
 };
 
+/// Says of one path that it is as a test wants it.
+class AlteredIo : public test::FaultyIo {
+ public:
+  using FaultyIo::FaultyIo;
+  void alter(const std::string& path, uid_t owner, mode_t permissions) {
+    altered_[path] = {owner, permissions};
+  }
+  int lstat(const std::string& path, struct stat& about) override {
+    const int result = FaultyIo::lstat(path, about);
+    const auto found = altered_.find(path);
+    if (result != 0 || found == altered_.end()) return result;
+    about.st_uid = found->second.first;
+    about.st_mode = (about.st_mode & S_IFMT) | found->second.second;
+    return result;
+  }
+
+ private:
+  std::map<std::string, std::pair<uid_t, mode_t>> altered_;
+};
+
 class PrivateTest : public testing::Test {
  protected:
   test::TemporaryFolder folder;
@@ -137,6 +158,55 @@ TEST_F(PrivateTest, WhatOthersMayWriteIsRefused) {
   EXPECT_EQ(error.status(), ExitStatus::refused);
   EXPECT_THAT(error.remedies(), testing::ElementsAre(Remedy{
                                     .action = Remedy::Action::restrict_folder, .object = path}));
+}
+
+TEST_F(PrivateTest, BelowAFolderThatOthersMayWriteIsRefused) {
+  make_private_folder(io, path);
+  const auto parent = folder / "a";
+  fs::permissions(parent, fs::perms::others_write, fs::perm_options::add);
+  const auto error = failure_of([&] { make_private_folder(io, path); });
+  EXPECT_EQ(error.status(), ExitStatus::refused);
+  EXPECT_THAT(error.what(), HasSubstr(parent + ", which is writable by other users"));
+  EXPECT_THAT(error.remedies(), testing::ElementsAre(Remedy{
+                                    .action = Remedy::Action::restrict_folder, .object = parent}));
+  error_of([&] { check_private(io, path); }, ExitStatus::refused);
+  error_of([&] { check_private_folder(io, path); }, ExitStatus::refused);
+  error_of([&] { make_private_folder(io, parent + "/other"); }, ExitStatus::refused);
+  EXPECT_FALSE(fs::exists(parent + "/other"));
+  fs::permissions(parent, fs::perms::sticky_bit, fs::perm_options::add);
+  EXPECT_NO_THROW(make_private_folder(io, path)) << "there nobody renames what is not theirs";
+}
+
+TEST_F(PrivateTest, BelowAFolderOfAnotherUserIsRefused) {
+  make_private_folder(io, path);
+  AlteredIo altered(system);
+  for (const mode_t permissions : {0700U, 01777U}) {
+    altered.alter(folder / "a", ::geteuid() + 1, permissions);
+    const auto error = failure_of([&] { check_private(altered, path); });
+    EXPECT_EQ(error.status(), ExitStatus::refused);
+    EXPECT_THAT(error.what(), HasSubstr((folder / "a") + ", which belongs to user "));
+  }
+  altered.alter(folder / "a", 0, 0755);
+  EXPECT_TRUE(check_private(altered, path)) << "root may do everything anyway";
+}
+
+TEST_F(PrivateTest, LinksOnTheWayAreFollowed) {
+  const auto real = folder / "real";
+  make_private_folder(io, real + "/b");
+  fs::create_directory_symlink("real", folder / "link");
+  fs::create_directory_symlink(folder / "link/../link/.", folder / "a");
+  make_private_folder(io, path);
+  EXPECT_TRUE(fs::exists(real + "/b/state"));
+  fs::permissions(real, fs::perms::group_write, fs::perm_options::add);
+  EXPECT_THAT(error_of([&] { check_private(io, path); }, ExitStatus::refused),
+              HasSubstr("/real, which is writable"));
+  AlteredIo altered(system);
+  altered.alter(folder / "link", ::geteuid() + 1, 0777);
+  EXPECT_THAT(error_of([&] { check_private(altered, path); }, ExitStatus::refused),
+              HasSubstr((folder / "link") + ", which belongs to"));
+  fs::remove(folder / "link");
+  fs::create_directory_symlink("a", folder / "link");
+  error_of([&] { check_private(io, path); }, ExitStatus::io);
 }
 
 TEST_F(PrivateTest, OnlyFoldersAreFoldersAndFilesFiles) {

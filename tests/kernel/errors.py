@@ -26,7 +26,7 @@ def test_a_controller_that_cannot_be_read_is_a_warning_on_it(host):
         found = failed(host)
         assert f"nvme7/{attribute}" in found["/dev/nvme7"]["message"], found
         host.nvmigrate("show nvme0")
-        assert any("nvme7" in each["message"] for each in host.nvmigrate("doctor", None)["checks"])
+        assert any("nvme7" in each["message"] for each in host.nvmigrate("doctor", None)["findings"])
 
 
 def test_a_node_that_cannot_be_opened_is_a_warning_on_it(host):

@@ -38,9 +38,9 @@ def with_namespace(host):
     host.add("/sys/block/nvme1n1/dev", "259:77")
     host.add("/sys/class/nvme-generic/ng1n1/dev", FULL)
     host.add("/dev/nvme1n1", "b 259:77")
-    host.nvmigrate("provision nvme0 --vfs 1")
-    host.nvmigrate("bind nvme0 vf1")
-    assert host.nvmigrate("unbind nvme0 vf1")["functions"][0]["driver"] == "nvme"
+    function = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]["address"]
+    host.write("/sys/bus/pci/drivers_probe", function)
+    assert host.driver(function) == "nvme"
 
 
 def on_vfio(host):

@@ -12,12 +12,12 @@ namespace nvmigrate {
 
 /// A controller as the kernel's nvme driver knows it (/sys/class/nvme).
 struct KernelController {
-  std::string name;       ///< nvme0
-  std::string address;    ///< PCI address; empty when the transport is not pcie
-  std::string transport;  ///< pcie, tcp, …
-  std::string state;      ///< live, resetting, …
-  std::string subsystem_nqn;
-  std::optional<std::uint16_t> cntlid;
+  std::string name;         ///< nvme0
+  std::string address{};    ///< PCI address; empty when the transport is not pcie
+  std::string transport{};  ///< pcie, tcp, …
+  std::string state{};      ///< live, resetting, …
+  std::string subsystem_nqn{};
+  std::optional<std::uint16_t> cntlid{};
   /// CAP.MQES + 1; nothing where the kernel's own queues are less deep than that.
   std::optional<std::uint32_t> max_queue_entries{};
   /// Queues that the driver uses, the admin queue included; nothing: the kernel does not say.

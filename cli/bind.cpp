@@ -63,8 +63,8 @@ Outcome outcome_of(Context& context, const Changing& given, const BindingResult&
     outcome.document["functions"].push_back(object_of(given, change));
     const auto word = result_word(given, change);
     table.add({std::to_string(change.cntlid), change.address,
-               word == "gone" ? "gone; record dropped" : word,
-               change.from.value_or(""), change.to.value_or(""), vfio_node(change.nodes)});
+               word == "gone" ? "gone; record dropped" : word, change.from.value_or(""),
+               change.to.value_or(""), vfio_node(change.nodes)});
   }
   outcome.document["findings"] = json_of(result.findings);
   tell(context, result);

@@ -47,8 +47,7 @@ class Examination {
   void check_host() {
     SysfsPciBus bus(context_->io(), Sysroot{});
     const auto controllers = bus.controllers();
-    const bool needed = std::any_of(controllers.begin(), controllers.end(),
-                                    [](const auto& one) {
+    const bool needed = std::any_of(controllers.begin(), controllers.end(), [](const auto& one) {
       return one.transport == "pcie" || !one.unread.empty();
     });
     add(check_bus(bus, needed));

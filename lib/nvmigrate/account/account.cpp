@@ -75,8 +75,8 @@ class Account {
 
   void add(const ControlledFunction& function) {
     if (!function.unread.empty()) {
-      findings_.push_back(told(fact_of("unreadable", session_->device(), function,
-                                       {{"reason", function.unread}})));
+      findings_.push_back(
+          told(fact_of("unreadable", session_->device(), function, {{"reason", function.unread}})));
     }
     for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
       if (is_news(fact, function)) findings_.push_back(told(fact));

@@ -372,8 +372,7 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
   Judge judge(Verb::unbind, session, request.allowed);
   for (const auto* function : functions) {
     auto change = unchanged(*function);
-    change.changed =
-        is_on_vfio(*function) || is_recorded(*function) || !function->unread.empty();
+    change.changed = is_on_vfio(*function) || is_recorded(*function) || !function->unread.empty();
     if (change.changed) {
       judge.look_at(function->cntlid);
       if (is_of_another(*function)) {

@@ -95,8 +95,8 @@ NVMIGRATE_API BindingResult plan_bind(Session& session, const FunctionList& func
                                       const BindRequest& request);
 
 /// Gives the functions to vfio, one after the other (driver_override and drivers_probe in sysfs).
-/// Each is verified; of one that somebody else had given to vfio, that is recorded. One that fails is back at its original driver. A stop signal ends it between
-/// two functions. Claims the session.
+/// Each is verified; of one that somebody else had given to vfio, that is recorded. One that fails
+/// is back at its original driver. A stop signal ends it between two functions. Claims the session.
 /// \throws as plan_bind; Refusal `no_driver`. What happens to one function is in its BindingChange
 NVMIGRATE_API BindingResult bind(Session& session, const FunctionList& functions,
                                  const BindRequest& request);
@@ -106,10 +106,10 @@ NVMIGRATE_API BindingResult plan_unbind(Session& session, const FunctionList& fu
                                         const UnbindRequest& request);
 
 /// Gives the functions back to the driver they were taken from, with the override they had; where
-/// none is recorded, to whatever driver of the host claims them. One that a driver of vfio then has,
-/// and had not before it was bound, is a failure, `still_on_vfio`. Of one that has vanished the
-/// record is dropped. Also finishes what a bind or unbind that ended early left. Claims the session. \throws as plan_unbind(). What happens to one
-/// function is in its BindingChange
+/// none is recorded, to whatever driver of the host claims them. One that a driver of vfio then
+/// has, and had not before it was bound, is a failure, `still_on_vfio`. Of one that has vanished
+/// the record is dropped. Also finishes what a bind or unbind that ended early left. Claims the
+/// session. \throws as plan_unbind(). What happens to one function is in its BindingChange
 NVMIGRATE_API BindingResult unbind(Session& session, const FunctionList& functions,
                                    const UnbindRequest& request);
 

@@ -55,9 +55,8 @@ Owner user_of(const std::string& text) {
 
 gid_t group_of(const std::string& text) {
   if (const auto id = number<gid_t>(text)) return *id;
-  const auto found = look_up<struct group>("group '" + text + "'", [&](auto... rest) {
-    return ::getgrnam_r(text.c_str(), rest...);
-  });
+  const auto found = look_up<struct group>(
+      "group '" + text + "'", [&](auto... rest) { return ::getgrnam_r(text.c_str(), rest...); });
   if (!found) throw usage_error("this host has no group '" + text + "'");
   return found->gr_gid;
 }

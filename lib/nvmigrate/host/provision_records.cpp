@@ -125,9 +125,9 @@ bool is_undone(const Topology& topology, const Intent& unfinished) {
   return topology.sriov.autoprobe == autoprobe_before(topology, unfinished) &&
          std::none_of(topology.functions.begin(), topology.functions.end(),
                       [](const ControlledFunction& function) {
-                        return function.secondary && (function.online.value_or(true) ||
-                                                      function.queues != 0 ||
-                                                      function.interrupts != 0);
+                        return function.secondary &&
+                               (function.online.value_or(true) || function.queues != 0 ||
+                                function.interrupts != 0);
                       });
 }
 

@@ -45,7 +45,7 @@ class PciBus {
   virtual std::vector<std::string> group_members(unsigned group) = 0;
   /// Whether an IOMMU is active on this host.
   virtual bool has_iommu() = 0;
-  /// Every controller of the kernel's nvme driver, sorted by number; also those that cannot be read.
+  /// Every controller of the kernel's nvme driver, by number, also one that cannot be read.
   virtual std::vector<KernelController> controllers() = 0;
 
   virtual SriovState sriov(const std::string& physical) = 0;

@@ -57,9 +57,10 @@ std::string meaning_for_vfs(int code) {
   switch (code) {
     case ENOMEM:
     case ENOSPC:
-      return "the bridge above the device has too few bus numbers or too little memory space for so "
-             "many VFs; ask for fewer, or enable SR-IOV and decoding above 4 GiB in the firmware, or "
-             "boot with pci=realloc; the kernel log tells which it was";
+      return "the bridge above the device has too few bus numbers or too little memory space, as "
+             "the kernel log tells; ask for fewer VFs, or enable SR-IOV and decoding above 4 GiB "
+             "in "
+             "the firmware, or boot with pci=realloc";
     case EBUSY:
       return "another number of VFs was enabled meanwhile; remove them first";
     case EIO:

@@ -19,9 +19,9 @@ Folders default_folders(const std::function<const char*(const char*)>& environme
 
 /// Makes a folder and its parents, mode 0700, when it is missing.
 /// \throws refused when it is a link, not a folder, owned by another user, or writable by others,
-/// and when another user may put another one in its place: by a folder or link on the way to it that
-/// belongs to another than root and this user, or a folder that others may write to (unless it is
-/// sticky, where they cannot rename what is not theirs)
+/// and when another user may put another one in its place: by a folder or link on the way to it
+/// that belongs to another than root and this user, or a folder that others may write to (unless it
+/// is sticky, where they cannot rename what is not theirs)
 void make_private_folder(Io& io, const std::string& path);
 /// Refuses a folder or file of ours as make_private_folder() does.
 /// \return false when it does not exist. \throws refused, OsError

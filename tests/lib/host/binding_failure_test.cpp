@@ -46,7 +46,9 @@ TEST_F(BindingFailureTest, WhateverChangeFailsTheOriginalDriverIsBack) {
 }
 
 TEST_F(BindingFailureTest, UndoWritesNothingWhereNothingWasDone) {
-  device.bus.before_change = [](const std::string& change) { throw OsError(EROFS, "write", change); };
+  device.bus.before_change = [](const std::string& change) {
+    throw OsError(EROFS, "write", change);
+  };
   const auto result = take("1");
   EXPECT_EQ(status_of(result), ExitStatus::io);
   EXPECT_THAT(device.bus.changes, ElementsAre("set_override " + vf(1) + " vfio-pci"));

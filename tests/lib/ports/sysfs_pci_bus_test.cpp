@@ -188,8 +188,8 @@ TEST_F(SysfsPciBusTest, TriesWritingWithoutAnyWrite) {
   bus_.try_writing(vf);
   bus_.try_writing(pf);
   EXPECT_THAT(io_.written(), IsEmpty());
-  EXPECT_THAT(io_.opened(), ElementsAre(of("driver_override"),
-                                        test::FakeSysfs::of(pf) + "/sriov_numvfs"));
+  EXPECT_THAT(io_.opened(),
+              ElementsAre(of("driver_override"), test::FakeSysfs::of(pf) + "/sriov_numvfs"));
   io_.refuse("open", of("driver_override"), EROFS);
   EXPECT_THAT(failure([&] { bus_.try_writing(vf); }).what(), HasSubstr(of("driver_override")));
 }

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <functional>
+#include <map>
 #include <utility>
 #include <vector>
 

@@ -8,6 +8,7 @@
 //   extra/   laid over it: further parts of /sys, /dev and /proc
 //   faults   lines `CALL PATTERN ERRNO`: calls (open, open_to_write, write, ioctl, list,
 //            readlink, lookup) that fail; the pattern of a lookup is the name of a user or group
+//   listed   the folders that were listed, one a line
 //   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
 #include <dirent.h>
 #include <dlfcn.h>
@@ -73,6 +74,9 @@ class FakeKernel {
     return 0;
   }
 
+  void listed(const std::string& path) const {
+    std::ofstream(root_ + "/listed", std::ios::app) << path << '\n';
+  }
   void opened(int fd, const std::string& path) { open_[fd] = path; }
   void closed(int fd) { open_.erase(fd); }
   [[nodiscard]] std::string path_of(int fd) const {
@@ -367,6 +371,7 @@ FAKED DIR* opendir(const char* path) {
   std::string place = path;
   const int found = ask(
       [&](FakeKernel& kernel) {
+        kernel.listed(path);
         fail(kernel.fault("list", path), path);
         // The processes are those of the real host.
         if (std::string{path} != "/proc") place = kernel.place_of(path);

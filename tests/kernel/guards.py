@@ -32,15 +32,16 @@ def holder(host, *before):
         os.unlink(node)
 
 
-def with_namespace(host):
-    """The VF is on the nvme driver as nvme1, with one namespace."""
-    host.add("/sys/class/nvme/nvme1/nvme1n1/uuid", "")
-    host.add("/sys/block/nvme1n1/dev", "259:77")
-    host.add("/sys/class/nvme-generic/ng1n1/dev", FULL)
-    host.add("/dev/nvme1n1", "b 259:77")
-    function = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]["address"]
-    host.write("/sys/bus/pci/drivers_probe", function)
-    assert host.driver(function) == "nvme"
+def with_namespaces(host, vfs=1):
+    """The VFs are on the nvme driver as nvme1 and so on, each with one namespace."""
+    for number in range(1, vfs + 1):
+        host.add(f"/sys/class/nvme/nvme{number}/nvme{number}n1/uuid", "")
+        host.add(f"/sys/block/nvme{number}n1/dev", f"259:{76 + number}")
+        host.add(f"/sys/class/nvme-generic/ng{number}n1/dev", FULL)
+        host.add(f"/dev/nvme{number}n1", f"b 259:{76 + number}")
+    for function in host.nvmigrate(f"provision nvme0 --vfs {vfs}")["functions"]:
+        host.write("/sys/bus/pci/drivers_probe", function["address"])
+        assert host.driver(function["address"]) == "nvme"
 
 
 def on_vfio(host):
@@ -50,7 +51,7 @@ def on_vfio(host):
 
 
 def test_another_path_is_the_same_device(host):
-    with_namespace(host)
+    with_namespaces(host)
     with holder(host):
         found = host.refused("bind nvme0 vf1", "used_by_host")
         assert "is open in pid" in found["message"], found
@@ -59,7 +60,7 @@ def test_another_path_is_the_same_device(host):
 
 
 def test_another_mount_namespace_is_the_same_host(host):
-    with_namespace(host)
+    with_namespaces(host)
     with holder(host, "unshare", "--mount", "--"):
         host.refused("bind nvme0 vf1", "used_by_host")
 
@@ -105,10 +106,16 @@ def test_missing_capability_refuses(host):
 
 
 def test_a_namespace_that_cannot_be_tried_refuses(host):
-    with_namespace(host)
+    with_namespaces(host)
     host.fault("open /dev/nvme1n1 13")
     host.refused("bind nvme0 vf1", "uses_unknown")
     host.fault("open /dev/nvme1n1 16")
     host.refused("bind nvme0 vf1", "used_by_host")
     host.fault("open /dev/nvme1n1 6")
     host.nvmigrate("bind nvme0 vf1")
+
+
+def test_processes_are_looked_at_once_for_a_command(host):
+    with_namespaces(host, 4)
+    for words in ("bind nvme0 all", "unbind nvme0 all", "bind nvme0 all", "deprovision nvme0"):
+        assert host.lists("/proc", words) == 1, words

@@ -78,6 +78,12 @@ class Host(Scratch):
         link = self.made / f"sys/bus/pci/devices/{function}/driver"
         return os.path.basename(os.readlink(link)) if link.is_symlink() else None
 
+    def lists(self, path, words):
+        """How often a command lists a folder."""
+        (self.made / "listed").write_text("", encoding="utf-8")
+        self.nvmigrate(words)
+        return (self.made / "listed").read_text(encoding="utf-8").splitlines().count(path)
+
     def fault(self, *lines):
         (self.made / "faults").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 

@@ -118,9 +118,13 @@ SubsystemLock::SubsystemLock(Io& io, const Folders& folders, const std::string& 
 
 bool holds_lock(Io& io, const Folders& folders, const std::string& subsystem_nqn, pid_t pid) {
   const auto path = lock_path(folders, subsystem_nqn);
-  if (pid <= 0 || holder_of(io, path).pid != pid) return false;
-  const auto file = OpenFile::open(io, path, O_RDONLY | O_NOFOLLOW);
-  return !take(io, file.fd(), path, LOCK_SH);
+  try {
+    if (pid <= 0 || holder_of(io, path).pid != pid) return false;
+    const auto file = OpenFile::open(io, path, O_RDONLY | O_NOFOLLOW);
+    return !take(io, file.fd(), path, LOCK_SH);
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 }  // namespace nvmigrate

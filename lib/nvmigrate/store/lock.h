@@ -24,8 +24,8 @@ class SubsystemLock {
 
 /// Whether process `pid` holds the lock of the subsystem now, so that its journalled operation is
 /// in progress and not unfinished. The lock file says who took it last, in any PID namespace, and
-/// the lock itself whether it is held: it is tried for a moment, and nothing waits.
-/// \throws OsError, refused
+/// the lock itself whether it is held: it is tried for a moment, and nothing waits. What cannot be
+/// tried may be held.
 bool holds_lock(Io& io, const Folders& folders, const std::string& subsystem_nqn, pid_t pid);
 
 }  // namespace nvmigrate

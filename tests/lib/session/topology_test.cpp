@@ -169,11 +169,18 @@ TEST_F(TopologyTest, AControllerThatCannotBeReadMayBeAnyThatIsMissing) {
   bring_up(2);
   device.others.push_back(40);
   device.bus.give(vf(2), "vfio-pci");
+  device.bus.kernel.push_back({.name = "nvme0", .address = FakePciBus::physical});
   device.bus.kernel.push_back({.name = "nvme3", .unread = "cannot read nvme3"});
   const auto& found = topology();
   EXPECT_EQ(found.find(1)->unread, "cannot read nvme3") << "the nvme driver has it";
   EXPECT_EQ(found.find(2)->unread, "") << "on vfio";
   EXPECT_EQ(found.find(40)->unread, "cannot read nvme3") << "where it is, only a controller tells";
+}
+
+TEST_F(TopologyTest, NoOtherNameIsTakenForThatOfAControllerThatCannotBeRead) {
+  device.bus.kernel.push_back({.name = "nvme0", .unread = "cannot read nvme0"});
+  EXPECT_STREQ(thrown_by([&] { open(); }).what(), "cannot read nvme0")
+      << "its records are found by the name that the kernel shows";
 }
 
 }  // namespace

@@ -171,6 +171,8 @@ TEST_F(LockTest, AFailureAtAnyStepIsReportedAndLeavesItFree) {
   }
   EXPECT_GE(steps, 8U) << "look at folder and file, open, lock, look twice, truncate, write";
   for (std::size_t step = 1; step <= steps; ++step) {
+    // Which PID namespace it is need not be known.
+    if (io.log()[step - 1].object == "/proc/self/ns/pid") continue;
     test::FaultyIo faulty(system);
     faulty.fail_nth(step, EIO);
     EXPECT_THROW(SubsystemLock(faulty, folders, locked_nqn, "bind", 0ms), Error) << "step " << step;
@@ -200,8 +202,11 @@ TEST_F(LockTest, HoldersAreKnownByTheLockItself) {
       HasSubstr("pid 7 of another PID namespace (export)"));
   test::put(path(), "7 export\n");
   EXPECT_TRUE(holds_lock(io, folders, locked_nqn, 7)) << "an earlier version wrote no namespace";
-  io.fail_kind("open", EMFILE, 2);
-  EXPECT_THROW(holds_lock(io, folders, locked_nqn, 7), OsError);
+  for (const std::size_t nth : {1U, 2U}) {
+    io.heal();
+    io.fail_kind("open", EMFILE, nth);
+    EXPECT_TRUE(holds_lock(io, folders, locked_nqn, 7)) << "what cannot be tried may be held";
+  }
 }
 
 TEST_F(LockTest, WhoLooksKeepsNobodyFromTakingIt) {

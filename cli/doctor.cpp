@@ -59,6 +59,7 @@ class Examination {
       if (!session->simulated()) check_rights();
       if (options_->device) add(check_bus(session->pci(), true));
       add(check_abilities(*session));
+      add(check_shared_nodes(*session));
       drop_ended_records(*session);
       add(account_of(*session));
     } catch (const Interrupted&) {

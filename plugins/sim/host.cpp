@@ -47,10 +47,11 @@ VfioNodes nodes_of(const Subsystem& subsystem, const Function& function) {
   const auto group = subsystem.group_of(function);
   if (group && subsystem.parameters.vfio_groups) {
     nodes.group = "/dev/vfio/" + std::to_string(*group);
+    nodes.container = NodeRights{};
   }
   if (subsystem.parameters.vfio_cdevs) {
     nodes.device = "/dev/vfio/devices/vfio" + std::to_string(function.instance);
-    nodes.iommufd = true;
+    nodes.iommufd = NodeRights{.mode = 0660};  // as the kernel makes it
   }
   return nodes;
 }

@@ -94,6 +94,10 @@ Verdict lose_node(const SeamCall& call, Device&) {
   return {};
 }
 
+Verdict share_no_node(const SeamCall& call, Device&) {
+  return {.error = call.name == "vfio_nodes" ? ENXIO : 0};
+}
+
 /// The open files of a process cannot be read.
 Verdict look_in_vain(const SeamCall& call, Device&) {
   return {.error = call.name == "unseen" ? EACCES : 0};
@@ -152,13 +156,19 @@ void drop_privilege() {
 
 Wrap double_of(const std::string& name) {
   if (name == "unprivileged") drop_privilege();
-  const std::map<std::string, Wrap> doubles{
-      {"real", altered(false, false)},      {"unprivileged", altered(false, false)},
-      {"short_list", altered(true, true)},  {"udev", watched(give_to_root)},
-      {"lost_node", watched(lose_node)},    {"blind", watched(look_in_vain)},
-      {"read_only", watched(be_read_only)}, {"hidden", watched(hide_first)},
-      {"claiming", watched(claim_by_id)},   {"no_list", watched(have_no_list)},
-      {"mute", watched(be_mute)},           {"mute_on_first", watched(be_mute_on_first)}};
+  const std::map<std::string, Wrap> doubles{{"real", altered(false, false)},
+                                            {"unprivileged", altered(false, false)},
+                                            {"short_list", altered(true, true)},
+                                            {"udev", watched(give_to_root)},
+                                            {"lost_node", watched(lose_node)},
+                                            {"blind", watched(look_in_vain)},
+                                            {"read_only", watched(be_read_only)},
+                                            {"hidden", watched(hide_first)},
+                                            {"claiming", watched(claim_by_id)},
+                                            {"no_list", watched(have_no_list)},
+                                            {"no_shared_node", watched(share_no_node)},
+                                            {"mute", watched(be_mute)},
+                                            {"mute_on_first", watched(be_mute_on_first)}};
   return doubles.at(name);
 }
 

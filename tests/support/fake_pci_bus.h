@@ -44,12 +44,13 @@ class FakePciBus : public PciBus {
   std::optional<Owner> rule;  ///< of udev, which has the last word
   std::string lost;           ///< a node that nobody can look at
   bool iommu = true;
-  bool loads = true;                 ///< modules of variant drivers
-  std::vector<std::string> loaded;   ///< for these functions
-  bool nodes = true;                 ///< vfio nodes appear
-  bool cdevs = false;                ///< device nodes as well
-  bool iommufd = true;               ///< /dev/iommu
-  bool groups = true;                ///< group nodes
+  bool loads = true;                                   ///< modules of variant drivers
+  std::vector<std::string> loaded;                     ///< for these functions
+  bool nodes = true;                                   ///< vfio nodes appear
+  bool cdevs = false;                                  ///< device nodes as well
+  std::optional<NodeRights> iommufd = NodeRights{};    ///< /dev/iommu
+  std::optional<NodeRights> container = NodeRights{};  ///< /dev/vfio/vfio
+  bool groups = true;                                  ///< group nodes
   std::vector<std::string> changes;  ///< "set_override 0000:01:00.1 vfio-pci", …
   Hook before_change;                ///< may throw
   std::function<void(unsigned count)> vfs_changed;
@@ -162,6 +163,7 @@ class FakePciBus : public PciBus {
     if (!nodes || !function.driver || *function.driver == "nvme") return found;
     if (groups) found.group = "/dev/vfio/" + std::to_string(function.iommu_group.value_or(0));
     found.iommufd = iommufd;
+    found.container = container;
     if (cdevs) found.device = "/dev/vfio/devices/vfio" + address.substr(address.size() - 1);
     return found;
   }

@@ -182,9 +182,15 @@ class WatchedPci final : public PciBus {
     see("variant_driver", address);
     return bus_->variant_driver(address);
   }
+  /// ENXIO: the host lacks the nodes that all VMs share.
   VfioNodes vfio_nodes(const std::string& address) override {
-    see("vfio_nodes", address);
-    return bus_->vfio_nodes(address);
+    const auto verdict = watcher_->on({SeamCall::Seam::pci, "vfio_nodes", address});
+    if (verdict.error != 0 && verdict.error != ENXIO) {
+      throw OsError(verdict.error, "vfio_nodes", address);
+    }
+    auto nodes = bus_->vfio_nodes(address);
+    if (verdict.error == ENXIO) nodes.container = nodes.iommufd = std::nullopt;
+    return nodes;
   }
   Owner owner(const std::string& node) override {
     see("owner", node);

@@ -2,12 +2,14 @@
 #include "nvmigrate/account/account.h"
 
 #include <algorithm>
+#include <map>
 
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/host/shared_node.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/session/custody.h"
@@ -275,6 +277,24 @@ Findings check_abilities(Session& session) {
                       topology.functions.empty() ? Severity::warning : Severity::ok));
   }
   return findings;
+}
+
+Findings check_shared_nodes(Session& session) {
+  std::map<std::string, Finding> findings;
+  for (const auto& function : session.topology().functions) {
+    const auto& node = function.vfio.by_iommufd() || !function.vfio.group ? function.vfio.device
+                                                                          : function.vfio.group;
+    if (!node) continue;
+    const auto fact =
+        fact_of_shared_node(session.device(), function.vfio, session.pci().owner(*node));
+    if (!fact) continue;
+    auto found = told(*fact);
+    findings.emplace(found.message, std::move(found));
+  }
+  Findings all;
+  for (auto& [message, found] : findings)
+    all.push_back(std::move(found));
+  return all;
 }
 
 Findings check_bus(PciBus& bus, bool needed) {

@@ -30,6 +30,9 @@ NVMIGRATE_API void drop_ended_records(Session& session);
 /// What the controlling function can do: live migration, vendor state, SR-IOV.
 /// \throws NvmeError, OsError
 NVMIGRATE_API Findings check_abilities(Session& session);
+/// Whether those who own the vfio nodes of this device's functions may open the node that all VMs
+/// share. \throws OsError
+NVMIGRATE_API Findings check_shared_nodes(Session& session);
 /// What binding needs of the host. Looking for vfio-pci may load its module.
 /// \param needed whether something is to be bound here; else what is missing is a warning
 NVMIGRATE_API Findings check_bus(PciBus& bus, bool needed);

@@ -20,6 +20,7 @@ constexpr Verbs disturbs = takes_away | bind;
 constexpr Verbs records = migrates | disturbs | resume | release;
 
 constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
+constexpr auto shared_nodes = "/dev/vfio/vfio and /dev/iommu";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
 constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
@@ -194,6 +195,21 @@ constexpr std::array table{
               .sentence = "{node} belongs to {is} and not to {asked}: a udev rule set another "
                           "owner",
               .warns = bind},
+    Condition{
+        .code = "no_shared_node",
+        .looks_at = shared_nodes,
+        .sentence = "a VM needs {node} beside the node of its function, and this host has none",
+        .advice = "load the modules of vfio",
+        .warns = bind,
+        .told = Severity::problem},
+    Condition{.code = "shared_node_closed",
+              .looks_at = shared_nodes,
+              .sentence =
+                  "user {asked} may not open {node}, which a VM needs beside the node of its "
+                  "function: it belongs to {is}, mode {mode}",
+              .advice = "let a udev rule give that user or its group access to it",
+              .warns = bind,
+              .told = Severity::warning},
     Condition{.code = "node_lost",
               .looks_at = "the owner of the vfio node",
               .sentence = "{reason}",

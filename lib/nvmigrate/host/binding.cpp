@@ -7,6 +7,7 @@
 #include "nvmigrate/base/time.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
+#include "nvmigrate/host/shared_node.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/store/registry.h"
@@ -15,10 +16,6 @@ namespace nvmigrate {
 namespace {
 
 const std::vector<IntentKind> unbound_only{IntentKind::unbound};
-
-std::string in_numbers(const Owner& owner) {
-  return std::to_string(owner.user) + ":" + std::to_string(owner.group);
-}
 
 /// Whether the driver that it had before this program changed it is known.
 bool is_recorded(const ControlledFunction& function) {
@@ -107,6 +104,7 @@ class Changes {
     }
     if (change.changed || function.has(IntentKind::unbound)) strike(change.cntlid);
     if (request.owner) check_owners(change, *request.owner);
+    check_shared_node(change.nodes, request.owner.value_or(Owner{}));
   }
 
   void unbind(const ControlledFunction& function, BindingChange& change,
@@ -165,6 +163,17 @@ class Changes {
     for (const auto& node : {change.nodes.group, change.nodes.device}) {
       if (node) check_owner(change.cntlid, *node, asked);
     }
+  }
+
+  /// Told once, for all functions.
+  void check_shared_node(const VfioNodes& nodes, const Owner& user) {
+    const auto fact = fact_of_shared_node(session_->device(), nodes, user);
+    if (!fact) return;
+    auto found = judged(*fact, Verb::bind);
+    for (const auto& told : plan_->findings) {
+      if (told.message == found.message) return;
+    }
+    plan_->findings.push_back(std::move(found));
   }
 
   void check_owner(std::uint16_t cntlid, const std::string& node, const Owner& asked) {

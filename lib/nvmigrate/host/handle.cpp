@@ -85,7 +85,7 @@ Handle make_handle(Session& session, std::uint16_t cntlid, IommuInterface wanted
   const auto& topology = session.topology();
   const auto& function = session.ask(cntlid);
   const auto& nodes = function.vfio;
-  const bool has_iommufd = nodes.device && nodes.iommufd;
+  const bool has_iommufd = nodes.by_iommufd();
   const auto lacks = [&](std::string_view code) {
     if (function.on_vfio()) judge.add(fact_of(code, session.device(), function));
   };

@@ -37,18 +37,36 @@ struct SriovState {
   bool operator==(const SriovState&) const = default;
 };
 
-/// The nodes through which a VM opens a function; neither, unless it is bound to a vfio driver.
-struct VfioNodes {
-  std::optional<std::string> group;   ///< /dev/vfio/GROUP
-  std::optional<std::string> device;  ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
-  bool iommufd = false;               ///< /dev/iommu is there, without which `device` is of no use
-};
-
 /// The owner of a vfio node.
 struct Owner {
   uid_t user = 0;
   gid_t group = 0;
   bool operator==(const Owner&) const = default;
+};
+
+/// Who may open a device node.
+struct NodeRights {
+  Owner owner{};
+  mode_t mode = 0666;  ///< the permission bits
+
+  /// Whether they let this user, in this group alone, read and write it.
+  [[nodiscard]] bool admit(const Owner& who) const noexcept {
+    if (who.user == 0) return true;
+    const unsigned shift = who.user == owner.user ? 6 : who.group == owner.group ? 3 : 0;
+    return (mode >> shift & 06U) == 06U;
+  }
+};
+
+/// The nodes through which a VM opens a function; neither `group` nor `device`, unless it is bound
+/// to a vfio driver. Each is of use only with the node beside it, which all VMs of the host share.
+struct VfioNodes {
+  std::optional<std::string> group{};     ///< /dev/vfio/GROUP
+  std::optional<NodeRights> container{};  ///< /dev/vfio/vfio, needed with `group`
+  std::optional<std::string> device{};    ///< /dev/vfio/devices/vfioN, kernel 6.6 and later
+  std::optional<NodeRights> iommufd{};    ///< /dev/iommu, needed with `device`
+
+  /// Whether a VM that may choose opens it through iommufd.
+  [[nodiscard]] bool by_iommufd() const noexcept { return device && iommufd; }
 };
 
 }  // namespace nvmigrate

@@ -85,6 +85,16 @@ std::string meaning_for_vfs(int code) {
   }
 }
 
+/// \return nothing when there is no such node
+std::optional<NodeRights> rights_of(const Sysfs& sysfs, const std::string& node) {
+  struct stat about {};
+  if (sysfs.io().stat(sysfs.root().path(node), about) == 0) {
+    return NodeRights{{about.st_uid, about.st_gid}, about.st_mode & 0777U};
+  }
+  if (errno == ENOENT) return std::nullopt;
+  throw OsError(errno, "look at", node);
+}
+
 /// The attributes with the numbers of a function's vfio devices, and the paths of their nodes.
 std::vector<std::pair<std::string, std::string>> vfio_devices(const Sysfs& sysfs,
                                                               const PciFunction& function) {
@@ -238,14 +248,15 @@ VfioNodes SysfsPciBus::vfio_nodes(const std::string& address) {
   const auto devices = sysfs_.names(folder_of(address) + "/vfio-dev");
   if (!devices.empty()) nodes.device = "/dev/vfio/devices/" + devices.front();
   if (nodes.device && !sysfs_.exists(*nodes.device)) nodes.device.reset();
-  nodes.iommufd = sysfs_.exists("/dev/iommu");
+  nodes.container = rights_of(sysfs_, "/dev/vfio/vfio");
+  nodes.iommufd = rights_of(sysfs_, "/dev/iommu");
   return nodes;
 }
 
 Owner SysfsPciBus::owner(const std::string& node) {
-  struct stat about {};
-  if (sysfs_.io().stat(sysfs_.root().path(node), about) != 0) throw OsError(errno, "look at", node);
-  return {about.st_uid, about.st_gid};
+  const auto found = rights_of(sysfs_, node);
+  if (!found) throw OsError(ENOENT, "look at", node);
+  return found->owner;
 }
 
 void SysfsPciBus::set_owner(const std::string& node, uid_t owner, gid_t group) {

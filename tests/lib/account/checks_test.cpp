@@ -84,6 +84,25 @@ TEST_F(ChecksTest, TheirLackIsAWarningElsewhere) {
               ElementsAre("warning no_iommu", "warning no_driver"));
 }
 
+TEST_F(ChecksTest, TheNodeThatAllVmsShareMayBeClosedOrMissing) {
+  EXPECT_THAT(grades(check_shared_nodes(session())), ElementsAre());
+  for (const auto* address : {"0000:01:00.1", "0000:01:00.2"}) {
+    device.bus.set_override(address, "vfio-pci");
+    device.bus.unbind(address);
+    device.bus.probe(address);
+  }
+  session().refresh();
+  EXPECT_THAT(grades(check_shared_nodes(session())), ElementsAre());
+  device.bus.container = NodeRights{.mode = 0600};
+  session().refresh();
+  EXPECT_THAT(grades(check_shared_nodes(session())), ElementsAre()) << "root owns the nodes";
+  device.bus.owners["/dev/vfio/11"] = device.bus.owners["/dev/vfio/12"] = Owner{107, 36};
+  EXPECT_THAT(grades(check_shared_nodes(session())), ElementsAre("warning shared_node_closed"));
+  device.bus.container.reset();
+  session().refresh();
+  EXPECT_THAT(grades(check_shared_nodes(session())), ElementsAre("problem no_shared_node"));
+}
+
 // --- Abilities ----------------------------------------------------------------------------------
 
 TEST_F(ChecksTest, ADeviceThatCanMigrateIsFine) {

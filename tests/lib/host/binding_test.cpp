@@ -116,6 +116,26 @@ TEST_F(BindingTest, WarnsOfANodeThatCannotBeLookedAt) {
   EXPECT_TRUE(result.changed() && !result.failed());
 }
 
+TEST_F(BindingTest, WarnsOnceOfASharedNodeThatTheOwnerMayNotOpen) {
+  device.bus.container = NodeRights{{0, 36}, 0660};
+  auto result = take("1-2", {.owner = Owner{107, 107}});
+  ASSERT_THAT(codes_of(result.findings), ElementsAre("shared_node_closed"));
+  EXPECT_THAT(result.findings[0].message, HasSubstr("/dev/vfio/vfio"));
+  EXPECT_THAT(result.findings[0].message, HasSubstr("0:36, mode 0660"));
+  EXPECT_THAT(codes_of(take("1-2", {.owner = Owner{107, 36}}).findings), IsEmpty());
+  EXPECT_THAT(codes_of(take("1-2", {.owner = Owner{}}).findings), IsEmpty());
+}
+
+TEST_F(BindingTest, LooksAtIommufdWhereAVmUsesIt) {
+  device.bus.cdevs = true;
+  device.bus.iommufd = NodeRights{{}, 0660};
+  EXPECT_THAT(codes_of(take("1", {.owner = Owner{107, 36}}).findings),
+              ElementsAre("shared_node_closed"));
+  device.bus.groups = false;
+  device.bus.iommufd.reset();
+  EXPECT_THAT(codes_of(take("2", {}).findings), ElementsAre("no_shared_node"));
+}
+
 TEST_F(BindingTest, DoesNotLookAtOwnersThatNobodyAskedFor) {
   device.bus.rule = Owner{0, 36};
   EXPECT_THAT(take("1").findings, IsEmpty());

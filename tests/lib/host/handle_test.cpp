@@ -111,9 +111,9 @@ TEST_F(HandleTest, ForQemuAWideDomainIsNamedBySysfs) {
 TEST_F(HandleTest, IommufdIsChosenOnlyWhereItIsWhole) {
   device.bus.cdevs = true;
   EXPECT_TRUE(handle().by_iommufd);
-  device.bus.iommufd = false;
+  device.bus.iommufd.reset();
   EXPECT_FALSE(handle().by_iommufd) << "a cdev node without /dev/iommu";
-  device.bus.iommufd = true;
+  device.bus.iommufd = NodeRights{};
   device.bus.cdevs = false;
   EXPECT_FALSE(handle().by_iommufd) << "/dev/iommu without a cdev node";
 }
@@ -127,7 +127,7 @@ TEST_F(HandleTest, TheInterfaceThatWasAskedForIsTakenOrRefused) {
   EXPECT_THAT(refusal_of([&] { make_handle(session(), 1, IommuInterface::group); }),
               Contains("no_vfio_group"));
   device.bus.groups = true;
-  device.bus.iommufd = false;
+  device.bus.iommufd.reset();
   session().refresh();
   EXPECT_THAT(refusal_of([&] { make_handle(session(), 1, IommuInterface::iommufd); }),
               Contains("no_iommufd"));

@@ -183,7 +183,7 @@ class FakeKernel {
 
   void overlay() const {
     for (const auto& each : fs::recursive_directory_iterator(root_ + "/extra")) {
-      const auto to = root_ / fs::relative(each.path(), root_ + "/extra");
+      const auto to = root_ / each.path().lexically_relative(root_ + "/extra");
       if (each.is_symlink() || each.is_regular_file()) {
         fs::remove(to);
         fs::create_directories(to.parent_path());

@@ -64,6 +64,7 @@ TEST_F(ProvisionFailureTest, UndoWritesNothingWhereNothingWasDone) {
 
   heal();
   make({.vfs = 2});
+  device.bus.give(vf(1), "nvme");
   device.bus.before_change = refuse;
   EXPECT_EQ(thrown_by([&] { take_down(); }).status(), ExitStatus::io);
   EXPECT_FALSE(is_unfinished());

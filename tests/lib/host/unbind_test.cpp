@@ -138,10 +138,7 @@ TEST_F(UnbindTest, ADriverOfVfioThatClaimsTheFunctionAgainIsAFailure) {
 TEST_F(UnbindTest, AnotherThatTakesItMeanwhileIsAFailureAndTheRecordStays) {
   device.bus.functions.at(vf(1)).driver.reset();
   take("1");
-  device.bus.before_change = [&](const std::string& change) {
-    if (change == "set_override " + vf(1) + " -" && !driver(1)) give_to_another(1);
-  };
-  device.bus.functions.at(vf(1)).override_to = "other";
+  device.bus.was_unbound = [&](const std::string&) { give_to_another(1); };
   const auto result = give_back("1");
   ASSERT_TRUE(result.failed());
   EXPECT_EQ(result.functions[0].failure->code(), "still_on_vfio");

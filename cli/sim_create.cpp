@@ -12,7 +12,7 @@ constexpr std::uint64_t u16_max = 0xFFFF;
 
 struct CreateOptions {
   std::string name, personality = "spec", primary_reset = "function";
-  std::optional<std::uint64_t> vfs_total, controlling, others, secondaries;
+  std::optional<std::uint64_t> vfs_total, controlling, elsewhere, others, secondaries;
   std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
   bool round_down = false, primary_holds = false;
@@ -57,6 +57,7 @@ std::vector<std::uint16_t> versions_of(const std::string& list) {
 void put_counts(sim::Parameters& p, const CreateOptions& options) {
   put(p.vfs_total, options.vfs_total);
   put(p.controlling, options.controlling);
+  put(p.elsewhere, options.elsewhere);
   put(p.others, options.others);
   put(p.secondaries, options.secondaries);
   if (options.vq) p.vq = static_cast<std::uint32_t>(*options.vq);
@@ -126,6 +127,8 @@ Outcome create(const Context& context, const CreateOptions& options) {
 void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vfs-total", chosen.vfs_total, "VFs of each controlling function [8]", 0, 10000);
   options.number("--controlling", chosen.controlling, "Controlling functions [1]", 1, 16);
+  options.number("--elsewhere", chosen.elsewhere,
+                 "Controlling functions that are on another host, with their VFs [0]", 0, 15);
   options.number("--others", chosen.others, "Controllers that are not VFs [0]", 0, 10000);
   options.number("--secondaries", chosen.secondaries, "Secondary controllers that are not VFs [0]",
                  0, 10000);

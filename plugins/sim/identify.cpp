@@ -138,7 +138,10 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
       return answer_with(controllers(subsystem, from), into);
     case command::Cns::primary_capabilities:
       if (!virtualizes(p)) break;
-      return answer_with(capabilities(subsystem, id), into);
+      // The emulator answers for itself, whatever controller is named.
+      if (p.is_emulator()) return answer_with(capabilities(subsystem, id), into);
+      if (from >= p.controlling) break;
+      return answer_with(capabilities(subsystem, from), into);
     case command::Cns::secondary_controllers:
       if (!virtualizes(p)) break;
       return answer_with(secondaries(subsystem, id, from), into);

@@ -61,7 +61,7 @@ std::string address_text(std::uint64_t routing) {
 template <typename Self>
 auto* search_address(Self& self, std::string_view address) {
   const auto found = std::find_if(self.functions.begin(), self.functions.end(), [&](auto& each) {
-    return self.present(each) && self.address_of(each) == address;
+    return self.present(each) && self.here(each) && self.address_of(each) == address;
   });
   return found == self.functions.end() ? nullptr : &*found;
 }
@@ -107,11 +107,15 @@ void check_guest(const Subsystem& subsystem, const Function& function) {
   }
 }
 
-Function made_secondary(Function function, const Parameters& p) {
-  function.kind = Kind::secondary;
+void bring_online(Function& function, const Parameters& p) {
   function.online = true;
   function.vq = *p.vq == 0 ? std::uint16_t{0} : std::uint16_t{2};
   function.vi = *p.vi == 0 ? std::uint16_t{0} : std::uint16_t{1};
+}
+
+Function made_secondary(Function function, const Parameters& p) {
+  function.kind = Kind::secondary;
+  bring_online(function, p);
   function.driver = "nvme";
   return function;
 }
@@ -154,6 +158,12 @@ Function* Subsystem::at_address(std::string_view address) noexcept {
 
 const Function* Subsystem::at_address(std::string_view address) const noexcept {
   return search_address(*this, address);
+}
+
+bool Subsystem::here(const Function& function) const noexcept {
+  const auto& p = parameters;
+  if (function.kind == Kind::controlling) return function.id < p.controlling - p.elsewhere;
+  return function.kind != Kind::vf || function.primary < p.controlling - p.elsewhere;
 }
 
 bool Subsystem::present(const Function& function) const noexcept {
@@ -209,6 +219,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
   if (id < layout.controlling) {
     function.kind = Kind::controlling;
     function.online = true;
+    if (id >= p.controlling - p.elsewhere) return function;
     function.driver = "nvme";
     function.instance = id;
     return function;
@@ -217,6 +228,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
     function.kind = Kind::vf;
     function.primary = static_cast<std::uint16_t>((id - layout.controlling) / p.vfs_total);
     function.vfn = static_cast<std::uint16_t>((id - layout.controlling) % p.vfs_total + 1);
+    if (function.primary >= p.controlling - p.elsewhere) bring_online(function, p);
     return function;
   }
   function.instance = p.controlling + id - layout.secondaries_from;
@@ -231,6 +243,10 @@ Subsystem made(const std::string& name, const Parameters& parameters) {
   subsystem.name = name;
   subsystem.parameters = completed(parameters, name);
   subsystem.primaries.resize(parameters.controlling);
+  for (unsigned id = parameters.controlling - parameters.elsewhere; id < parameters.controlling;
+       ++id) {
+    subsystem.primaries[id].enabled_vfs = parameters.vfs_total;
+  }
   const Layout layout(parameters);
   subsystem.functions.reserve(layout.end);
   for (unsigned id = 0; id < layout.end; ++id) {

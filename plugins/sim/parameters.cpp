@@ -24,10 +24,15 @@ void require(bool holds, std::string_view rule) {
 
 void check_counts(const Parameters& p) {
   require(p.controlling >= 1 && p.controlling <= 16, "1 to 16 controlling functions");
+  require(p.elsewhere < p.controlling, "a controlling function on this host");
   require(p.vfs_total <= 10000 && p.others <= 10000 && p.secondaries <= 10000,
           "at most 10000 functions of a kind");
   const unsigned total = p.controlling * (p.vfs_total + 1) + p.others + p.secondaries;
   require(total <= max_functions, fmt::format("at most {} functions in all", max_functions));
+  require(p.elsewhere == 0 || *p.vq == 0 || *p.vq >= p.vfs_total * secondary_queues,
+          fmt::format("{} flexible queues for each VF of another host", secondary_queues));
+  require(p.elsewhere == 0 || *p.vi == 0 || *p.vi >= p.vfs_total * secondary_interrupts,
+          fmt::format("{} flexible interrupt for each VF of another host", secondary_interrupts));
   require(p.grain >= 1, "a resource grain of 1 or more");
   require(*p.vq == 0 || *p.vq >= p.secondaries * secondary_queues,
           fmt::format("{} flexible queues for each secondary controller", secondary_queues));

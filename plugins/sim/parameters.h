@@ -33,6 +33,9 @@ struct Parameters {
   Personality personality = Personality::spec;
   unsigned controlling = 1;  ///< controlling functions; ids 0 … controlling-1
   unsigned vfs_total = 8;    ///< VFs of each controlling function
+  /// Of the controlling functions, the last so many are of another host, as those behind the second
+  /// port of a drive: neither they nor their VFs, which are online, are on this host's PCI bus.
+  unsigned elsewhere = 0;
   unsigned others = 0;       ///< controllers that are neither VFs nor secondaries
   unsigned secondaries = 0;  ///< secondary controllers of the first one without a VF (VFN 0)
   bool migration = true;     ///< HMLMS

@@ -93,7 +93,8 @@ std::vector<std::string> SimPciBus::group_members(unsigned group) {
   const auto subsystem = store_->read();
   std::vector<std::string> members;
   for (const auto& function : subsystem->functions) {
-    if (subsystem->present(function) && subsystem->group_of(function) == group) {
+    if (subsystem->present(function) && subsystem->here(function) &&
+        subsystem->group_of(function) == group) {
       members.push_back(subsystem->address_of(function));
     }
   }

@@ -59,6 +59,8 @@ class Account {
   }
 
   void add(const ControlledFunction& function) {
+    // What other hosts do with their functions is not looked at.
+    if (function.foreign()) return;
     for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
       if (is_news(fact, function)) findings_.push_back(told(fact));
     }

@@ -233,11 +233,21 @@ ControllerIdentity read_identity(AdminPort& port) {
   return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
 
-std::optional<PrimaryResources> read_primary_resources(AdminPort& port) {
+std::optional<PrimaryResources> read_primary_resources(AdminPort& port, std::uint16_t own) {
   return unless_unknown([&] {
     return decode_primary_resources(
-        identify(port, command::Cns::primary_capabilities, 0, capabilities_name));
+        identify(port, command::Cns::primary_capabilities, own, capabilities_name));
   });
+}
+
+bool is_primary(AdminPort& port, std::uint16_t cntlid) {
+  std::vector<std::byte> data(wire::identify_size);
+  const auto asked = command::identify(command::Cns::primary_capabilities, cntlid, data);
+  if (!port.submit(asked).status.ok()) return false;
+  const auto wire = overlay<nvme_primary_ctrl_cap>(data, capabilities_name);
+  // An unused field is 0, so an answer for controller 0 must show resources too.
+  const bool any = wire.crt != 0 || wire.vqprt != 0 || wire.viprt != 0;
+  return any && le16toh(wire.cntlid) == cntlid;
 }
 
 std::vector<SecondaryController> read_secondaries(AdminPort& port) {

@@ -48,7 +48,11 @@ FormatTable decode_formats(std::span<const std::byte> data);
 /// \throws NvmeError, OsError, Error(device) when a list does not ascend
 ControllerIdentity read_identity(AdminPort& port);
 /// \return nothing when the controller has no Virtualization Management (Invalid Field)
-std::optional<PrimaryResources> read_primary_resources(AdminPort& port);
+/// \param own controller id of the controlling function
+std::optional<PrimaryResources> read_primary_resources(AdminPort& port, std::uint16_t own);
+/// Whether the device has Primary Controller Capabilities of this controller. A device that answers
+/// with those of another controller, or with an error, does not say so. \throws OsError
+bool is_primary(AdminPort& port, std::uint16_t cntlid);
 /// \return an empty list when the controller does not know the list (Invalid Field)
 std::vector<SecondaryController> read_secondaries(AdminPort& port);
 /// The controllers of the subsystem. \return as above

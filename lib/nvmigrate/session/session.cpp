@@ -349,6 +349,16 @@ const ControlledFunction& Session::ask_again(std::uint16_t cntlid) {
   return ask(cntlid);
 }
 
+const ControlledFunction& Session::ask_whether_controls(std::uint16_t cntlid) {
+  auto* function = topology().find(cntlid);
+  const bool may_control = function != nullptr && !function->secondary && !function->controls &&
+                           !(function->pci && function->pci->physical);
+  if (may_control && identity().virtualization_management) {
+    function->controls = is_primary(admin(), cntlid);
+  }
+  return this->function(cntlid);
+}
+
 void Session::ask_all() {
   for (const auto& function : topology().functions)
     ask(function.cntlid);

@@ -159,6 +159,10 @@ class NVMIGRATE_API Session {
   void renew(std::uint16_t cntlid);
   /// renew() and ask().
   const ControlledFunction& ask_again(std::uint16_t cntlid);
+  /// Asks the device whether another controller of the subsystem is a primary controller (Identify
+  /// CNS 14h), and has the answer in ControlledFunction::controls. Only where the device has
+  /// Virtualization Management; what it does not tell stays as it was. \throws OsError
+  const ControlledFunction& ask_whether_controls(std::uint16_t cntlid);
   /// ask() of every function.
   void ask_all();
 

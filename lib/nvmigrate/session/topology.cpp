@@ -101,12 +101,27 @@ ControlledFunction of_secondary(const SecondaryController& secondary) {
   return function;
 }
 
+/// An entry that names another primary controller is of that one.
+void add(std::map<std::uint16_t, ControlledFunction>& functions,
+         const SecondaryController& secondary, std::uint16_t own) {
+  if (secondary.primary == own) {
+    functions.emplace(secondary.cntlid, of_secondary(secondary));
+    return;
+  }
+  auto& theirs = functions[secondary.cntlid];
+  theirs.cntlid = secondary.cntlid;
+  theirs.of_another = true;
+  auto& primary = functions[secondary.primary];
+  primary.cntlid = secondary.primary;
+  primary.controls = true;
+}
+
 std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own, bool manages,
                                              bool has_others) {
   std::map<std::uint16_t, ControlledFunction> functions;
   if (manages) {
     for (const auto& secondary : read_secondaries(port)) {
-      functions.emplace(secondary.cntlid, of_secondary(secondary));
+      add(functions, secondary, own);
     }
   }
   if (has_others) {
@@ -148,6 +163,8 @@ void place(ControlledFunction& function, const Topology& topology, PciBus& bus,
   if (!address.empty()) function.pci = find(function, address, topology, bus, places);
   if (!function.pci) address.clear();
   if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
+  const bool of_local = function.pci && function.pci->physical && !function.secondary;
+  if (of_local && *function.pci->physical != topology.address) function.of_another = true;
   if (const auto* known = places.controller(function.cntlid, address)) {
     function.kernel_name = known->name;
   }
@@ -273,7 +290,7 @@ Topology read_topology(Device& device, const ControllerIdentity& identity, const
   // counts: a plain drive is not asked.
   const bool manages = identity.virtualization_management || topology.sriov.total > 0;
   const bool others = manages || identity.live_migration || places.has_peers(topology.address);
-  if (manages) topology.resources = read_primary_resources(device.admin());
+  if (manages) topology.resources = read_primary_resources(device.admin(), identity.cntlid);
   topology.functions = functions_of(device.admin(), identity.cntlid, manages, others);
   for (auto& function : topology.functions) {
     place(function, topology, device.pci(), places);

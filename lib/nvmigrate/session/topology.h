@@ -30,8 +30,13 @@ struct ControlledFunction {
   std::uint16_t vfn = 0;       ///< 1-based VF number; 0: it is not a VF
   std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
-  bool controls = false;  ///< has an SR-IOV capability: another controlling function
-  VfioNodes vfio;         ///< nodes through which a VM opens it
+  /// Another controlling function: it has an SR-IOV capability, or the device calls it a primary
+  /// controller (see Session::ask_whether_controls()).
+  bool controls = false;
+  /// Known to be of another controlling function: a VF of that one on this host, or listed by the
+  /// device as its secondary controller.
+  bool of_another = false;
+  VfioNodes vfio;                          ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
@@ -54,6 +59,14 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
   /// The device calls it suspended, and there is no record of who suspended it.
   [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
+  /// Whether a mark, a binding or an intent of it is recorded on this host.
+  [[nodiscard]] bool recorded() const noexcept { return marked || binding || !intents.empty(); }
+  /// Whether nothing says that it belongs to this host: the controlling function does not list it
+  /// as its secondary controller, nothing is recorded of it, and it is not on the PCI bus here, or
+  /// only as a VF of another.
+  [[nodiscard]] bool foreign() const noexcept {
+    return !secondary && !recorded() && (of_another || !pci);
+  }
   /// Whether it is bound to a driver of vfio (its node is there).
   [[nodiscard]] bool on_vfio() const noexcept { return vfio.group || vfio.device; }
   /// It is offline without the resources that it was provisioned with: the controlling function was

@@ -281,7 +281,7 @@ TEST(ReadLists, AreEmptyWhereTheDeviceHasNone) {
   test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x4002}, 0, 0}; });
   EXPECT_THAT(read_secondaries(port), IsEmpty());
   EXPECT_THAT(read_controllers(port), IsEmpty());
-  EXPECT_FALSE(read_primary_resources(port));
+  EXPECT_FALSE(read_primary_resources(port, 0));
 }
 
 TEST(ReadControllers, ContinuesAfterAFullList) {
@@ -301,7 +301,7 @@ TEST(ReadControllers, ContinuesAfterAFullList) {
 TEST(Readers, PassOtherErrorsOn) {
   test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x0006}, 0, 0}; });
   for (const auto& read : std::initializer_list<std::function<void()>>{
-           [&] { read_identity(port); }, [&] { read_primary_resources(port); },
+           [&] { read_identity(port); }, [&] { read_primary_resources(port, 0); },
            [&] { read_secondaries(port); }, [&] { read_controllers(port); },
            [&] { read_formats(port); }}) {
     EXPECT_EQ(status_of(read), ExitStatus::device);

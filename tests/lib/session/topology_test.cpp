@@ -97,6 +97,45 @@ TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreLeftOut) {
   EXPECT_FALSE(topology().find(40)->pci);
 }
 
+TEST_F(TopologyTest, WhatIsNeitherListedNorRecordedNorHereIsForeign) {
+  bring_up(2);
+  add_other(40);
+  device.others.push_back(41);
+  EXPECT_FALSE(topology().find(1)->foreign()) << "a VF of this controlling function";
+  EXPECT_FALSE(topology().find(8)->foreign()) << "likewise, not enabled";
+  EXPECT_FALSE(topology().find(40)->foreign()) << "no VF, but on the PCI bus of this host";
+  EXPECT_TRUE(topology().find(41)->foreign());
+  registry().mark(41);
+  EXPECT_FALSE(topology().find(41)->foreign()) << "it is recorded here";
+}
+
+TEST_F(TopologyTest, AVfOfAnotherFunctionOfThisHostIsForeign) {
+  add_other(40).physical = "0000:02:00.7";
+  EXPECT_TRUE(topology().find(40)->of_another);
+  EXPECT_TRUE(topology().find(40)->foreign());
+  registry().mark(40);
+  EXPECT_FALSE(topology().find(40)->foreign());
+  EXPECT_TRUE(topology().find(40)->of_another);
+}
+
+TEST_F(TopologyTest, AListEntryThatNamesAnotherPrimaryIsOfThatOne) {
+  device.secondary.push_back({60, 59, true, 1, 4, 4});
+  const auto& found = topology();
+  EXPECT_FALSE(found.find(60)->secondary);
+  EXPECT_EQ(found.find(60)->vfn, 0) << "the VF numbers of another are not this one's";
+  EXPECT_TRUE(found.find(60)->foreign());
+  EXPECT_TRUE(found.find(59)->controls);
+}
+
+TEST_F(TopologyTest, TheDeviceTellsWhichControllerIsAPrimary) {
+  device.others = {40, 41};
+  device.other_primaries = {41};
+  EXPECT_FALSE(topology().find(41)->controls) << "it is not asked for a listing";
+  EXPECT_TRUE(session().ask_whether_controls(41).controls);
+  EXPECT_FALSE(session().ask_whether_controls(40).controls);
+  EXPECT_FALSE(session().ask_whether_controls(1).controls);
+}
+
 TEST_F(TopologyTest, RecallsMarksAndIntents) {
   registry().mark(3);
   journal().record(IntentKind::suspended, 3);

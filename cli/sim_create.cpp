@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t u16_max = 0xFFFF;
 
 struct CreateOptions {
-  std::string name, personality = "spec", primary_reset = "function";
+  std::string name, personality = "spec", primary_reset = "function", odd_list = "none";
   std::optional<std::uint64_t> vfs_total, controlling, elsewhere, others, secondaries;
   std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
@@ -99,6 +99,7 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.vfio_groups = options.vfio != "iommufd";
   p.vfio_cdevs = options.vfio != "group";
   put(p.variant_driver, options.variant_driver);
+  if (options.odd_list != "none") p.odd_list = options.odd_list;
   put(p.model, options.model);
   put(p.firmware, options.firmware);
   put(p.nqn, options.nqn);
@@ -167,6 +168,10 @@ void declare_host(Options& options, CreateOptions& chosen) {
   options.flag("--shared-group", chosen.shared_group, "Two VFs each share an IOMMU group");
   options.text("--variant-driver", chosen.variant_driver, "A vfio variant driver that claims VFs",
                "NAME");
+  options.choice("--odd-list", chosen.odd_list,
+                 {"none", "empty", "unsorted", "doubled", "vfn", "status"},
+                 "Lists of controllers that are odd: empty until there are VFs, unsorted, with an "
+                 "entry doubled or one VF twice, or answered with the status 137h");
   options.number("--reset-ms", chosen.reset_ms, "Milliseconds that a function reset takes [0]", 0,
                  60000);
   options.text("--model", chosen.model, "Model", "TEXT");

@@ -65,7 +65,11 @@ struct Parameters {
   bool vfio_cdevs = true;        ///< the kernel has cdev nodes and /dev/iommu (VFIO_DEVICE_CDEV)
   bool shared_groups = false;    ///< VFs 1 and 2 share an IOMMU group, 3 and 4, …
   std::string variant_driver{};  ///< a vfio variant driver that claims the VFs; empty: none
-  unsigned reset_ms = 0;         ///< how long a function level reset takes
+  /// How its lists of controllers are odd: `empty` (the secondary ones, until there are VFs),
+  /// `unsorted`, `doubled` entries, one VF of two controllers (`vfn`), the `status` 137h (of all
+  /// controllers). Empty: they are not.
+  std::string odd_list{};
+  unsigned reset_ms = 0;  ///< how long a function level reset takes
 
   std::string model = "nvmigrate simulated controller";
   std::string firmware = "1.0";

@@ -46,7 +46,7 @@ class FakeSubsystem : public Device, public AdminPort {
   std::vector<SecondaryController> secondary;
   std::vector<std::uint16_t> others;  ///< controllers that are neither secondary nor this one
   std::vector<std::uint16_t> other_primaries;  ///< those of them that are primary controllers
-  std::string model = "Fake", serial, firmware, subsystem_nqn = nqn;
+  std::string model = "Fake", serial = "FAKE", firmware = "1", subsystem_nqn = nqn;
   std::uint32_t queues_total = 64, interrupts_total = 64;
   std::uint16_t most_each = 16, granularity = 1;
   std::uint16_t queues_primary = 0;  ///< flexible ones that the controlling function holds itself

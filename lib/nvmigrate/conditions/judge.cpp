@@ -39,6 +39,7 @@ Judge::Judge(Verb verb, Session& session, std::vector<std::string> allowed)
     : verb_(verb), session_(&session), allowed_(std::move(allowed)) {
   session.pci().look_again();
   look_at_journal();
+  if (cares("functions_hidden")) look_at_lists();
 }
 
 bool Judge::cares(std::string_view code) const {
@@ -180,6 +181,12 @@ void Judge::look_at_journal() {
   const auto& trouble = session_->journal().trouble();
   if (trouble && cares(trouble->code)) {
     add(about_device(trouble->code, {{"reason", trouble->message}}));
+  }
+}
+
+void Judge::look_at_lists() {
+  for (const auto& oddity : session_->topology().oddities) {
+    if (oddity.hides) add(about_device("functions_hidden", {{"what", oddity.what}}));
   }
 }
 

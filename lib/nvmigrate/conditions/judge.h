@@ -59,6 +59,7 @@ class Judge {
   void look_at_users(Fact who, const std::string& address);
   void look_at_holders(const ControlledFunction& function);
   void look_at_journal();
+  void look_at_lists();
   void look_at_guest(const ControlledFunction& function);
   [[nodiscard]] std::string strangers_in(unsigned group, const std::set<std::string>& ours);
 

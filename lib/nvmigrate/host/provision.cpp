@@ -182,6 +182,23 @@ bool is_done(Session& session, const ProvisionResult& plan) {
   return true;
 }
 
+/// Of a device that lists its secondary controllers only once there are VFs: gives them their
+/// resources. After a failure the VFs are gone again.
+ProvisionResult complete(Session& session, const ProvisionRequest& request,
+                         const ProvisionLimits& limits, const ProvisionResult& first) {
+  try {
+    auto plan = plan_provision(session, request);
+    if (!plan.changed()) return first;
+    auto second = Provisioning(session, limits, std::move(plan)).run(request);
+    second.was_vfs = first.was_vfs;
+    second.steps.insert(second.steps.begin(), first.steps.begin(), first.steps.end());
+    return second;
+  } catch (const Error&) {
+    Provisioning(session, limits, plan_deprovision(session, request.allowed)).run_down();
+    throw;
+  }
+}
+
 }  // namespace
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
@@ -189,7 +206,9 @@ ProvisionResult provision(Session& session, const ProvisionRequest& request,
   session.claim();
   auto plan = plan_provision(session, request);
   if (is_done(session, plan)) return plan;
-  return Provisioning(session, limits, std::move(plan)).run(request);
+  const bool made = plan.was_vfs == 0 && !plan.functions.front().cntlid;
+  auto result = Provisioning(session, limits, std::move(plan)).run(request);
+  return made ? complete(session, request, limits, result) : result;
 }
 
 ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,

@@ -120,13 +120,18 @@ class Planner {
     judge_.refuse("provision");
   }
 
+  /// Some devices list their secondary controllers only once there are VFs.
+  [[nodiscard]] bool may_be_listed_later() const {
+    return topology_->resources && topology_->sriov.enabled == 0;
+  }
+
   void check_kind(const Kind& kind) {
     if (!kind.requested) return;
     Words words{{"kind", kind.name},
                 {"count", std::to_string(*kind.requested)},
                 {"most", std::to_string(kind.most())},
                 {"least", std::to_string(kind.least)}};
-    if (!managed_ || !kind.has.supported) {
+    if ((!managed_ && !may_be_listed_later()) || !kind.has.supported) {
       judge_.add(judge_.about_device("no_flexible_resources", words));
     } else if (*kind.requested > kind.most()) {
       judge_.add(judge_.about_device("too_many_resources", words));

@@ -170,6 +170,7 @@ struct [[gnu::visibility("hidden")]] Session::Parts {
   ControllerIdentity identity;
   SubsystemKey key;
   std::shared_ptr<Records> records;
+  bool lenient = false;  ///< see tolerate_unreadable_lists()
   std::optional<Topology> topology;
   std::vector<Serving> asked;
   std::vector<std::unique_ptr<MigrationBackend>> backends;
@@ -254,13 +255,14 @@ void Session::share(const Session& other) {
 Topology& Session::topology() {
   auto& parts = *parts_;
   if (!parts.topology) {
-    parts.topology =
-        read_topology(parts.device, parts.identity, parts.key.nqn, registry(), journal());
+    parts.topology = read_topology(parts.device, parts.identity, parts.key.nqn, registry(),
+                                   journal(), parts.lenient);
     if (claimed()) end_progress(*parts.topology);
   }
   return *parts.topology;
 }
 
+void Session::tolerate_unreadable_lists() noexcept { parts_->lenient = true; }
 void Session::refresh() noexcept { parts_->topology.reset(); }
 
 const ControlledFunction& Session::function(std::uint16_t cntlid) {

@@ -135,6 +135,9 @@ class NVMIGRATE_API Session {
   /// What the device and the host say now, as first read or last refreshed. Operations that change
   /// something refresh it; references into it end then. \throws NvmeError, OsError
   [[nodiscard]] Topology& topology();
+  /// From now on a list that the device does not give, or gives in a form that cannot be read, is
+  /// an oddity of the topology and no error: for commands that only show what there is.
+  void tolerate_unreadable_lists() noexcept;
   /// Has the topology read again, at its next use.
   void refresh() noexcept;
   /// One function of the topology. \throws not_found

@@ -73,14 +73,38 @@ class Places {
   std::map<std::uint16_t, std::string> recorded_;
 };
 
-std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
-  try {
-    return read_controllers(port);
-  } catch (const NvmeError& error) {
-    if (error.nvme_status().code() == sc::invalid_field) return {};
-    throw;
+/// Reads what the device lists.
+class Lists {
+ public:
+  Lists(AdminPort& port, Oddities& oddities, bool lenient)
+      : port_(&port), oddities_(&oddities), lenient_(lenient) {}
+
+  std::optional<PrimaryResources> resources(std::uint16_t own) {
+    return or_none([&] { return read_primary_resources(*port_, own, oddities_); });
   }
-}
+  std::vector<SecondaryController> secondaries() {
+    return or_none([&] { return read_secondaries(*port_, oddities_); });
+  }
+  std::vector<std::uint16_t> controllers() {
+    return or_none([&] { return read_controllers(*port_, oddities_); });
+  }
+
+ private:
+  template <typename Read>
+  auto or_none(Read read) -> decltype(read()) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      if (!lenient_ || error.status() != ExitStatus::device) throw;
+      oddities_->push_back({error.what(), true});
+      return {};
+    }
+  }
+
+  AdminPort* port_;
+  Oddities* oddities_;
+  bool lenient_;
+};
 
 const KernelController* controller_at(const std::vector<KernelController>& controllers,
                                       const std::string& address) {
@@ -116,16 +140,16 @@ void add(std::map<std::uint16_t, ControlledFunction>& functions,
   primary.controls = true;
 }
 
-std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own, bool manages,
+std::vector<ControlledFunction> functions_of(Lists& lists, std::uint16_t own, bool manages,
                                              bool has_others) {
   std::map<std::uint16_t, ControlledFunction> functions;
   if (manages) {
-    for (const auto& secondary : read_secondaries(port)) {
+    for (const auto& secondary : lists.secondaries()) {
       add(functions, secondary, own);
     }
   }
   if (has_others) {
-    for (const auto id : controllers_or_none(port))
+    for (const auto id : lists.controllers())
       functions[id].cntlid = id;
   }
   functions.erase(own);
@@ -271,7 +295,7 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
 }
 
 Topology read_topology(Device& device, const ControllerIdentity& identity, const std::string& nqn,
-                       const Registry& registry, const Journal& journal) {
+                       const Registry& registry, const Journal& journal, bool lenient) {
   Topology topology;
   topology.device = device.name();
   topology.address = device.address();
@@ -290,8 +314,10 @@ Topology read_topology(Device& device, const ControllerIdentity& identity, const
   // counts: a plain drive is not asked.
   const bool manages = identity.virtualization_management || topology.sriov.total > 0;
   const bool others = manages || identity.live_migration || places.has_peers(topology.address);
-  if (manages) topology.resources = read_primary_resources(device.admin(), identity.cntlid);
-  topology.functions = functions_of(device.admin(), identity.cntlid, manages, others);
+  topology.oddities = identity.oddities;
+  Lists lists(device.admin(), topology.oddities, lenient);
+  if (manages) topology.resources = lists.resources(identity.cntlid);
+  topology.functions = functions_of(lists, identity.cntlid, manages, others);
   for (auto& function : topology.functions) {
     place(function, topology, device.pci(), places);
     recall(function, registry, journal);

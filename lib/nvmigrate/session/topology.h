@@ -111,6 +111,8 @@ struct Topology {
       host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
   std::vector<ControlledFunction> functions;
+  /// What is odd in the answers of the device; see Session::tolerate_unreadable_lists().
+  Oddities oddities{};
   std::vector<Intent> intents;        ///< of the controlling function itself
   std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem
 

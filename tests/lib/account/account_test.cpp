@@ -24,6 +24,17 @@ TEST_F(AccountTest, ResourcesThatAResetTookAwayAreOneFinding) {
   EXPECT_EQ(found[0].remedies[0].count, topology().sriov.enabled);
 }
 
+TEST_F(AccountTest, TellsWhatIsOddAndCallsNoRecordLostThen) {
+  device.model = "Fake\xff";
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const auto cns = command.cdw10 & 0xFFU;
+    if (command.opcode != 0x06 || (cns != 0x15U && cns != 0x13U)) return std::nullopt;
+    return FakeSubsystem::error(sc::invalid_controller_data_queue);
+  };
+  registry().mark(2);
+  EXPECT_THAT(codes_of(account()), ElementsAre("odd_answer", "functions_hidden", "odd_answer"));
+}
+
 TEST_F(AccountTest, ASuspensionOnPurposeIsAWarning) {
   suspend(2);
   const auto found = account();

@@ -80,6 +80,16 @@ TEST_F(JudgeTest, Foreign) {
   expect_as_in_table("foreign", {of(Action::list)});
 }
 
+TEST_F(JudgeTest, FunctionsThatMayBeHiddenStopWhatDestroysVfs) {
+  device.at(3).vfn = 1;
+  session().refresh();
+  for (const auto verb : {Verb::provision, Verb::deprovision}) {
+    EXPECT_THAT(codes_of(Judge(verb, session()).findings()), ElementsAre("functions_hidden"));
+    EXPECT_FALSE(Judge(verb, session(), {"functions_hidden"}).stops());
+  }
+  EXPECT_THAT(Judge(Verb::suspend, session()).findings(), IsEmpty());
+}
+
 TEST_F(JudgeTest, AForeignFunctionIsSentNothingUnlessThatIsAllowed) {
   device.others = {40};
   const auto judge = [this](const Codes& allowed) {

@@ -194,5 +194,26 @@ TEST_F(TopologyTest, OtherErrorsOfTheDeviceAreThrown) {
   EXPECT_THROW(static_cast<void>(topology()), NvmeError);
 }
 
+TEST_F(TopologyTest, WhatOnlyShowsIsNotStoppedByAListThatCannotBeRead) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x15U) return FakeSubsystem::error(sc::internal_error);
+    return std::nullopt;
+  };
+  session().tolerate_unreadable_lists();
+  const auto& found = topology();
+  EXPECT_EQ(found.functions.size(), 8U) << "those of the list of all controllers";
+  ASSERT_EQ(found.oddities.size(), 1U);
+  EXPECT_TRUE(found.oddities[0].hides);
+}
+
+TEST_F(TopologyTest, ControllersThatClaimOneVfAreBothWithoutAPlace) {
+  bring_up(2);
+  device.at(2).vfn = 1;
+  const auto& found = topology();
+  EXPECT_FALSE(found.find(1)->pci);
+  EXPECT_FALSE(found.find(2)->pci);
+  EXPECT_TRUE(found.find(1)->secondary);
+}
+
 }  // namespace
 }  // namespace nvmigrate::test

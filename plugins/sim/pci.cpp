@@ -122,7 +122,9 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .subsystem_nqn = subsystem->parameters.nqn,
                      .cntlid = each->id,
                      .max_queue_entries = max_queue_size + 1U,
-                     .queues = queues_of_driver(*subsystem, *each)});
+                     .queues = queues_of_driver(*subsystem, *each),
+
+                     .serial = serial_of(subsystem->name)});
   }
   return found;
 }

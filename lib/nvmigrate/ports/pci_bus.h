@@ -22,6 +22,7 @@ struct KernelController {
   std::optional<std::uint32_t> max_queue_entries{};
   /// Queues that the driver uses, the admin queue included; nothing: the kernel does not say.
   std::optional<std::uint32_t> queues{};
+  std::string serial{};  ///< without padding; empty when the kernel shows none
 };
 
 /// Something on this host that uses a function's namespaces, or holds its vfio node.

@@ -22,9 +22,10 @@ constexpr unsigned interface_bits = 8;
 class Places {
  public:
   Places(const std::vector<KernelController>& controllers, const std::string& subsystem_nqn,
-         const Registry& registry, const Journal& journal) {
+         const ControllerIdentity& identity, const Registry& registry, const Journal& journal) {
     for (const auto& controller : controllers) {
-      if (controller.subsystem_nqn != subsystem_nqn) continue;
+      if (controller.subsystem_nqn != subsystem_nqn || is_of_another(controller, identity))
+        continue;
       if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
       if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
     }
@@ -68,6 +69,14 @@ class Places {
   }
 
  private:
+  /// Two drives may claim one NQN. Where the serial number has odd bytes, the kernel shows it
+  /// otherwise.
+  static bool is_of_another(const KernelController& controller,
+                            const ControllerIdentity& identity) {
+    const bool plain = identity.oddities.empty() && !identity.serial.empty();
+    return plain && !controller.serial.empty() && controller.serial != identity.serial;
+  }
+
   std::map<std::string, KernelController> by_address_;
   std::map<std::uint16_t, KernelController> by_id_;
   std::map<std::uint16_t, std::string> recorded_;
@@ -309,7 +318,7 @@ Topology read_topology(Device& device, const ControllerIdentity& identity, const
     topology.max_queue_entries = own->max_queue_entries;
     topology.host_queues = own->queues;
   }
-  const Places places(controllers, nqn, registry, journal);
+  const Places places(controllers, nqn, identity, registry, journal);
   // A list that a controller does not know costs an entry in its error log, which monitoring
   // counts: a plain drive is not asked.
   const bool manages = identity.virtualization_management || topology.sriov.total > 0;

@@ -136,6 +136,16 @@ TEST_F(TopologyTest, TheDeviceTellsWhichControllerIsAPrimary) {
   EXPECT_FALSE(session().ask_whether_controls(1).controls);
 }
 
+TEST_F(TopologyTest, ControllersOfAnotherDriveWithTheSameNqnAreLeftOut) {
+  add_other(40);
+  EXPECT_TRUE(topology().find(40)->pci);
+  device.bus.kernel.back().serial = "FAKE";
+  EXPECT_TRUE(topology().find(40)->pci);
+  device.bus.kernel.back().serial = "OTHER";
+  EXPECT_FALSE(topology().find(40)->pci);
+  EXPECT_FALSE(topology().find(40)->kernel_name);
+}
+
 TEST_F(TopologyTest, RecallsMarksAndIntents) {
   registry().mark(3);
   journal().record(IntentKind::suspended, 3);

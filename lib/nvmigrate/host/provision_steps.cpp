@@ -282,7 +282,7 @@ void StepRunner::await_controlling() {
 }
 
 bool StepRunner::holds_as_allocated() {
-  const auto now = read_primary_resources(session_->admin());
+  const auto now = read_primary_resources(session_->admin(), session_->identity().cntlid);
   return now && !differs(allocated_queues_, now->queues) &&
          !differs(allocated_interrupts_, now->interrupts);
 }

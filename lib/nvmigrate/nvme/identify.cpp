@@ -70,27 +70,17 @@ std::string cleaned(std::string text) {
 
 bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
-/// Whether cleaning loses something else than padding.
-bool is_odd(const std::string& field) {
-  const auto last = field.find_last_not_of(std::string_view{" \0", 2});
-  const auto text = std::string_view{field}.substr(0, last + 1);
-  return !std::all_of(text.begin(), text.end(), is_printable);
-}
-
-std::string exact(const std::string& field) {
-  if (!is_odd(field)) return cleaned(field);
-  std::string text;
-  for (const char c : field)
-    text +=
-        is_printable(c) ? std::string{c} : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  return text;
+std::string_view without_padding(std::string_view field) {
+  field = field.substr(0, field.find_last_not_of(std::string_view{" \0", 2}) + 1);
+  return field.substr(std::min(field.size(), field.find_first_not_of(' ')));
 }
 
 void look_at_text(const std::string& field, std::string_view name, Oddities& oddities) {
-  if (is_odd(field)) {
-    oddities.push_back({fmt::format("the {} has bytes that are not printable ASCII", name)});
-  } else if (cleaned(field).empty()) {
+  const auto text = without_padding(field);
+  if (text.empty()) {
     oddities.push_back({fmt::format("the {} is empty", name)});
+  } else if (!std::all_of(text.begin(), text.end(), is_printable)) {
+    oddities.push_back({fmt::format("the {} has bytes that are not printable ASCII", name)});
   }
 }
 
@@ -236,6 +226,15 @@ std::string default_nqn(const ControllerIdentity& identity) {
   return nqn.substr(0, nqn.find('\0'));
 }
 
+std::string exact_text(std::string_view field) {
+  std::string text;
+  for (const char c : without_padding(field)) {
+    const bool plain = is_printable(c) && c != '\\';
+    text += plain ? std::string{c} : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
 ControllerIdentity decode_identity(std::span<const std::byte> data) {
   const auto wire = overlay<nvme_id_ctrl>(data, identity_name);
   const auto oacs = le16toh(wire.oacs);
@@ -245,7 +244,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.subsystem_vendor = le16toh(wire.ssvid);
   identity.raw_serial = raw(wire.sn);
   identity.raw_model = raw(wire.mn);
-  identity.serial = exact(identity.raw_serial);
+  identity.serial = exact_text(identity.raw_serial);
   identity.model = cleaned(identity.raw_model);
   identity.firmware = cleaned(raw(wire.fr));
   look_at_text(identity.raw_serial, "serial number", identity.oddities);

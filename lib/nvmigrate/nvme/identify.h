@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nvmigrate/nvme/admin_port.h"
@@ -17,6 +18,10 @@ namespace nvmigrate {
 /// `nqn.2014.08.org.nvmexpress:`, VID and SSVID in 4 hex digits each, SN and MN with their padding.
 /// It ends at the first NUL, if one of the fields has any.
 std::string default_nqn(const ControllerIdentity& identity);
+
+/// A text of Identify Controller without its padding, but nothing else lost: what is not printable
+/// ASCII, and a backslash, is written as `\xNN`.
+std::string exact_text(std::string_view field);
 
 /// An entry of the Secondary Controller List (CNS 15h), Base 2.1 figure 332.
 struct SecondaryController {

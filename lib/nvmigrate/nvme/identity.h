@@ -26,10 +26,11 @@ struct ControllerIdentity {
   std::uint16_t cntlid = 0;            ///< controller id
   std::uint16_t vendor = 0;            ///< PCI vendor id, VID
   std::uint16_t subsystem_vendor = 0;  ///< PCI subsystem vendor id, SSVID
-  /// Up to the first NUL and without padding; '?' in place of what is not printable ASCII. A serial
-  /// number that would lose something by that is kept whole, such bytes written as `\xNN`: no two
+  /// Without padding. What is not printable ASCII, and a backslash, is written as `\xNN`: no two
   /// drives get the same one.
-  std::string serial, model, firmware;
+  std::string serial;
+  /// Up to the first NUL and without padding; '?' in place of what is not printable ASCII.
+  std::string model, firmware;
   Oddities oddities{};  ///< of these texts
   /// SN (20 bytes) and MN (40 bytes) as the controller gave them, with padding and whatever else.
   std::string raw_serial, raw_model;

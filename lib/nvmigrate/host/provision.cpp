@@ -47,6 +47,8 @@ void confirm(Session& session, ProvisionResult& result) {
   }
 }
 
+constexpr auto was_put_back = "what had been changed was put back";
+
 bool remakes_vfs(std::span<const ProvisionStep> steps) {
   return std::any_of(steps.begin(), steps.end(), [](const ProvisionStep& step) {
     return step.action == ProvisionAction::set_vfs;
@@ -79,7 +81,8 @@ class Provisioning {
     try {
       // Whoever finishes this after an early end must know what the reset took away.
       if (plan_.release) registry.want(wanted_as_held(registry, before_));
-      runner_.run(plan_.steps, "what had been changed was put back");
+      runner_.run(plan_.steps, was_put_back);
+      if (may_be_listed_later(before_)) complete(request);
       note_grants();
       confirm(*session_, plan_);
       if (!remakes_vfs(plan_.steps)) restore_drivers(*session_, before_, owners_, timeout_);
@@ -104,6 +107,17 @@ class Provisioning {
  private:
   /// Whether functions that are there may lose driver and nodes.
   [[nodiscard]] bool changes_functions() const { return remakes_vfs(plan_.steps) || plan_.release; }
+
+  /// Of a device that lists its secondary controllers only once there are VFs: what these still
+  /// need.
+  void complete(const ProvisionRequest& request) {
+    session_->refresh();
+    auto more = plan_provision(*session_, request);
+    plan_.steps.insert(plan_.steps.end(), more.steps.begin(), more.steps.end());
+    plan_.functions = std::move(more.functions);
+    plan_.findings = std::move(more.findings);
+    runner_.run(plan_.steps, was_put_back);
+  }
 
   void note_grants() {
     if (plan_.release) plan_.release->controller_reset = runner_.controller_reset();
@@ -182,23 +196,6 @@ bool is_done(Session& session, const ProvisionResult& plan) {
   return true;
 }
 
-/// Of a device that lists its secondary controllers only once there are VFs: gives them their
-/// resources. After a failure the VFs are gone again.
-ProvisionResult complete(Session& session, const ProvisionRequest& request,
-                         const ProvisionLimits& limits, const ProvisionResult& first) {
-  try {
-    auto plan = plan_provision(session, request);
-    if (!plan.changed()) return first;
-    auto second = Provisioning(session, limits, std::move(plan)).run(request);
-    second.was_vfs = first.was_vfs;
-    second.steps.insert(second.steps.begin(), first.steps.begin(), first.steps.end());
-    return second;
-  } catch (const Error&) {
-    Provisioning(session, limits, plan_deprovision(session, request.allowed)).run_down();
-    throw;
-  }
-}
-
 }  // namespace
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
@@ -206,9 +203,7 @@ ProvisionResult provision(Session& session, const ProvisionRequest& request,
   session.claim();
   auto plan = plan_provision(session, request);
   if (is_done(session, plan)) return plan;
-  const bool made = plan.was_vfs == 0 && !plan.functions.front().cntlid;
-  auto result = Provisioning(session, limits, std::move(plan)).run(request);
-  return made ? complete(session, request, limits, result) : result;
+  return Provisioning(session, limits, std::move(plan)).run(request);
 }
 
 ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,

@@ -131,7 +131,6 @@ std::string_view to_string(ProvisionAction action) noexcept {
 }
 
 void StepRunner::run(std::span<const ProvisionStep> steps, const char* if_interrupted) {
-  begun_ = 0;
   while (begun_ < steps.size()) {
     stop_if_interrupted(if_interrupted);
     const auto group = alike(steps, begun_);

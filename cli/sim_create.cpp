@@ -20,7 +20,7 @@ struct CreateOptions {
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
   std::string vfio = "both";
-  std::optional<std::string> versions, variant_driver, model, firmware, nqn;
+  std::optional<std::string> versions, variant_driver, serial, model, firmware, nqn;
   bool dry_run = false;
 };
 
@@ -100,6 +100,7 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.vfio_cdevs = options.vfio != "group";
   put(p.variant_driver, options.variant_driver);
   if (options.odd_list != "none") p.odd_list = options.odd_list;
+  put(p.serial, options.serial);
   put(p.model, options.model);
   put(p.firmware, options.firmware);
   put(p.nqn, options.nqn);
@@ -174,6 +175,7 @@ void declare_host(Options& options, CreateOptions& chosen) {
                  "entry doubled or one VF twice, or answered with the status 137h");
   options.number("--reset-ms", chosen.reset_ms, "Milliseconds that a function reset takes [0]", 0,
                  60000);
+  options.text("--serial", chosen.serial, "Serial number", "TEXT");
   options.text("--model", chosen.model, "Model", "TEXT");
   options.text("--firmware", chosen.firmware, "Firmware revision", "TEXT");
   options.text("--nqn", chosen.nqn, "NQN of the subsystem", "NQN");

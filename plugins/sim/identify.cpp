@@ -34,9 +34,9 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   nvme_id_ctrl data{};
   data.vid = htole16(pci_vendor);
   data.ssvid = htole16(pci_vendor);
-  pad(data.sn, serial_of(subsystem.name));
-  pad(data.mn, p.model);
-  pad(data.fr, p.firmware);
+  pad(data.sn, serial_of(subsystem));
+  pad(data.mn, bytes_of(p.model));
+  pad(data.fr, bytes_of(p.firmware));
   data.cmic = NVME_CTRL_CMIC_MULTI_CTRL;
   data.mdts =
       *p.mdts == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::countr_zero(*p.mdts) - 12);

@@ -8,6 +8,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/identify.h"
 #include "plugins/sim/answers.h"
 #include "plugins/sim/image.h"
 #include "plugins/sim/stream.h"
@@ -206,10 +207,13 @@ const Function& Subsystem::named(const std::string& word, std::uint16_t controll
   return *found;
 }
 
-std::string serial_of(const std::string& name) { return ("SIM-" + name).substr(0, 20); }
+std::string serial_of(const Subsystem& subsystem) {
+  const auto& given = subsystem.parameters.serial;
+  return given ? bytes_of(*given) : ("SIM-" + subsystem.name).substr(0, 20);
+}
 
 SubsystemKey key_of(const Subsystem& subsystem) {
-  return {.nqn = subsystem.parameters.nqn, .serial = serial_of(subsystem.name)};
+  return {.nqn = subsystem.parameters.nqn, .serial = exact_text(serial_of(subsystem))};
 }
 
 Function made_function(const Parameters& p, std::uint16_t id) {

@@ -110,8 +110,8 @@ struct Subsystem {
   [[nodiscard]] const Function& named(const std::string& word, std::uint16_t controlling) const;
 };
 
-/// The serial number of the controllers of a subsystem.
-std::string serial_of(const std::string& name);
+/// The serial number of the controllers of a subsystem, with whatever bytes it has.
+std::string serial_of(const Subsystem& subsystem);
 /// The key of the marks, bindings and journal of a subsystem, as a session derives it.
 SubsystemKey key_of(const Subsystem& subsystem);
 

@@ -71,6 +71,9 @@ struct Parameters {
   std::string odd_list{};
   unsigned reset_ms = 0;  ///< how long a function level reset takes
 
+  /// Texts of Identify Controller; `\xNN` stands for a byte. Without a serial number it is made
+  /// from the name of the subsystem.
+  std::optional<std::string> serial{};
   std::string model = "nvmigrate simulated controller";
   std::string firmware = "1.0";
   std::string nqn{};  ///< empty: made from the name of the subsystem
@@ -83,6 +86,9 @@ struct Parameters {
 /// Fills in the defaults for a subsystem called `name`. \throws usage_error naming a wrong
 /// parameter
 Parameters completed(Parameters parameters, const std::string& name);
+
+/// A text with the bytes for which `\xNN` stands.
+std::string bytes_of(const std::string& text);
 
 /// The format tables of a controlling function, in its own order.
 std::vector<std::uint16_t> versions_of(const Parameters& parameters, std::uint16_t controlling);

@@ -124,7 +124,7 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .max_queue_entries = max_queue_size + 1U,
                      .queues = queues_of_driver(*subsystem, *each),
 
-                     .serial = serial_of(subsystem->name)});
+                     .serial = serial_of(*subsystem).c_str()});
   }
   return found;
 }

@@ -158,8 +158,15 @@ void destroy(const Folders& folders, const std::string& name) {
 }
 
 SubsystemKey key_of(const Folders& folders, const std::string& name) {
-  return {.nqn = Store(folders.sim, name).nqn().value_or(completed({}, name).nqn),
-          .serial = serial_of(name)};
+  Store store(folders.sim, name);
+  Subsystem damaged;
+  damaged.name = name;
+  damaged.parameters.nqn = store.nqn().value_or(completed({}, name).nqn);
+  try {
+    return key_of(*store.read());
+  } catch (const Error&) {
+    return key_of(damaged);
+  }
 }
 
 std::vector<std::string> names(const Folders& folders) { return Store::names(folders.sim); }

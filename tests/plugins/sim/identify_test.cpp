@@ -30,6 +30,18 @@ TEST(SimIdentify, SaysWhoItIs) {
   EXPECT_EQ(identity.subsystem_nqn, "nqn.2025-01.invalid.nvmigrate:sim:a");
 }
 
+TEST(SimIdentify, ItsTextsMayHaveAnyBytesOrNone) {
+  Lab lab;
+  lab.create("a", {.serial = "S\\x001", .model = "\\xff", .firmware = ""});
+  const auto identity = read_identity(Bench(lab, "sim:a").port());
+  EXPECT_EQ(identity.raw_serial, std::string("S\0001                 ", 20));
+  EXPECT_EQ(identity.serial, "S\\x001");
+  EXPECT_EQ(identity.oddities.size(), 3U);
+  EXPECT_EQ(sim::key_of(lab.folders(), "a").serial, identity.serial);
+  lab.create("b", {.serial = ""});
+  EXPECT_EQ(read_identity(Bench(lab, "sim:b").port()).serial, "");
+}
+
 TEST(SimIdentify, WithoutMigrationAndVfsHasNeitherListsNorOpcodes) {
   Lab lab;
   lab.create("a", {.vfs_total = 0, .migration = false});

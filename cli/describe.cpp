@@ -77,7 +77,7 @@ bool went_offline(const ControlledFunction& function) {
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
   const bool plain = custody == Custody::running || custody == Custody::offline;
-  if (plain && function.foreign()) return "foreign";
+  if (plain && function.elsewhere()) return "foreign";
   return plain && !went_offline(function) ? std::string{} : status_text(function);
 }
 

@@ -67,8 +67,8 @@ class Account {
   }
 
   void add(const ControlledFunction& function) {
-    // What other hosts do with their functions is not looked at.
-    if (function.foreign()) return;
+    // What others do with their functions is not looked at.
+    if (function.elsewhere()) return;
     for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
       if (is_news(fact, function)) findings_.push_back(told(fact));
     }

@@ -123,7 +123,7 @@ bool Judge::look_at_control(const ControlledFunction& function) {
   return function.controls || own || look_at_belonging(function);
 }
 
-/// Nothing is sent about a function of another host, unless it is allowed.
+/// Nothing is sent about a function that may be of another host, unless it is allowed.
 bool Judge::look_at_belonging(const ControlledFunction& function) {
   if (!cares("foreign") || !function.foreign()) return false;
   const auto found = judged(fact_of("foreign", session_->device(), function), verb_, allowed_);

@@ -54,10 +54,11 @@ constexpr std::array table{
               .remedy = Action::list,
               .blocks = migrates | mark | unmark | bind | unbind | handle | resume | release},
     Condition{.code = "foreign",
-              .looks_at = "the lists of controllers (Identify CNS 13h and 15h), sysfs and the "
-                          "records",
-              .sentence = "{function} is not one that {device} controls: another host may use it",
-              .advice = "name it through its own controlling function",
+              .looks_at = "the lists of controllers (Identify CNS 13h and 15h) and the records",
+              .sentence = "{function} is not a secondary controller of {device}, and nothing is "
+                          "recorded of it: another host may use it",
+              .advice = "name it through its own controlling function; where it is known to be "
+                        "for this one, mark it",
               .remedy = Action::list,
               .blocks = migrates | mark | resume,
               .overrides = migrates | mark | resume},

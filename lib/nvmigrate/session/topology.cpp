@@ -69,12 +69,12 @@ class Places {
   }
 
  private:
-  /// Two drives may claim one NQN. Where the serial number has odd bytes, the kernel shows it
-  /// otherwise.
+  /// Two drives may claim one NQN. A serial number with odd bytes the kernel shows otherwise.
   static bool is_of_another(const KernelController& controller,
                             const ControllerIdentity& identity) {
-    const bool plain = identity.oddities.empty() && !identity.serial.empty();
-    return plain && !controller.serial.empty() && controller.serial != identity.serial;
+    const bool odd = identity.serial.find('\\') != std::string::npos;
+    return !odd && !identity.serial.empty() && !controller.serial.empty() &&
+           controller.serial != identity.serial;
   }
 
   std::map<std::string, KernelController> by_address_;

@@ -61,12 +61,11 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
   /// Whether a mark, a binding or an intent of it is recorded on this host.
   [[nodiscard]] bool recorded() const noexcept { return marked || binding || !intents.empty(); }
-  /// Whether nothing says that it belongs to this host: the controlling function does not list it
-  /// as its secondary controller, nothing is recorded of it, and it is not on the PCI bus here, or
-  /// only as a VF of another.
-  [[nodiscard]] bool foreign() const noexcept {
-    return !secondary && !recorded() && (of_another || !pci);
-  }
+  /// Whether nothing says that it is for the controlling function to migrate: that does not list it
+  /// as its secondary controller, and nothing is recorded of it.
+  [[nodiscard]] bool foreign() const noexcept { return !secondary && !recorded(); }
+  /// Whether it is foreign and another host, or another controlling function of this one, has it.
+  [[nodiscard]] bool elsewhere() const noexcept { return foreign() && (of_another || !pci); }
   /// Whether it is bound to a driver of vfio (its node is there).
   [[nodiscard]] bool on_vfio() const noexcept { return vfio.group || vfio.device; }
   /// It is offline without the resources that it was provisioned with: the controlling function was

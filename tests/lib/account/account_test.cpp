@@ -59,6 +59,17 @@ TEST_F(AccountTest, ASuspensionWithoutARecordIsTold) {
   EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2), of(Action::suspend, 2)));
 }
 
+TEST_F(AccountTest, OfAForeignFunctionTheWayOutIsToldWhereItIsOnThisHost) {
+  add_other(40);
+  device.others.push_back(41);
+  backend[40].suspended = backend[41].suspended = true;
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("suspended_unrecorded"));
+  auto resume = of(Action::resume, 40);
+  resume.allow = "foreign";
+  EXPECT_THAT(found[0].remedies, ElementsAre(resume));
+}
+
 TEST_F(AccountTest, ARecordThatTheDeviceContradictsIsStale) {
   journal().record(IntentKind::suspended, 2);
   const auto found = account();

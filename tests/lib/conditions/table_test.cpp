@@ -112,8 +112,9 @@ TEST(ConditionTable, ATransferIsAnExportAndAnImport) {
 
 TEST(ConditionTable, OverridesAreThoseOfTheVerb) {
   EXPECT_THAT(overrides_of(Verb::bind), ElementsAre("uses_unknown", "shared_group"));
-  EXPECT_THAT(overrides_of(Verb::resume), ElementsAre("foreign", "not_open", "uses_unknown", "exported",
-                                                      "away", "two_copies", "loading", "in_doubt"));
+  EXPECT_THAT(overrides_of(Verb::resume),
+              ElementsAre("foreign", "not_open", "uses_unknown", "exported", "away", "two_copies",
+                          "loading", "in_doubt"));
   EXPECT_THAT(overrides_of(Verb::import_state), Contains("source_runs"));
   EXPECT_THAT(overrides_of(Verb::transfer), Not(Contains("source_runs")));
   EXPECT_THAT(overrides_of(Verb::export_state), Contains("queue_pointer"));

@@ -97,16 +97,19 @@ TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreLeftOut) {
   EXPECT_FALSE(topology().find(40)->pci);
 }
 
-TEST_F(TopologyTest, WhatIsNeitherListedNorRecordedNorHereIsForeign) {
+TEST_F(TopologyTest, WhatIsNeitherListedNorRecordedIsForeign) {
   bring_up(2);
   add_other(40);
   device.others.push_back(41);
   EXPECT_FALSE(topology().find(1)->foreign()) << "a VF of this controlling function";
   EXPECT_FALSE(topology().find(8)->foreign()) << "likewise, not enabled";
-  EXPECT_FALSE(topology().find(40)->foreign()) << "no VF, but on the PCI bus of this host";
+  EXPECT_TRUE(topology().find(40)->foreign()) << "no VF, though on the PCI bus of this host";
+  EXPECT_FALSE(topology().find(40)->elsewhere());
   EXPECT_TRUE(topology().find(41)->foreign());
-  registry().mark(41);
-  EXPECT_FALSE(topology().find(41)->foreign()) << "it is recorded here";
+  EXPECT_TRUE(topology().find(41)->elsewhere());
+  journal().record(IntentKind::suspended, 41);
+  session().refresh();
+  EXPECT_FALSE(topology().find(41)->foreign()) << "where its guest is is recorded here";
 }
 
 TEST_F(TopologyTest, AVfOfAnotherFunctionOfThisHostIsForeign) {

@@ -308,7 +308,7 @@ class Planner {
   }
 
   void warn() {
-    if (!managed_) judge_.add(judge_.about_device("no_controller_ids"));
+    if (!managed_ && !later_) judge_.add(judge_.about_device("no_controller_ids"));
   }
 
   void warn_of_rounding(const Kind& kind, unsigned each) {
@@ -344,6 +344,8 @@ class Planner {
     for (unsigned vfn = 1; vfn <= request_->vfs; ++vfn) {
       ProvisionedFunction after;
       after.vfn = vfn;
+      if (later_) after.queues = request_->queues.value_or(0);
+      if (later_) after.interrupts = request_->interrupts.value_or(0);
       if (managed_) after = predicted(*members_[vfn - 1]);
       plan_.functions.push_back(std::move(after));
     }

@@ -77,6 +77,7 @@ bool went_offline(const ControlledFunction& function) {
 std::string remarkable_status(const ControlledFunction& function) {
   const auto custody = custody_of(function);
   const bool plain = custody == Custody::running || custody == Custody::offline;
+  if (plain && function.elsewhere()) return "foreign";
   return plain && !went_offline(function) ? std::string{} : status_text(function);
 }
 
@@ -119,6 +120,7 @@ Json json_of(const ControlledFunction& function) {
           {"address", pci ? Json(pci->address) : Json(nullptr)},
           {"secondary", function.secondary},
           {"controls", function.controls},
+          {"foreign", function.foreign()},
           {"online", or_null(function.online)},
           {"status", to_string(custody_of(function))},
           {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},

@@ -56,6 +56,7 @@ class Examination {
   void examine(const std::string& device) {
     try {
       const auto session = context_->look(device);
+      session->tolerate_unreadable_lists();
       if (!session->simulated()) check_rights();
       if (options_->device) add(check_bus(session->pci(), true));
       add(check_abilities(*session));

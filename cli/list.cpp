@@ -48,6 +48,7 @@ std::string account_text(const Findings& account) {
 }
 
 void add(Outcome& outcome, Session& session) {
+  session.tolerate_unreadable_lists();
   drop_ended_records(session);
   const auto account = account_of(session);
   const auto& topology = session.topology();

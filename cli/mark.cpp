@@ -35,8 +35,9 @@ Outcome outcome_of(Context& context, const Changing& given, const MarkResult& re
 
 Outcome mark_functions(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
-  if (!given.dry_run) return outcome_of(context, given, mark(*session, given.functions));
-  const auto plan = plan_mark(*session, given.functions);
+  if (!given.dry_run)
+    return outcome_of(context, given, mark(*session, given.functions, given.allowed));
+  const auto plan = plan_mark(*session, given.functions, given.allowed);
   refuse_if_any_stands("mark", plan.findings);
   return outcome_of(context, given, plan);
 }
@@ -54,6 +55,7 @@ Runner declare_mark(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::unmarked_functions);
+  given->declare_allow(options, "mark");
   return [given](Context& context) { return mark_functions(context, *given); };
 }
 

@@ -72,6 +72,7 @@ std::string vfs_text(const SriovState& sriov) {
 }
 
 Outcome controlling(Session& session) {
+  session.tolerate_unreadable_lists();
   drop_ended_records(session);
   const auto account = account_of(session);
   const auto& topology = session.topology();

@@ -11,8 +11,8 @@ namespace {
 constexpr std::uint64_t u16_max = 0xFFFF;
 
 struct CreateOptions {
-  std::string name, personality = "spec", primary_reset = "function";
-  std::optional<std::uint64_t> vfs_total, controlling, others, secondaries;
+  std::string name, personality = "spec", primary_reset = "function", odd_list = "none";
+  std::optional<std::uint64_t> vfs_total, controlling, elsewhere, others, secondaries;
   std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
   bool round_down = false, primary_holds = false;
@@ -20,7 +20,7 @@ struct CreateOptions {
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
   std::string vfio = "both";
-  std::optional<std::string> versions, variant_driver, model, firmware, nqn;
+  std::optional<std::string> versions, variant_driver, serial, model, firmware, nqn;
   bool dry_run = false;
 };
 
@@ -57,6 +57,7 @@ std::vector<std::uint16_t> versions_of(const std::string& list) {
 void put_counts(sim::Parameters& p, const CreateOptions& options) {
   put(p.vfs_total, options.vfs_total);
   put(p.controlling, options.controlling);
+  put(p.elsewhere, options.elsewhere);
   put(p.others, options.others);
   put(p.secondaries, options.secondaries);
   if (options.vq) p.vq = static_cast<std::uint32_t>(*options.vq);
@@ -98,6 +99,8 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.vfio_groups = options.vfio != "iommufd";
   p.vfio_cdevs = options.vfio != "group";
   put(p.variant_driver, options.variant_driver);
+  if (options.odd_list != "none") p.odd_list = options.odd_list;
+  put(p.serial, options.serial);
   put(p.model, options.model);
   put(p.firmware, options.firmware);
   put(p.nqn, options.nqn);
@@ -126,6 +129,8 @@ Outcome create(const Context& context, const CreateOptions& options) {
 void declare_counts(Options& options, CreateOptions& chosen) {
   options.number("--vfs-total", chosen.vfs_total, "VFs of each controlling function [8]", 0, 10000);
   options.number("--controlling", chosen.controlling, "Controlling functions [1]", 1, 16);
+  options.number("--elsewhere", chosen.elsewhere,
+                 "Controlling functions that are on another host, with their VFs [0]", 0, 15);
   options.number("--others", chosen.others, "Controllers that are not VFs [0]", 0, 10000);
   options.number("--secondaries", chosen.secondaries, "Secondary controllers that are not VFs [0]",
                  0, 10000);
@@ -164,8 +169,13 @@ void declare_host(Options& options, CreateOptions& chosen) {
   options.flag("--shared-group", chosen.shared_group, "Two VFs each share an IOMMU group");
   options.text("--variant-driver", chosen.variant_driver, "A vfio variant driver that claims VFs",
                "NAME");
+  options.choice("--odd-list", chosen.odd_list,
+                 {"none", "empty", "unsorted", "doubled", "vfn", "status"},
+                 "Lists of controllers that are odd: empty until there are VFs, unsorted, with an "
+                 "entry doubled or one VF twice, or answered with the status 137h");
   options.number("--reset-ms", chosen.reset_ms, "Milliseconds that a function reset takes [0]", 0,
                  60000);
+  options.text("--serial", chosen.serial, "Serial number", "TEXT");
   options.text("--model", chosen.model, "Model", "TEXT");
   options.text("--firmware", chosen.firmware, "Firmware revision", "TEXT");
   options.text("--nqn", chosen.nqn, "NQN of the subsystem", "NQN");

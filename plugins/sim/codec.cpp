@@ -50,10 +50,10 @@ inline void from_json(const Json& json, PrimaryReset& reset) {
 }
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    Parameters, personality, controlling, vfs_total, others, secondaries, migration, vq, vi, vq_max,
-    vi_max, vq_private, grain, round_down, primary_holds, primary_reset, state_size, vendor,
-    vendor_uuids, versions, renumber_formats, mdts, iommu, vfio_groups, vfio_cdevs, shared_groups,
-    variant_driver, reset_ms, model, firmware, nqn, seed)
+    Parameters, personality, controlling, vfs_total, elsewhere, others, secondaries, migration, vq,
+    vi, vq_max, vi_max, vq_private, grain, round_down, primary_holds, primary_reset, state_size,
+    vendor, vendor_uuids, versions, renumber_formats, mdts, iommu, vfio_groups, vfio_cdevs,
+    shared_groups, variant_driver, odd_list, reset_ms, serial, model, firmware, nqn, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Primary, enabled_vfs, autoprobe, vq, vi,
                                                 vq_after_reset, vi_after_reset)
 

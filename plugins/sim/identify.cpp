@@ -34,9 +34,9 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   nvme_id_ctrl data{};
   data.vid = htole16(pci_vendor);
   data.ssvid = htole16(pci_vendor);
-  pad(data.sn, serial_of(subsystem.name));
-  pad(data.mn, p.model);
-  pad(data.fr, p.firmware);
+  pad(data.sn, serial_of(subsystem));
+  pad(data.mn, bytes_of(p.model));
+  pad(data.fr, bytes_of(p.firmware));
   data.cmic = NVME_CTRL_CMIC_MULTI_CTRL;
   data.mdts =
       *p.mdts == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::countr_zero(*p.mdts) - 12);
@@ -82,6 +82,19 @@ nvme_primary_ctrl_cap capabilities(const Subsystem& subsystem, std::uint16_t id)
   return data;
 }
 
+/// What some firmware makes of the list.
+void spoil(nvme_secondary_ctrl_list& list, const Subsystem& subsystem, std::uint16_t id) {
+  const auto& odd = subsystem.parameters.odd_list;
+  const auto entries = std::span{list.sc_entry}.first(list.num);
+  if (odd == "empty" && subsystem.primaries[id].enabled_vfs == 0) list = {};
+  if (odd == "unsorted") std::reverse(entries.begin(), entries.end());
+  if (entries.size() < 2) return;
+  if (odd == "vfn") entries[1].vfn = entries[0].vfn;
+  if (odd == "doubled" && list.num < NVME_ID_SECONDARY_CTRL_MAX) {
+    list.sc_entry[list.num++] = entries[0];
+  }
+}
+
 nvme_secondary_ctrl_list secondaries(const Subsystem& subsystem, std::uint16_t id,
                                      std::uint16_t from) {
   nvme_secondary_ctrl_list data{};
@@ -96,6 +109,7 @@ nvme_secondary_ctrl_list secondaries(const Subsystem& subsystem, std::uint16_t i
     entry.nvq = htole16(function.vq);
     entry.nvi = htole16(function.vi);
   }
+  spoil(data, subsystem, id);
   return data;
 }
 
@@ -135,10 +149,14 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
     case command::Cns::controller:
       return answer_with(controller(subsystem, id), into);
     case command::Cns::controllers:
+      if (p.odd_list == "status") return {.status = sc::invalid_controller_data_queue};
       return answer_with(controllers(subsystem, from), into);
     case command::Cns::primary_capabilities:
       if (!virtualizes(p)) break;
-      return answer_with(capabilities(subsystem, id), into);
+      // The emulator answers for itself, whatever controller is named.
+      if (p.is_emulator()) return answer_with(capabilities(subsystem, id), into);
+      if (from >= p.controlling) break;
+      return answer_with(capabilities(subsystem, from), into);
     case command::Cns::secondary_controllers:
       if (!virtualizes(p)) break;
       return answer_with(secondaries(subsystem, id, from), into);

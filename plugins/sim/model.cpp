@@ -8,6 +8,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/identify.h"
 #include "plugins/sim/answers.h"
 #include "plugins/sim/image.h"
 #include "plugins/sim/stream.h"
@@ -61,7 +62,7 @@ std::string address_text(std::uint64_t routing) {
 template <typename Self>
 auto* search_address(Self& self, std::string_view address) {
   const auto found = std::find_if(self.functions.begin(), self.functions.end(), [&](auto& each) {
-    return self.present(each) && self.address_of(each) == address;
+    return self.present(each) && self.here(each) && self.address_of(each) == address;
   });
   return found == self.functions.end() ? nullptr : &*found;
 }
@@ -107,11 +108,15 @@ void check_guest(const Subsystem& subsystem, const Function& function) {
   }
 }
 
-Function made_secondary(Function function, const Parameters& p) {
-  function.kind = Kind::secondary;
+void bring_online(Function& function, const Parameters& p) {
   function.online = true;
   function.vq = *p.vq == 0 ? std::uint16_t{0} : std::uint16_t{2};
   function.vi = *p.vi == 0 ? std::uint16_t{0} : std::uint16_t{1};
+}
+
+Function made_secondary(Function function, const Parameters& p) {
+  function.kind = Kind::secondary;
+  bring_online(function, p);
   function.driver = "nvme";
   return function;
 }
@@ -156,6 +161,12 @@ const Function* Subsystem::at_address(std::string_view address) const noexcept {
   return search_address(*this, address);
 }
 
+bool Subsystem::here(const Function& function) const noexcept {
+  const auto& p = parameters;
+  if (function.kind == Kind::controlling) return function.id < p.controlling - p.elsewhere;
+  return function.kind != Kind::vf || function.primary < p.controlling - p.elsewhere;
+}
+
 bool Subsystem::present(const Function& function) const noexcept {
   return function.kind != Kind::vf || function.vfn <= primaries[function.primary].enabled_vfs;
 }
@@ -196,10 +207,13 @@ const Function& Subsystem::named(const std::string& word, std::uint16_t controll
   return *found;
 }
 
-std::string serial_of(const std::string& name) { return ("SIM-" + name).substr(0, 20); }
+std::string serial_of(const Subsystem& subsystem) {
+  const auto& given = subsystem.parameters.serial;
+  return given ? bytes_of(*given) : ("SIM-" + subsystem.name).substr(0, 20);
+}
 
 SubsystemKey key_of(const Subsystem& subsystem) {
-  return {.nqn = subsystem.parameters.nqn, .serial = serial_of(subsystem.name)};
+  return {.nqn = subsystem.parameters.nqn, .serial = exact_text(serial_of(subsystem))};
 }
 
 Function made_function(const Parameters& p, std::uint16_t id) {
@@ -209,6 +223,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
   if (id < layout.controlling) {
     function.kind = Kind::controlling;
     function.online = true;
+    if (id >= p.controlling - p.elsewhere) return function;
     function.driver = "nvme";
     function.instance = id;
     return function;
@@ -217,6 +232,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
     function.kind = Kind::vf;
     function.primary = static_cast<std::uint16_t>((id - layout.controlling) / p.vfs_total);
     function.vfn = static_cast<std::uint16_t>((id - layout.controlling) % p.vfs_total + 1);
+    if (function.primary >= p.controlling - p.elsewhere) bring_online(function, p);
     return function;
   }
   function.instance = p.controlling + id - layout.secondaries_from;
@@ -231,6 +247,10 @@ Subsystem made(const std::string& name, const Parameters& parameters) {
   subsystem.name = name;
   subsystem.parameters = completed(parameters, name);
   subsystem.primaries.resize(parameters.controlling);
+  for (unsigned id = parameters.controlling - parameters.elsewhere; id < parameters.controlling;
+       ++id) {
+    subsystem.primaries[id].enabled_vfs = parameters.vfs_total;
+  }
   const Layout layout(parameters);
   subsystem.functions.reserve(layout.end);
   for (unsigned id = 0; id < layout.end; ++id) {

@@ -97,6 +97,8 @@ struct Subsystem {
   [[nodiscard]] const Function* find(std::uint64_t id) const noexcept;
   [[nodiscard]] Function* at_address(std::string_view address) noexcept;
   [[nodiscard]] const Function* at_address(std::string_view address) const noexcept;
+  /// Whether the function is on this host, and not behind another port.
+  [[nodiscard]] bool here(const Function& function) const noexcept;
   /// Whether the function is on the bus: all but VFs that are not enabled.
   [[nodiscard]] bool present(const Function& function) const noexcept;
   [[nodiscard]] std::string address_of(const Function& function) const;
@@ -108,8 +110,8 @@ struct Subsystem {
   [[nodiscard]] const Function& named(const std::string& word, std::uint16_t controlling) const;
 };
 
-/// The serial number of the controllers of a subsystem.
-std::string serial_of(const std::string& name);
+/// The serial number of the controllers of a subsystem, with whatever bytes it has.
+std::string serial_of(const Subsystem& subsystem);
 /// The key of the marks, bindings and journal of a subsystem, as a session derives it.
 SubsystemKey key_of(const Subsystem& subsystem);
 

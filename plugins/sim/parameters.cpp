@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::sim {
 namespace {
@@ -24,10 +25,15 @@ void require(bool holds, std::string_view rule) {
 
 void check_counts(const Parameters& p) {
   require(p.controlling >= 1 && p.controlling <= 16, "1 to 16 controlling functions");
+  require(p.elsewhere < p.controlling, "a controlling function on this host");
   require(p.vfs_total <= 10000 && p.others <= 10000 && p.secondaries <= 10000,
           "at most 10000 functions of a kind");
   const unsigned total = p.controlling * (p.vfs_total + 1) + p.others + p.secondaries;
   require(total <= max_functions, fmt::format("at most {} functions in all", max_functions));
+  require(p.elsewhere == 0 || *p.vq == 0 || *p.vq >= p.vfs_total * secondary_queues,
+          fmt::format("{} flexible queues for each VF of another host", secondary_queues));
+  require(p.elsewhere == 0 || *p.vi == 0 || *p.vi >= p.vfs_total * secondary_interrupts,
+          fmt::format("{} flexible interrupt for each VF of another host", secondary_interrupts));
   require(p.grain >= 1, "a resource grain of 1 or more");
   require(*p.vq == 0 || *p.vq >= p.secondaries * secondary_queues,
           fmt::format("{} flexible queues for each secondary controller", secondary_queues));
@@ -67,8 +73,12 @@ void check_texts(const Parameters& p) {
   const auto plain = [](const std::string& text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
   };
-  require(p.model.size() <= 40 && plain(p.model), "a model of at most 40 ASCII characters");
-  require(p.firmware.size() <= 8 && plain(p.firmware), "a firmware of at most 8 ASCII characters");
+  const auto fits = [&](const std::string& text, std::size_t most) {
+    return plain(text) && bytes_of(text).size() <= most;
+  };
+  require(fits(p.serial.value_or(""), 20), "a serial number of at most 20 ASCII characters");
+  require(fits(p.model, 40), "a model of at most 40 ASCII characters");
+  require(fits(p.firmware, 8), "a firmware of at most 8 ASCII characters");
   require(p.nqn.size() <= 222 && plain(p.nqn) && p.nqn.starts_with("nqn."),
           "an NQN that begins with nqn. and has at most 222 ASCII characters");
   require(p.variant_driver != "nvme" && p.variant_driver != "vfio-pci",
@@ -126,6 +136,18 @@ Parameters completed(Parameters p, const std::string& name) {
   check_formats(p);
   check_texts(p);
   return p;
+}
+
+std::string bytes_of(const std::string& text) {
+  std::string bytes;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto escape = std::string_view{text}.substr(at, 4);
+    const bool is_byte = escape.size() == 4 && escape.starts_with("\\x");
+    const auto value = is_byte ? parse_number("0x" + std::string{escape.substr(2)}) : std::nullopt;
+    bytes += value ? static_cast<char>(*value) : text[at];
+    if (value) at += 3;
+  }
+  return bytes;
 }
 
 std::vector<std::uint16_t> versions_of(const Parameters& p, std::uint16_t controlling) {

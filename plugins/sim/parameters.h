@@ -33,6 +33,9 @@ struct Parameters {
   Personality personality = Personality::spec;
   unsigned controlling = 1;  ///< controlling functions; ids 0 … controlling-1
   unsigned vfs_total = 8;    ///< VFs of each controlling function
+  /// Of the controlling functions, the last so many are of another host, as those behind the second
+  /// port of a drive: neither they nor their VFs, which are online, are on this host's PCI bus.
+  unsigned elsewhere = 0;
   unsigned others = 0;       ///< controllers that are neither VFs nor secondaries
   unsigned secondaries = 0;  ///< secondary controllers of the first one without a VF (VFN 0)
   bool migration = true;     ///< HMLMS
@@ -62,8 +65,15 @@ struct Parameters {
   bool vfio_cdevs = true;        ///< the kernel has cdev nodes and /dev/iommu (VFIO_DEVICE_CDEV)
   bool shared_groups = false;    ///< VFs 1 and 2 share an IOMMU group, 3 and 4, …
   std::string variant_driver{};  ///< a vfio variant driver that claims the VFs; empty: none
-  unsigned reset_ms = 0;         ///< how long a function level reset takes
+  /// How its lists of controllers are odd: `empty` (the secondary ones, until there are VFs),
+  /// `unsorted`, `doubled` entries, one VF of two controllers (`vfn`), the `status` 137h (of all
+  /// controllers). Empty: they are not.
+  std::string odd_list{};
+  unsigned reset_ms = 0;  ///< how long a function level reset takes
 
+  /// Texts of Identify Controller; `\xNN` stands for a byte. Without a serial number it is made
+  /// from the name of the subsystem.
+  std::optional<std::string> serial{};
   std::string model = "nvmigrate simulated controller";
   std::string firmware = "1.0";
   std::string nqn{};  ///< empty: made from the name of the subsystem
@@ -76,6 +86,9 @@ struct Parameters {
 /// Fills in the defaults for a subsystem called `name`. \throws usage_error naming a wrong
 /// parameter
 Parameters completed(Parameters parameters, const std::string& name);
+
+/// A text with the bytes for which `\xNN` stands.
+std::string bytes_of(const std::string& text);
 
 /// The format tables of a controlling function, in its own order.
 std::vector<std::uint16_t> versions_of(const Parameters& parameters, std::uint16_t controlling);

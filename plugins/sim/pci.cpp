@@ -93,7 +93,8 @@ std::vector<std::string> SimPciBus::group_members(unsigned group) {
   const auto subsystem = store_->read();
   std::vector<std::string> members;
   for (const auto& function : subsystem->functions) {
-    if (subsystem->present(function) && subsystem->group_of(function) == group) {
+    if (subsystem->present(function) && subsystem->here(function) &&
+        subsystem->group_of(function) == group) {
       members.push_back(subsystem->address_of(function));
     }
   }
@@ -121,7 +122,9 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .subsystem_nqn = subsystem->parameters.nqn,
                      .cntlid = each->id,
                      .max_queue_entries = max_queue_size + 1U,
-                     .queues = queues_of_driver(*subsystem, *each)});
+                     .queues = queues_of_driver(*subsystem, *each),
+
+                     .serial = serial_of(*subsystem).c_str()});
   }
   return found;
 }

@@ -33,6 +33,10 @@ const Function& controlling_function(const Subsystem& subsystem, const Place& pl
         "see which functions it has",
         {{.action = Remedy::Action::show_simulation, .object = place.name}});
   }
+  if (!subsystem.here(*function)) {
+    throw not_found(fmt::format("controlling function {} of sim:{} is on another host",
+                                place.controlling, place.name));
+  }
   return *function;
 }
 
@@ -95,8 +99,9 @@ void forget(const Folders& folders, const SubsystemKey& key) {
 std::vector<std::string> devices_of(const Folders& folders, const std::string& name) {
   try {
     const auto subsystem = Store(folders.sim, name).read();
+    const auto& p = subsystem->parameters;
     std::vector<std::string> devices;
-    for (unsigned id = 0; id < subsystem->parameters.controlling; ++id) {
+    for (unsigned id = 0; id < p.controlling - p.elsewhere; ++id) {
       devices.push_back(subsystem->device_name(static_cast<std::uint16_t>(id)));
     }
     return devices;
@@ -153,8 +158,15 @@ void destroy(const Folders& folders, const std::string& name) {
 }
 
 SubsystemKey key_of(const Folders& folders, const std::string& name) {
-  return {.nqn = Store(folders.sim, name).nqn().value_or(completed({}, name).nqn),
-          .serial = serial_of(name)};
+  Store store(folders.sim, name);
+  Subsystem damaged;
+  damaged.name = name;
+  damaged.parameters.nqn = store.nqn().value_or(completed({}, name).nqn);
+  try {
+    return key_of(*store.read());
+  } catch (const Error&) {
+    return key_of(damaged);
+  }
 }
 
 std::vector<std::string> names(const Folders& folders) { return Store::names(folders.sim); }

@@ -113,7 +113,7 @@ TEST_F(Completion, CompletesWhatMayBeAllowed) {
   EXPECT_THAT(complete("nvmigrate bind sim:x 1 --allow "),
               ElementsAre("uses_unknown", "shared_group"));
   EXPECT_THAT(complete("nvmigrate resume sim:x 1 --allow l"), ElementsAre("loading"));
-  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow f"),
+  EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow model --allow fi"),
               ElementsAre("firmware"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 --allow=source_r"),
               UnorderedElementsAre("source_runs", "source_resumed"));

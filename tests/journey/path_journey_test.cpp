@@ -19,8 +19,8 @@ const std::string second_controller = "sim:b/1";
 void prepare(World& world, const std::string& device, const std::string& id,
              const std::string& guest) {
   if (id.starts_with("vf")) world.must("provision " + device + " --vfs 2");
-  world.must("mark " + device + " " + id);
   world.must("bind " + device + " " + id);
+  world.must("mark " + device + " " + id);
   world.must("sim guest start " + device + " " + id + guest);
 }
 

@@ -232,6 +232,7 @@ class FakeKernel {
     file(folder + "/address", controller.address);
     file(folder + "/state", controller.state);
     file(folder + "/subsysnqn", controller.subsystem_nqn);
+    file(folder + "/serial", controller.serial);
     file(folder + "/cntlid", std::to_string(*controller.cntlid));
     link("/sys/dev/char/240:" + number, folder);
     file("/dev/" + controller.name, "c 240:" + number);

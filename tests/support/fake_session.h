@@ -152,9 +152,11 @@ class FakeSessionTest : public testing::Test {
   Journal& journal() { return session().journal(); }
   /// As they are on disk.
   [[nodiscard]] Journal journal_again() {
-    return {io, folder.folders(), {FakeSubsystem::nqn}, "test"};
+    return {io, folder.folders(), {FakeSubsystem::nqn, "FAKE"}, "test"};
   }
-  [[nodiscard]] Registry registry_again() { return {io, folder.folders(), {FakeSubsystem::nqn}}; }
+  [[nodiscard]] Registry registry_again() {
+    return {io, folder.folders(), {FakeSubsystem::nqn, "FAKE"}};
+  }
 
   /// VFs that are there and online, bound to the host's driver.
   void bring_up(unsigned count, std::uint16_t queues = 4, std::uint16_t interrupts = 4) {

@@ -45,7 +45,8 @@ class FakeSubsystem : public Device, public AdminPort {
   FakePciBus bus;
   std::vector<SecondaryController> secondary;
   std::vector<std::uint16_t> others;  ///< controllers that are neither secondary nor this one
-  std::string model = "Fake", serial, firmware, subsystem_nqn = nqn;
+  std::vector<std::uint16_t> other_primaries;  ///< those of them that are primary controllers
+  std::string model = "Fake", serial = "FAKE", firmware = "1", subsystem_nqn = nqn;
   std::uint32_t queues_total = 64, interrupts_total = 64;
   std::uint16_t most_each = 16, granularity = 1;
   std::uint16_t queues_primary = 0;  ///< flexible ones that the controlling function holds itself
@@ -125,7 +126,7 @@ class FakeSubsystem : public Device, public AdminPort {
       case command::Cns::controllers:
         return list_controllers(command, from);
       case command::Cns::primary_capabilities:
-        return primary(command);
+        return primary(command, from);
       case command::Cns::secondary_controllers:
         return list_secondaries(command, from);
       default:
@@ -160,9 +161,12 @@ class FakeSubsystem : public Device, public AdminPort {
     return answer(command, data);
   }
 
-  AdminCompletion primary(const AdminCommand& command) {
+  /// As some devices do, it answers with its own capabilities for a controller that has none.
+  AdminCompletion primary(const AdminCommand& command, std::uint16_t named) {
     if (!virtualization) return error(sc::invalid_field);
     nvme_primary_ctrl_cap data{};
+    const bool other = std::count(other_primaries.begin(), other_primaries.end(), named) != 0;
+    data.cntlid = htole16(other ? named : std::uint16_t{0});
     data.crt = 3;
     data.vqfrt = htole32(queues_total);
     data.vifrt = htole32(interrupts_total);
@@ -186,6 +190,7 @@ class FakeSubsystem : public Device, public AdminPort {
       if (one.cntlid < from || data.num == NVME_ID_SECONDARY_CTRL_MAX) continue;
       auto& entry = data.sc_entry[data.num++];
       entry.scid = htole16(one.cntlid);
+      entry.pcid = htole16(one.primary);
       entry.scs = one.online ? 1 : 0;
       entry.vfn = htole16(one.vfn);
       entry.nvq = htole16(one.queues);

@@ -67,6 +67,14 @@ class Account {
     if (!journal.lost().empty()) add_host("journal_lost", {{"path", journal.lost()}});
   }
 
+  void add_oddities() {
+    for (const auto& oddity : session_->topology().oddities) {
+      findings_.push_back(told({.code = oddity.hides ? "functions_hidden" : "odd_answer",
+                                .device = session_->device(),
+                                .words = {{"what", oddity.what}}}));
+    }
+  }
+
   void add_controlling_function() {
     if (const auto unfinished = unfinished_provisioning(session_->topology())) {
       consider_own(*unfinished);
@@ -76,6 +84,8 @@ class Account {
   }
 
   void add(const ControlledFunction& function) {
+    // What others do with their functions is not looked at.
+    if (function.elsewhere()) return;
     if (!function.unread.empty()) {
       findings_.push_back(
           told(fact_of("unreadable", session_->device(), function, {{"reason", function.unread}})));
@@ -105,7 +115,12 @@ class Account {
     findings_.push_back(std::move(finding));
   }
 
+  /// A function that is not listed may be there all the same.
   void add_records_without_function() {
+    const auto& oddities = session_->topology().oddities;
+    if (std::any_of(oddities.begin(), oddities.end(), [](const auto& one) { return one.hides; })) {
+      return;
+    }
     for (const auto& mark : session_->registry().marks())
       consider_record("mark_without_function", mark.cntlid);
     for (const auto& binding : session_->registry().bindings())
@@ -216,6 +231,7 @@ Finding with_severity(Finding found, Severity severity) {
 Findings account_of(Session& session) {
   Account account(session);
   account.add_journal();
+  account.add_oddities();
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);

@@ -97,7 +97,7 @@ using FunctionList = std::vector<const ControlledFunction*>;
 
 /// The functions that the words mean, in the order of the topology, each once.
 /// \param words `3`, `0x3`, `1-4,7`, `vf2`, a PCI address, `all` (but no other controlling
-/// function)
+/// function, and none of its functions)
 /// \param action see Refusal
 /// \throws usage_error for a word that is not one of these; not_found for `all` of no
 /// functions; Refusal with every word that does not mean a controlled function

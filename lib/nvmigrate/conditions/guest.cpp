@@ -39,7 +39,9 @@ class GuestAccount {
     for (const auto& intent : function_->intents)
       consider(intent);
     if (function_->suspended_without_record()) {
-      add("suspended_unrecorded").remedies = {of(Action::resume), of(Action::suspend)};
+      auto& fact = add("suspended_unrecorded");
+      fact.remedies = {of(Action::resume), of(Action::suspend)};
+      if (function_->foreign()) fact.remedies = {resume_allowing("foreign")};
     }
     if (!function_->not_told.empty()) {
       add("suspension_unknown", {{"reason", function_->not_told}});

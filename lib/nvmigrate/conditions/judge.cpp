@@ -39,6 +39,7 @@ Judge::Judge(Verb verb, Session& session, std::vector<std::string> allowed)
     : verb_(verb), session_(&session), allowed_(std::move(allowed)) {
   session.pci().look_again();
   look_at_journal();
+  if (cares("functions_hidden")) look_at_lists();
 }
 
 bool Judge::cares(std::string_view code) const {
@@ -121,15 +122,24 @@ void Judge::look_at_vfs() {
 }
 
 bool Judge::look_at_control(const ControlledFunction& function) {
-  if (!function.pci || !cares("controlling_function")) return false;
-  const auto vfs = session_->pci().sriov(function.pci->address).enabled;
+  if (!cares("controlling_function")) return false;
+  session_->ask_whether_controls(function.cntlid);
+  const auto vfs = function.pci ? session_->pci().sriov(function.pci->address).enabled : 0;
   if (vfs != 0 && cares("has_virtual_functions")) {
     add("has_virtual_functions", function, {{"count", std::to_string(vfs)}});
     return true;
   }
-  const bool controls = function.controls || function.pci->address == session_->address();
-  if (controls) add("controlling_function", function);
-  return controls;
+  const bool own = function.pci && function.pci->address == session_->address();
+  if (function.controls || own) add("controlling_function", function);
+  return function.controls || own || look_at_belonging(function);
+}
+
+/// Nothing is sent about a function that may be of another host, unless it is allowed.
+bool Judge::look_at_belonging(const ControlledFunction& function) {
+  if (!cares("foreign") || !function.foreign()) return false;
+  const auto found = judged(fact_of("foreign", session_->device(), function), verb_, allowed_);
+  add(found);
+  return found.stands();
 }
 
 void Judge::look_at_readiness(const ControlledFunction& function) {
@@ -182,6 +192,12 @@ void Judge::look_at_journal() {
   const auto& trouble = session_->journal().trouble();
   if (trouble && cares(trouble->code)) {
     add(about_device(trouble->code, {{"reason", trouble->message}}));
+  }
+}
+
+void Judge::look_at_lists() {
+  for (const auto& oddity : session_->topology().oddities) {
+    if (oddity.hides) add(about_device("functions_hidden", {{"what", oddity.what}}));
   }
 }
 

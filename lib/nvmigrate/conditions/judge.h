@@ -22,8 +22,8 @@ class Judge {
 
   /// The function stays suspended after the load, so `not_open` is only a warning.
   void keep_suspended() noexcept { keeps_suspended_ = true; }
-  /// All rules of the table that are about a function. Of one that controls others only that is
-  /// found, since fixing the rest would not help.
+  /// All rules of the table that are about a function. Of one that controls others, or
+  /// is foreign, only that is found, since fixing the rest would not help.
   void look_at(std::uint16_t cntlid);
   /// Only whether the function controls others, for what is left as it is.
   void look_at_control(std::uint16_t cntlid);
@@ -55,12 +55,14 @@ class Judge {
   [[nodiscard]] bool cares(std::string_view code) const;
   void add(std::string_view code, const ControlledFunction& function, Words words = {});
   [[nodiscard]] bool look_at_control(const ControlledFunction& function);
+  [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);
   void look_at_users(const ControlledFunction& function);
   void look_at_users(Fact who, const std::string& address);
   void look_at_holders(const ControlledFunction& function);
   void look_at_journal();
+  void look_at_lists();
   void look_at_guest(const ControlledFunction& function);
   void try_writing(Fact who, const std::string& address);
   [[nodiscard]] std::string strangers_in(unsigned group, const std::set<std::string>& ours);

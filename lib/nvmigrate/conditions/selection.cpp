@@ -104,7 +104,7 @@ void pick_range(const Topology& topology, std::string_view word, std::size_t das
 
 void pick_all(const Topology& topology, std::vector<Pick>& picks) {
   for (const auto& function : topology.functions) {
-    if (function.controls) continue;
+    if (function.controls || function.of_another || function.foreign()) continue;
     picks.push_back(pick_id(topology, function.cntlid, std::to_string(function.cntlid)));
   }
   if (picks.empty()) {

@@ -20,7 +20,7 @@ struct Pick {
 };
 
 /// What each of the words means, in their order, doubles kept: `3`, `0x3`, `1-4,7`, `vf2`, a PCI
-/// address, `all` (but no other controlling function).
+/// address, `all` (but no other controlling function, and none of its functions).
 /// \throws usage_error for a word that is not one of these; not_found for `all` of no functions
 std::vector<Pick> resolve(const Topology& topology, const std::string& words);
 /// Why a pick is not a controlled function: `controlling_function` or `unknown_function`.

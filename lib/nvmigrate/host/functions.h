@@ -32,10 +32,12 @@ struct MarkResult {
 
 /// What mark() would do, and everything that stands against it. Changes and refuses nothing.
 /// \throws usage_error for words that do not name functions
-NVMIGRATE_API MarkResult plan_mark(Session& session, const std::string& words);
+NVMIGRATE_API MarkResult plan_mark(Session& session, const std::string& words,
+                                   const std::vector<std::string>& allowed = {});
 /// Allows the functions to be migrated, persistently. Claims the session.
 /// \throws Refusal with everything that stands; OsError
-NVMIGRATE_API MarkResult mark(Session& session, const std::string& words);
+NVMIGRATE_API MarkResult mark(Session& session, const std::string& words,
+                              const std::vector<std::string>& allowed = {});
 
 /// What unmark() would do: functions that are gone but were marked count by their controller id.
 /// \throws Refusal for what is not a controlled function

@@ -15,8 +15,9 @@ bool MarkResult::changed() const noexcept {
   return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.changed; });
 }
 
-MarkResult plan_mark(Session& session, const std::string& words) {
-  Judge judge(Verb::mark, session);
+MarkResult plan_mark(Session& session, const std::string& words,
+                     const std::vector<std::string>& allowed) {
+  Judge judge(Verb::mark, session, allowed);
   judge.look_at_abilities();
   std::set<std::uint16_t> chosen;
   for (const auto& pick : resolve(session.topology(), words)) {
@@ -36,9 +37,10 @@ MarkResult plan_mark(Session& session, const std::string& words) {
   return plan;
 }
 
-MarkResult mark(Session& session, const std::string& words) {
+MarkResult mark(Session& session, const std::string& words,
+                const std::vector<std::string>& allowed) {
   session.claim();
-  auto plan = plan_mark(session, words);
+  auto plan = plan_mark(session, words, allowed);
   refuse_if_any_stands("mark", plan.findings);
   for (const auto& function : plan.functions) {
     if (function.changed) session.registry().mark(function.cntlid);

@@ -47,6 +47,8 @@ void confirm(Session& session, ProvisionResult& result) {
   }
 }
 
+constexpr auto was_put_back = "what had been changed was put back";
+
 bool is_as_before(const Topology& before, const Topology& now) {
   const auto same = [](const ControlledFunction& was, const ControlledFunction& is) {
     return was.cntlid == is.cntlid && was.pci == is.pci && was.online == is.online &&
@@ -88,7 +90,8 @@ class Provisioning {
     try {
       // Whoever finishes this after an early end must know what the reset took away.
       if (plan_.release) registry.want(wanted_as_held(registry, before_));
-      runner_.run(plan_.steps, "what had been changed was put back");
+      runner_.run(plan_.steps, was_put_back);
+      if (may_be_listed_later(before_)) complete(request);
       note_grants();
       confirm(*session_, plan_);
       if (!remakes_vfs(plan_.steps)) restore_drivers(*session_, before_, owners_, timeout_);
@@ -120,6 +123,17 @@ class Provisioning {
  private:
   /// Whether functions that are there may lose driver and nodes.
   [[nodiscard]] bool changes_functions() const { return remakes_vfs(plan_.steps) || plan_.release; }
+
+  /// Of a device that lists its secondary controllers only once there are VFs: what these still
+  /// need.
+  void complete(const ProvisionRequest& request) {
+    session_->refresh();
+    auto more = plan_provision(*session_, request);
+    plan_.steps.insert(plan_.steps.end(), more.steps.begin(), more.steps.end());
+    plan_.functions = std::move(more.functions);
+    plan_.findings = std::move(more.findings);
+    runner_.run(plan_.steps, was_put_back);
+  }
 
   void note_grants() {
     if (plan_.release) plan_.release->controller_reset = runner_.controller_reset();

@@ -27,9 +27,8 @@ Functions members(const Topology& topology, unsigned vfs) {
   return found;
 }
 
-bool is_managed(const Topology& topology) {
-  return topology.resources.has_value() &&
-         std::any_of(topology.functions.begin(), topology.functions.end(),
+bool lists_vfs(const Topology& topology) {
+  return std::any_of(topology.functions.begin(), topology.functions.end(),
                      [](const ControlledFunction& function) { return function.vfn != 0; });
 }
 
@@ -61,7 +60,8 @@ class Planner {
       : topology_(&session.topology()),
         request_(&request),
         judge_(Verb::provision, session, request.allowed),
-        managed_(is_managed(*topology_)) {
+        managed_(topology_->resources.has_value() && lists_vfs(*topology_)),
+        later_(may_be_listed_later(*topology_)) {
     const auto resources = topology_->resources.value_or(PrimaryResources{});
     queues_ = {"queues",
                "VQGRAN",
@@ -84,7 +84,8 @@ class Planner {
     plan_.was_vfs = topology_->sriov.enabled;
     plan_.vfs = request.vfs;
     plan_.unfinished = unfinished_provisioning(*topology_);
-    if (request.release_primary && managed_ && (queues_.is_held() || interrupts_.is_held())) {
+    if (request.release_primary && (managed_ || later_) &&
+        (queues_.is_held() || interrupts_.is_held())) {
       plan_.release = {.queues = queues_.has.primary, .interrupts = interrupts_.has.primary};
     }
   }
@@ -127,7 +128,7 @@ class Planner {
                 {"count", std::to_string(*kind.requested)},
                 {"most", std::to_string(kind.most())},
                 {"least", std::to_string(kind.least)}};
-    if (!managed_ || !kind.has.supported) {
+    if ((!managed_ && !later_) || !kind.has.supported) {
       judge_.add(judge_.about_device("no_flexible_resources", words));
     } else if (*kind.requested > kind.most()) {
       judge_.add(judge_.about_device("too_many_resources", words));
@@ -308,7 +309,7 @@ class Planner {
   }
 
   void warn() {
-    if (!managed_) judge_.add(judge_.about_device("no_controller_ids"));
+    if (!managed_ && !later_) judge_.add(judge_.about_device("no_controller_ids"));
   }
 
   void warn_of_rounding(const Kind& kind, unsigned each) {
@@ -344,6 +345,8 @@ class Planner {
     for (unsigned vfn = 1; vfn <= request_->vfs; ++vfn) {
       ProvisionedFunction after;
       after.vfn = vfn;
+      if (later_) after.queues = request_->queues.value_or(0);
+      if (later_) after.interrupts = request_->interrupts.value_or(0);
       if (managed_) after = predicted(*members_[vfn - 1]);
       plan_.functions.push_back(std::move(after));
     }
@@ -369,7 +372,7 @@ class Planner {
   const Topology* topology_;
   const ProvisionRequest* request_;
   Judge judge_;
-  bool managed_;
+  bool managed_, later_;
   bool rebuild_ = false;
   Kind queues_, interrupts_;
   Functions members_, chosen_;
@@ -378,6 +381,10 @@ class Planner {
 };
 
 }  // namespace
+
+bool may_be_listed_later(const Topology& topology) {
+  return topology.resources && topology.sriov.enabled == 0 && !lists_vfs(topology);
+}
 
 ProvisionResult plan_provision(Session& session, const ProvisionRequest& request) {
   if (request.vfs == 0) throw usage_error("0 is not a number of VFs to provision");

@@ -131,7 +131,6 @@ std::string_view to_string(ProvisionAction action) noexcept {
 }
 
 void StepRunner::run(std::span<const ProvisionStep> steps, const char* if_interrupted) {
-  begun_ = 0;
   while (begun_ < steps.size()) {
     stop_if_interrupted(if_interrupted);
     const auto group = alike(steps, begun_);
@@ -288,7 +287,7 @@ void StepRunner::await_controlling() {
 }
 
 bool StepRunner::holds_as_allocated() {
-  const auto now = read_primary_resources(session_->admin());
+  const auto now = read_primary_resources(session_->admin(), session_->identity().cntlid);
   return now && !differs(allocated_queues_, now->queues) &&
          !differs(allocated_interrupts_, now->interrupts);
 }

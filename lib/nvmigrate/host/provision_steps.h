@@ -21,7 +21,8 @@ class StepRunner {
   StepRunner(Session& session, const Topology& before, const ProvisionLimits& limits)
       : session_(&session), before_(&before), limits_(limits) {}
 
-  /// Stops at the first that fails, or between two when a stop signal came.
+  /// Goes on behind the steps that were begun, if it ran before. Stops at the first that fails, or
+  /// between two when a stop signal came.
   /// \param if_interrupted what the user is told then
   /// \throws NvmeError, OsError, Error(device), Interrupted
   void run(std::span<const ProvisionStep> steps, const char* if_interrupted);
@@ -63,6 +64,9 @@ class StepRunner {
   std::optional<unsigned> allocated_queues_, allocated_interrupts_;
   bool controller_reset_ = false;
 };
+
+/// Some devices list their secondary controllers only once there are VFs.
+bool may_be_listed_later(const Topology& topology);
 
 /// The steps back to how things were, after `done` had been begun.
 std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,

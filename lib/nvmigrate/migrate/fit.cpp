@@ -35,9 +35,10 @@ std::uint32_t highest_of(const auto& queues) {
 /// idle ones, are not the same state.
 bool may_be_of(const LedgerLine& line, const StateIdentity* identity) {
   if (identity == nullptr || !line.source) return true;
-  return line.source->nqn == identity->subsystem_nqn &&
-         (identity->serial.empty() || line.source->serial == identity->serial) &&
-         line.source_cntlid == identity->controller;
+  if (line.source_cntlid != identity->controller) return false;
+  if (identity->serial.empty()) return line.source->nqn == identity->subsystem_nqn;
+  const SubsystemKey source{identity->subsystem_nqn, identity->serial};
+  return line.source->is_recorded_as(source) || source.is_recorded_as(*line.source);
 }
 
 /// Whether a record may be about the state. Before the state was read, any record may be.
@@ -147,7 +148,8 @@ void Fit::look_at_past(const StateEnd& end, const StateIdentity* identity) {
     if (line.sha256 != digest || !may_be_of(line, identity)) continue;
     const auto by = " (" + line.command + ", " + line.time + ")";
     if (line.kind == LedgerLine::Kind::loaded) {
-      const bool is_here = line.place == session_->key() && line.cntlid == function_->cntlid;
+      const bool is_here =
+          session_->key().is_recorded_as(line.place) && line.cntlid == function_->cntlid;
       if (is_here && has_lost(&end)) continue;
       add("loaded_before",
           {{"id", std::to_string(line.cntlid)}, {"place", line.device}, {"by", by}});

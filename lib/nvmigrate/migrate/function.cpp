@@ -161,8 +161,8 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
 }
 
 bool is_of(const StateIdentity& identity, const Session& session) {
-  return identity.subsystem_nqn == session.key().nqn &&
-         (identity.serial.empty() || identity.serial == session.key().serial);
+  if (identity.serial.empty()) return identity.subsystem_nqn == session.key().nqn;
+  return session.key().is_recorded_as({identity.subsystem_nqn, identity.serial});
 }
 
 std::string Origin::name() const {

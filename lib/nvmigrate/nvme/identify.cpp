@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string_view>
 #include <type_traits>
 
@@ -67,6 +68,22 @@ std::string cleaned(std::string text) {
   return text;
 }
 
+bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+
+std::string_view without_padding(std::string_view field) {
+  field = field.substr(0, field.find_last_not_of(std::string_view{" \0", 2}) + 1);
+  return field.substr(std::min(field.size(), field.find_first_not_of(' ')));
+}
+
+void look_at_text(const std::string& field, std::string_view name, Oddities& oddities) {
+  const auto text = without_padding(field);
+  if (text.empty()) {
+    oddities.push_back({fmt::format("the {} is empty", name)});
+  } else if (!std::all_of(text.begin(), text.end(), is_printable)) {
+    oddities.push_back({fmt::format("the {} has bytes that are not printable ASCII", name)});
+  }
+}
+
 std::string nqn_of(const std::string& field) {
   return field.find('\0') <= longest_nqn ? cleaned(field) : std::string{};
 }
@@ -82,35 +99,101 @@ std::vector<std::byte> identify(AdminPort& port, command::Cns cns, std::uint16_t
   return data;
 }
 
-void check_ascending(std::optional<std::uint16_t> before, std::uint16_t id, std::string_view what) {
-  if (!before || id > *before) return;
-  malformed(what,
-            fmt::format("controller id {} follows {}, but the list must ascend", id, *before));
+void note(Oddities* oddities, std::string what, bool hides = false) {
+  if (oddities != nullptr) oddities->push_back({std::move(what), hides});
+}
+
+template <typename Entry, typename IdOf>
+bool ascends(const std::vector<Entry>& entries, IdOf id_of) {
+  return std::is_sorted(entries.begin(), entries.end(), [&](const Entry& one, const Entry& other) {
+    return id_of(one) < id_of(other);
+  });
 }
 
 /// Asks again from behind the last entry while the list is full.
 template <typename Entry, typename Decode, typename IdOf>
-std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page,
-                             std::string_view what, Decode decode, IdOf id_of) {
+std::vector<Entry> read_pages(AdminPort& port, command::Cns cns, std::size_t page,
+                              std::string_view what, Decode decode, IdOf id_of,
+                              Oddities* oddities) {
   std::vector<Entry> all;
-  std::optional<std::uint16_t> last;
-  for (std::uint16_t from = 0;; from = static_cast<std::uint16_t>(*last + 1U)) {
+  for (std::uint16_t from = 0;;) {
     const auto entries = decode(identify(port, cns, from, what));
-    for (const auto& entry : entries) {
-      check_ascending(last, id_of(entry), what);
-      last = id_of(entry);
-      all.push_back(entry);
+    all.insert(all.end(), entries.begin(), entries.end());
+    if (entries.size() < page) return all;
+    // What follows in a list that is not sorted cannot be asked for.
+    if (!ascends(entries, id_of)) malformed(what, "it is full and not sorted");
+    const auto last = id_of(entries.back());
+    if (last == 0xFFFF) return all;
+    if (last < from) {
+      note(oddities, fmt::format("{} has the same entries again when it is continued", what));
+      return all;
     }
-    if (entries.size() < page || *last == 0xFFFF) return all;
+    from = static_cast<std::uint16_t>(last + 1U);
   }
 }
 
+/// Sorted; entries of one controller stand together.
+template <typename Entry, typename Decode, typename IdOf>
+std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page,
+                             std::string_view what, Decode decode, IdOf id_of, Oddities* oddities) {
+  auto all = read_pages<Entry>(port, cns, page, what, decode, id_of, oddities);
+  if (!ascends(all, id_of)) note(oddities, fmt::format("{} is not sorted", what));
+  std::stable_sort(all.begin(), all.end(),
+                   [&](const Entry& one, const Entry& other) { return id_of(one) < id_of(other); });
+  const auto end = std::unique(all.begin(), all.end());
+  if (end != all.end()) note(oddities, fmt::format("{} has an entry twice", what));
+  all.erase(end, all.end());
+  return all;
+}
+
+/// One entry a controller: where there are several, it is not known which is right.
+std::vector<SecondaryController> without_rivals(const std::vector<SecondaryController>& all,
+                                                Oddities* oddities) {
+  std::vector<SecondaryController> kept;
+  for (const auto& entry : all) {
+    if (kept.empty() || kept.back().cntlid != entry.cntlid) {
+      kept.push_back(entry);
+      continue;
+    }
+    note(oddities,
+         fmt::format("{} has different entries for controller {}", secondaries_name, entry.cntlid),
+         true);
+    kept.back() = {.cntlid = entry.cntlid, .primary = entry.primary};
+  }
+  return kept;
+}
+
+void part_rivals(std::vector<SecondaryController>& all, Oddities* oddities) {
+  std::map<std::uint16_t, std::vector<SecondaryController*>> by_vfn;
+  for (auto& entry : all) {
+    if (entry.vfn != 0) by_vfn[entry.vfn].push_back(&entry);
+  }
+  for (const auto& [vfn, rivals] : by_vfn) {
+    if (rivals.size() < 2) continue;
+    note(oddities,
+         fmt::format("{} has VF {} as the controllers {} and {}", secondaries_name, vfn,
+                     rivals[0]->cntlid, rivals[1]->cntlid),
+         true);
+    for (auto* rival : rivals)
+      rival->vfn = 0;
+  }
+}
+
+/// Invalid Field is how a device says that it does not have something. Some say it with a status
+/// that Identify never has otherwise.
 template <typename Read>
-auto unless_unknown(Read read) -> std::optional<decltype(read())> {
+auto unless_unknown(std::string_view what, bool hides, Oddities* oddities, Read read)
+    -> std::optional<decltype(read())> {
   try {
     return read();
   } catch (const NvmeError& error) {
-    if (error.nvme_status().code() != sc::invalid_field) throw;
+    const auto code = error.nvme_status().code();
+    if (code != sc::invalid_field && code != sc::invalid_controller_data_queue) throw;
+    if (code != sc::invalid_field) {
+      note(oddities,
+           fmt::format("reading {} completes with {}", what, to_string(error.nvme_status())),
+           hides);
+    }
     return std::nullopt;
   }
 }
@@ -143,6 +226,15 @@ std::string default_nqn(const ControllerIdentity& identity) {
   return nqn.substr(0, nqn.find('\0'));
 }
 
+std::string exact_text(std::string_view field) {
+  std::string text;
+  for (const char c : without_padding(field)) {
+    const bool plain = is_printable(c) && c != '\\';
+    text += plain ? std::string{c} : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
 ControllerIdentity decode_identity(std::span<const std::byte> data) {
   const auto wire = overlay<nvme_id_ctrl>(data, identity_name);
   const auto oacs = le16toh(wire.oacs);
@@ -152,9 +244,12 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.subsystem_vendor = le16toh(wire.ssvid);
   identity.raw_serial = raw(wire.sn);
   identity.raw_model = raw(wire.mn);
-  identity.serial = cleaned(identity.raw_serial);
+  identity.serial = exact_text(identity.raw_serial);
   identity.model = cleaned(identity.raw_model);
   identity.firmware = cleaned(raw(wire.fr));
+  look_at_text(identity.raw_serial, "serial number", identity.oddities);
+  look_at_text(identity.raw_model, "model", identity.oddities);
+  look_at_text(raw(wire.fr), "firmware revision", identity.oddities);
   identity.subsystem_nqn = nqn_of(raw(wire.subnqn));
   identity.version = le32toh(wire.ver);
   identity.max_transfer = max_transfer_of(wire.mdts);
@@ -233,29 +328,46 @@ ControllerIdentity read_identity(AdminPort& port) {
   return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
 
-std::optional<PrimaryResources> read_primary_resources(AdminPort& port) {
-  return unless_unknown([&] {
+std::optional<PrimaryResources> read_primary_resources(AdminPort& port, std::uint16_t own,
+                                                       Oddities* oddities) {
+  return unless_unknown(capabilities_name, false, oddities, [&] {
     return decode_primary_resources(
-        identify(port, command::Cns::primary_capabilities, 0, capabilities_name));
+        identify(port, command::Cns::primary_capabilities, own, capabilities_name));
   });
 }
 
-std::vector<SecondaryController> read_secondaries(AdminPort& port) {
+bool is_primary(AdminPort& port, std::uint16_t cntlid) {
+  std::vector<std::byte> data(wire::identify_size);
+  const auto asked = command::identify(command::Cns::primary_capabilities, cntlid, data);
+  if (!port.submit(asked).status.ok()) return false;
+  const auto wire = overlay<nvme_primary_ctrl_cap>(data, capabilities_name);
+  // An unused field is 0, so an answer for controller 0 must show resources too.
+  const bool any = wire.crt != 0 || wire.vqprt != 0 || wire.viprt != 0;
+  return any && le16toh(wire.cntlid) == cntlid;
+}
+
+std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* oddities) {
   const auto read = [&] {
     return read_list<SecondaryController>(
         port, command::Cns::secondary_controllers, NVME_ID_SECONDARY_CTRL_MAX, secondaries_name,
-        decode_secondaries, [](const SecondaryController& entry) { return entry.cntlid; });
+        decode_secondaries, [](const SecondaryController& entry) { return entry.cntlid; },
+        oddities);
   };
-  return unless_unknown(read).value_or(std::vector<SecondaryController>{});
+  const auto all = unless_unknown(secondaries_name, true, oddities, read);
+  if (!all) return {};
+  auto one_each = without_rivals(*all, oddities);
+  part_rivals(one_each, oddities);
+  return one_each;
 }
 
-std::vector<std::uint16_t> read_controllers(AdminPort& port) {
+std::vector<std::uint16_t> read_controllers(AdminPort& port, Oddities* oddities) {
   const auto read = [&] {
-    return read_list<std::uint16_t>(port, command::Cns::controllers, NVME_ID_CTRL_LIST_MAX,
-                                    controllers_name, decode_controllers,
-                                    [](std::uint16_t id) { return id; });
+    return read_list<std::uint16_t>(
+        port, command::Cns::controllers, NVME_ID_CTRL_LIST_MAX, controllers_name,
+        decode_controllers, [](std::uint16_t id) { return id; }, oddities);
   };
-  return unless_unknown(read).value_or(std::vector<std::uint16_t>{});
+  return unless_unknown(controllers_name, false, oddities, read)
+      .value_or(std::vector<std::uint16_t>{});
 }
 
 FormatTable read_formats(AdminPort& port) {

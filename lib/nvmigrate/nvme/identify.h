@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nvmigrate/nvme/admin_port.h"
@@ -17,6 +18,10 @@ namespace nvmigrate {
 /// `nqn.2014.08.org.nvmexpress:`, VID and SSVID in 4 hex digits each, SN and MN with their padding.
 /// It ends at the first NUL, if one of the fields has any.
 std::string default_nqn(const ControllerIdentity& identity);
+
+/// A text of Identify Controller without its padding, but nothing else lost: what is not printable
+/// ASCII, and a backslash, is written as `\xNN`.
+std::string exact_text(std::string_view field);
 
 /// An entry of the Secondary Controller List (CNS 15h), Base 2.1 figure 332.
 struct SecondaryController {
@@ -44,15 +49,23 @@ std::vector<SecondaryController> decode_secondaries(std::span<const std::byte> d
 std::vector<std::uint16_t> decode_controllers(std::span<const std::byte> data);
 FormatTable decode_formats(std::span<const std::byte> data);
 
-/// Readers through the controlling function. They continue a full list (CNTID = last + 1).
-/// \throws NvmeError, OsError, Error(device) when a list does not ascend
+/// Readers through the controlling function. They continue a full list (CNTID = last + 1), and give
+/// every list sorted and each controller once, whatever order the device has. Of controllers that
+/// claim the same VF, or one that claims several, none is taken for a VF (VFN 0).
+/// \param oddities what the device did otherwise than it must is added to them, if any are given
+/// \throws NvmeError, OsError, Error(device) when a list that is continued does not ascend
 ControllerIdentity read_identity(AdminPort& port);
 /// \return nothing when the controller has no Virtualization Management (Invalid Field)
-std::optional<PrimaryResources> read_primary_resources(AdminPort& port);
+/// \param own controller id of the controlling function
+std::optional<PrimaryResources> read_primary_resources(AdminPort& port, std::uint16_t own,
+                                                       Oddities* oddities = nullptr);
+/// Whether the device has Primary Controller Capabilities of this controller. A device that answers
+/// with those of another controller, or with an error, does not say so. \throws OsError
+bool is_primary(AdminPort& port, std::uint16_t cntlid);
 /// \return an empty list when the controller does not know the list (Invalid Field)
-std::vector<SecondaryController> read_secondaries(AdminPort& port);
+std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* oddities = nullptr);
 /// The controllers of the subsystem. \return as above
-std::vector<std::uint16_t> read_controllers(AdminPort& port);
+std::vector<std::uint16_t> read_controllers(AdminPort& port, Oddities* oddities = nullptr);
 /// \throws unsupported naming CNS 20h when the controller does not know it
 FormatTable read_formats(AdminPort& port);
 

@@ -14,13 +14,24 @@
 
 namespace nvmigrate {
 
+/// Something in the answers of a device that the specification does not allow.
+struct Oddity {
+  std::string what;    ///< a clause: `the list of controllers is not sorted`
+  bool hides = false;  ///< functions may be missing, or which VF a controller is
+};
+using Oddities = std::vector<Oddity>;
+
 /// Identity and abilities of a controller (Identify Controller, Base 2.1 figure 312).
 struct ControllerIdentity {
   std::uint16_t cntlid = 0;            ///< controller id
   std::uint16_t vendor = 0;            ///< PCI vendor id, VID
   std::uint16_t subsystem_vendor = 0;  ///< PCI subsystem vendor id, SSVID
+  /// Without padding. What is not printable ASCII, and a backslash, is written as `\xNN`: no two
+  /// drives get the same one.
+  std::string serial;
   /// Up to the first NUL and without padding; '?' in place of what is not printable ASCII.
-  std::string serial, model, firmware;
+  std::string model, firmware;
+  Oddities oddities{};  ///< of these texts
   /// SN (20 bytes) and MN (40 bytes) as the controller gave them, with padding and whatever else.
   std::string raw_serial, raw_model;
   /// SUBNQN, cleaned like the other texts; empty when the controller gives none that the kernel

@@ -33,6 +33,11 @@ std::optional<std::uint16_t> controller_id(const Sysfs& sysfs, const std::string
   return static_cast<std::uint16_t>(*value);
 }
 
+std::string without_padding(std::string text) {
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text.erase(0, text.find_first_not_of(' '));
+}
+
 /// The kernel makes its queues as deep as the controller and its own parameter allow (sqsize is 0's
 /// based). Where they are less deep than the parameter, the controller allows no more.
 std::optional<std::uint32_t> queue_entries(const Sysfs& sysfs, const std::string& folder) {
@@ -79,6 +84,7 @@ std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::s
   if (*transport == "pcie") controller.address = sysfs.line(folder + "/address").value_or("");
   controller.subsystem_nqn = sysfs.line(folder + "/subsysnqn").value_or("");
   controller.cntlid = controller_id(sysfs, folder);
+  controller.serial = without_padding(sysfs.line(folder + "/serial").value_or(""));
   controller.max_queue_entries = queue_entries(sysfs, folder);
   controller.queues = queue_count(sysfs, folder);
   return controller;

@@ -22,6 +22,7 @@ struct KernelController {
   std::optional<std::uint32_t> max_queue_entries{};
   /// Queues that the driver uses, the admin queue included; nothing: the kernel does not say.
   std::optional<std::uint32_t> queues{};
+  std::string serial{};  ///< without padding; empty when the kernel shows none
   /// Why the kernel does not tell about it: then only its name is known. Empty: it told.
   std::string unread{};
 };

@@ -21,8 +21,9 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
 /// Reads it; changes nothing. A function bound to vfio keeps its controller id: it comes from the
 /// VF number or, where it is not a VF, from the binding record.
 /// \param nqn see subsystem_nqn()
+/// \param lenient a list that cannot be read is an oddity, and what it would tell is missing
 /// \throws NvmeError, OsError
 Topology read_topology(Device& device, const ControllerIdentity& identity, const std::string& nqn,
-                       const Registry& registry, const Journal& journal);
+                       const Registry& registry, const Journal& journal, bool lenient = false);
 
 }  // namespace nvmigrate

@@ -176,6 +176,7 @@ struct [[gnu::visibility("hidden")]] Session::Parts {
   ControllerIdentity identity;
   SubsystemKey key;
   std::shared_ptr<Records> records;
+  bool lenient = false;  ///< see tolerate_unreadable_lists()
   std::optional<Topology> topology;
   std::vector<Serving> asked;
   std::vector<std::unique_ptr<MigrationBackend>> backends;
@@ -260,13 +261,14 @@ void Session::share(const Session& other) {
 Topology& Session::topology() {
   auto& parts = *parts_;
   if (!parts.topology) {
-    parts.topology =
-        read_topology(parts.device, parts.identity, parts.key.nqn, registry(), journal());
+    parts.topology = read_topology(parts.device, parts.identity, parts.key.nqn, registry(),
+                                   journal(), parts.lenient);
     if (claimed()) end_progress(*parts.topology);
   }
   return *parts.topology;
 }
 
+void Session::tolerate_unreadable_lists() noexcept { parts_->lenient = true; }
 void Session::refresh() noexcept { parts_->topology.reset(); }
 
 const ControlledFunction& Session::function(std::uint16_t cntlid) {
@@ -353,6 +355,16 @@ void Session::renew(std::uint16_t cntlid) {
 const ControlledFunction& Session::ask_again(std::uint16_t cntlid) {
   renew(cntlid);
   return ask(cntlid);
+}
+
+const ControlledFunction& Session::ask_whether_controls(std::uint16_t cntlid) {
+  auto* function = topology().find(cntlid);
+  const bool may_control = function != nullptr && !function->secondary && !function->controls &&
+                           !(function->pci && function->pci->physical);
+  if (may_control && identity().virtualization_management) {
+    function->controls = is_primary(admin(), cntlid);
+  }
+  return this->function(cntlid);
 }
 
 void Session::ask_all() {

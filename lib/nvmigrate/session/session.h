@@ -138,6 +138,9 @@ class NVMIGRATE_API Session {
   /// What the device and the host say now, as first read or last refreshed. Operations that change
   /// something refresh it; references into it end then. \throws NvmeError, OsError
   [[nodiscard]] Topology& topology();
+  /// From now on a list that the device does not give, or gives in a form that cannot be read, is
+  /// an oddity of the topology and no error: for commands that only show what there is.
+  void tolerate_unreadable_lists() noexcept;
   /// Has the topology read again, at its next use.
   void refresh() noexcept;
   /// One function of the topology. \throws not_found
@@ -162,6 +165,10 @@ class NVMIGRATE_API Session {
   void renew(std::uint16_t cntlid);
   /// renew() and ask().
   const ControlledFunction& ask_again(std::uint16_t cntlid);
+  /// Asks the device whether another controller of the subsystem is a primary controller (Identify
+  /// CNS 14h), and has the answer in ControlledFunction::controls. Only where the device has
+  /// Virtualization Management; what it does not tell stays as it was. \throws OsError
+  const ControlledFunction& ask_whether_controls(std::uint16_t cntlid);
   /// ask() of every function.
   void ask_all();
 

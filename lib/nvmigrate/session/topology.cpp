@@ -22,10 +22,11 @@ constexpr unsigned interface_bits = 8;
 class Places {
  public:
   Places(const std::vector<KernelController>& controllers, const std::string& subsystem_nqn,
-         const Registry& registry, const Journal& journal) {
+         const ControllerIdentity& identity, const Registry& registry, const Journal& journal) {
     for (const auto& controller : controllers) {
       if (!controller.unread.empty()) unread_ = &controller;
-      if (controller.subsystem_nqn != subsystem_nqn) continue;
+      if (controller.subsystem_nqn != subsystem_nqn || is_of_another(controller, identity))
+        continue;
       if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
       if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
     }
@@ -72,20 +73,52 @@ class Places {
   }
 
  private:
+  /// Two drives may claim one NQN. A serial number with odd bytes the kernel shows otherwise.
+  static bool is_of_another(const KernelController& controller,
+                            const ControllerIdentity& identity) {
+    const bool odd = identity.serial.find('\\') != std::string::npos;
+    return !odd && !identity.serial.empty() && !controller.serial.empty() &&
+           controller.serial != identity.serial;
+  }
+
   std::map<std::string, KernelController> by_address_;
   std::map<std::uint16_t, KernelController> by_id_;
   std::map<std::uint16_t, std::string> recorded_;
   const KernelController* unread_ = nullptr;
 };
 
-std::vector<std::uint16_t> controllers_or_none(AdminPort& port) {
-  try {
-    return read_controllers(port);
-  } catch (const NvmeError& error) {
-    if (error.nvme_status().code() == sc::invalid_field) return {};
-    throw;
+/// Reads what the device lists.
+class Lists {
+ public:
+  Lists(AdminPort& port, Oddities& oddities, bool lenient)
+      : port_(&port), oddities_(&oddities), lenient_(lenient) {}
+
+  std::optional<PrimaryResources> resources(std::uint16_t own) {
+    return or_none([&] { return read_primary_resources(*port_, own, oddities_); });
   }
-}
+  std::vector<SecondaryController> secondaries() {
+    return or_none([&] { return read_secondaries(*port_, oddities_); });
+  }
+  std::vector<std::uint16_t> controllers() {
+    return or_none([&] { return read_controllers(*port_, oddities_); });
+  }
+
+ private:
+  template <typename Read>
+  auto or_none(Read read) -> decltype(read()) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      if (!lenient_ || error.status() != ExitStatus::device) throw;
+      oddities_->push_back({error.what(), true});
+      return {};
+    }
+  }
+
+  AdminPort* port_;
+  Oddities* oddities_;
+  bool lenient_;
+};
 
 const KernelController* controller_at(const std::vector<KernelController>& controllers,
                                       const std::string& address) {
@@ -106,16 +139,31 @@ ControlledFunction of_secondary(const SecondaryController& secondary) {
   return function;
 }
 
-std::vector<ControlledFunction> functions_of(AdminPort& port, std::uint16_t own, bool manages,
+/// An entry that names another primary controller is of that one.
+void add(std::map<std::uint16_t, ControlledFunction>& functions,
+         const SecondaryController& secondary, std::uint16_t own) {
+  if (secondary.primary == own) {
+    functions.emplace(secondary.cntlid, of_secondary(secondary));
+    return;
+  }
+  auto& theirs = functions[secondary.cntlid];
+  theirs.cntlid = secondary.cntlid;
+  theirs.of_another = true;
+  auto& primary = functions[secondary.primary];
+  primary.cntlid = secondary.primary;
+  primary.controls = true;
+}
+
+std::vector<ControlledFunction> functions_of(Lists& lists, std::uint16_t own, bool manages,
                                              bool has_others) {
   std::map<std::uint16_t, ControlledFunction> functions;
   if (manages) {
-    for (const auto& secondary : read_secondaries(port)) {
-      functions.emplace(secondary.cntlid, of_secondary(secondary));
+    for (const auto& secondary : lists.secondaries()) {
+      add(functions, secondary, own);
     }
   }
   if (has_others) {
-    for (const auto id : controllers_or_none(port))
+    for (const auto id : lists.controllers())
       functions[id].cntlid = id;
   }
   functions.erase(own);
@@ -153,6 +201,8 @@ void place_if_readable(ControlledFunction& function, const Topology& topology, P
   if (!address.empty()) function.pci = find(function, address, topology, bus, places);
   if (!function.pci) address.clear();
   if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
+  const bool of_local = function.pci && function.pci->physical && !function.secondary;
+  if (of_local && *function.pci->physical != topology.address) function.of_another = true;
   if (const auto* known = places.controller(function.cntlid, address)) {
     function.kernel_name = known->name;
   }
@@ -275,7 +325,7 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
 }
 
 Topology read_topology(Device& device, const ControllerIdentity& identity, const std::string& nqn,
-                       const Registry& registry, const Journal& journal) {
+                       const Registry& registry, const Journal& journal, bool lenient) {
   Topology topology;
   topology.device = device.name();
   topology.address = device.address();
@@ -289,13 +339,15 @@ Topology read_topology(Device& device, const ControllerIdentity& identity, const
     topology.max_queue_entries = own->max_queue_entries;
     topology.host_queues = own->queues;
   }
-  const Places places(controllers, nqn, registry, journal);
+  const Places places(controllers, nqn, identity, registry, journal);
   // A list that a controller does not know costs an entry in its error log, which monitoring
   // counts: a plain drive is not asked.
   const bool manages = identity.virtualization_management || topology.sriov.total > 0;
   const bool others = manages || identity.live_migration || places.has_peers(topology.address);
-  if (manages) topology.resources = read_primary_resources(device.admin());
-  topology.functions = functions_of(device.admin(), identity.cntlid, manages, others);
+  topology.oddities = identity.oddities;
+  Lists lists(device.admin(), topology.oddities, lenient);
+  if (manages) topology.resources = lists.resources(identity.cntlid);
+  topology.functions = functions_of(lists, identity.cntlid, manages, others);
   for (auto& function : topology.functions) {
     place(function, topology, device.pci(), places);
     recall(function, registry, journal);

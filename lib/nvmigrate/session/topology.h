@@ -32,8 +32,13 @@ struct ControlledFunction {
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
   /// Why the host does not tell where it is or who has it; empty: it told.
   std::string unread{};
-  bool controls = false;  ///< has an SR-IOV capability: another controlling function
-  VfioNodes vfio;         ///< nodes through which a VM opens it
+  /// Another controlling function: it has an SR-IOV capability, or the device calls it a primary
+  /// controller (see Session::ask_whether_controls()).
+  bool controls = false;
+  /// Known to be of another controlling function: a VF of that one on this host, or listed by the
+  /// device as its secondary controller.
+  bool of_another = false;
+  VfioNodes vfio;                          ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
@@ -56,6 +61,13 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
   /// The device calls it suspended, and there is no record of who suspended it.
   [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
+  /// Whether a mark, a binding or an intent of it is recorded on this host.
+  [[nodiscard]] bool recorded() const noexcept { return marked || binding || !intents.empty(); }
+  /// Whether nothing says that it is for the controlling function to migrate: that does not list it
+  /// as its secondary controller, and nothing is recorded of it.
+  [[nodiscard]] bool foreign() const noexcept { return !secondary && !recorded(); }
+  /// Whether it is foreign and another host, or another controlling function of this one, has it.
+  [[nodiscard]] bool elsewhere() const noexcept { return foreign() && (of_another || !pci); }
   /// Whether it is bound to a driver of vfio (its node is there).
   [[nodiscard]] bool on_vfio() const noexcept { return vfio.group || vfio.device; }
   /// It is offline without the resources that it was provisioned with: the controlling function was
@@ -100,6 +112,8 @@ struct Topology {
       host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
   std::vector<ControlledFunction> functions;
+  /// What is odd in the answers of the device; see Session::tolerate_unreadable_lists().
+  Oddities oddities{};
   std::vector<Intent> intents;        ///< of the controlling function itself
   std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem
 

@@ -2,8 +2,10 @@
 #include "nvmigrate/store/document_json.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "nvmigrate/store/folders.h"
+#include "nvmigrate/store/ledger.h"
 
 namespace nvmigrate::store {
 std::string as_written(const std::string& text) { return Json::parse(dump(Json(text))); }
@@ -23,22 +25,24 @@ SubsystemDocument::SubsystemDocument(Io& io, const std::string& folder, Subsyste
       kind_(kind),
       current_(io, folder, file_of(key_.text(), kind)),
       path_(current_.path()) {
-  if (!key_.serial.empty()) old_.emplace(io, folder, file_of(key_.nqn, kind));
+  for (const auto& former : {key_.former().text(), key_.nqn}) {
+    if (former != key_.text()) old_.emplace_back(io, folder, file_of(former, kind));
+  }
 }
 
 std::optional<std::string> SubsystemDocument::read_text() {
-  auto text = current_.read();
-  if (text || !old_) {
-    old_.reset();
+  if (auto text = current_.read()) {
+    old_.clear();
     return text;
   }
-  text = old_->read();
-  if (!text) {
-    old_.reset();
-  } else {
-    path_ = old_->path();
+  for (auto& old : std::exchange(old_, {})) {
+    auto text = old.read();
+    if (!text) continue;
+    path_ = old.path();
+    old_.push_back(std::move(old));
+    return text;
   }
-  return text;
+  return std::nullopt;
 }
 
 std::optional<Json> SubsystemDocument::read() {
@@ -54,9 +58,9 @@ std::optional<Json> SubsystemDocument::read() {
   if (json.value("schema", Json()) != Json(kind_.schema)) {
     throw damaged("its schema is not " + std::string{kind_.schema});
   }
-  const auto serial = json.value("serial", Json(as_written(key_.serial)));
-  if (json.value("subsystem", Json()) != Json(as_written(key_.nqn)) ||
-      serial != Json(as_written(key_.serial))) {
+  Json named{{"subsystem", json.value("subsystem", Json())},
+             {"serial", json.value("serial", Json(as_written(key_.serial)))}};
+  if (!is_of(named, key_)) {
     throw damaged("it is of another subsystem than " + key_.text());
   }
   return json;
@@ -80,9 +84,9 @@ void SubsystemDocument::replace(const std::string& text) {
 }
 
 void SubsystemDocument::drop_old() {
-  if (!old_) return;
-  old_->replace({});
-  old_.reset();
+  if (old_.empty()) return;
+  old_.front().replace({});
+  old_.clear();
   path_ = current_.path();
 }
 

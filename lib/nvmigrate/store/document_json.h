@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/store/document.h"
@@ -24,8 +25,9 @@ struct DocumentKind {
   std::string_view advice;  ///< for a damaged document; continues with ", then remove FILE"
 };
 
-/// The file of one subsystem: found by its key, and before there were keys by its NQN alone. What
-/// is found under the old name is read, and moves to the new one when it is next written.
+/// The file of one subsystem: found by its key, by that of earlier versions, and before there were
+/// keys by its NQN alone. What is found under an old name is read, and moves to the new one when it
+/// is next written.
 class SubsystemDocument {
  public:
   SubsystemDocument(Io& io, const std::string& folder, SubsystemKey key, DocumentKind kind);
@@ -51,8 +53,8 @@ class SubsystemDocument {
   SubsystemKey key_;
   DocumentKind kind_;
   Document current_;
-  std::optional<Document> old_;  ///< while the file under the old name is the one that counts
-  std::string path_;             ///< of the file that was read
+  std::vector<Document> old_;  ///< under old names; of those at most one that counts after a read
+  std::string path_;           ///< of the file that was read
 };
 
 /// The file of a subsystem in its folder.

@@ -138,7 +138,7 @@ bool has_former_journal(Io& io, const Folders& folders, const SubsystemKey& key)
   const auto is_there = [&](const std::string& text) {
     return exists(io, folders.run + "/" + file_of(text, kind_of_document));
   };
-  return is_there(key.text()) || is_there(key.nqn);
+  return is_there(key.text()) || is_there(key.former().text()) || is_there(key.nqn);
 }
 
 void drop_former_journal(Io& io, const Folders& folders, const SubsystemKey& key) {

@@ -42,21 +42,28 @@ Intents intents_in(const Json& entry) {
   return intents;
 }
 
-/// The entry of a subsystem, or nullptr.
-const Json* entry_of(const Json& document, const SubsystemKey& key) {
-  for (const auto& entry : document.at("subsystems")) {
-    if (is_of(entry, key)) return &entry;
-  }
-  return nullptr;
+bool is_written_by_us(const Json& entry, const SubsystemKey& key) {
+  return is_of(entry, key) && entry.at("serial") == Json(store::as_written(key.serial));
 }
 
+/// The entry of a subsystem, else what an earlier version wrote of it, or nullptr.
+const Json* entry_of(const Json& document, const SubsystemKey& key) {
+  const Json* former = nullptr;
+  for (const auto& entry : document.at("subsystems")) {
+    if (is_written_by_us(entry, key)) return &entry;
+    if (is_of(entry, key)) former = &entry;
+  }
+  return former;
+}
+
+/// What an earlier version wrote stays: it may be of another drive, whose key it wrote alike.
 /// \param keep whether an entry remains when there are no intents
 void put_entry(Json& document, const SubsystemKey& key, const Intents& intents, bool keep) {
   auto& entries = document["subsystems"];
   for (auto entry = entries.begin(); entry != entries.end();) {
-    entry = is_of(*entry, key) ? entries.erase(entry) : entry + 1;
+    entry = is_written_by_us(*entry, key) ? entries.erase(entry) : entry + 1;
   }
-  if (intents.empty() && !keep) return;
+  if (intents.empty() && !keep && entry_of(document, key) == nullptr) return;
   Json entry{{"subsystem", key.nqn}, {"serial", key.serial}, {"intents", Json::array()}};
   for (const auto& intent : intents)
     entry["intents"].push_back(store::to_json(intent));

@@ -2,6 +2,7 @@
 #include "nvmigrate/store/ledger.h"
 
 #include <stdexcept>
+#include <string_view>
 
 #include "nvmigrate/store/document_json.h"
 
@@ -29,6 +30,29 @@ Json to_json(const LedgerLine& line) {
 }
 
 }  // namespace
+}  // namespace nvmigrate::store
+
+namespace nvmigrate {
+
+SubsystemKey SubsystemKey::former() const {
+  SubsystemKey key{nqn};
+  for (std::size_t at = 0; at < serial.size(); ++at) {
+    if (serial[at] != '\\') {
+      key.serial += serial[at];
+      continue;
+    }
+    const std::string_view escape = std::string_view{serial}.substr(at, 4);
+    if (escape == "\\x00") break;
+    key.serial += escape == "\\x5c" ? '\\' : '?';
+    at += 3;
+  }
+  key.serial.erase(key.serial.find_last_not_of(' ') + 1);
+  return key;
+}
+
+}  // namespace nvmigrate
+
+namespace nvmigrate::store {
 
 LedgerLine line_of(const Json& json) {
   LedgerLine line;
@@ -53,8 +77,10 @@ LedgerLine line_of(const Json& json) {
 }
 
 bool is_of(const Json& json, const SubsystemKey& key) {
+  const auto& serial = json.at("serial");
   return json.at("subsystem") == Json(as_written(key.nqn)) &&
-         json.at("serial") == Json(as_written(key.serial));
+         (serial == Json(as_written(key.serial)) ||
+          serial == Json(as_written(key.former().serial)));
 }
 
 void append(Json& ledger, const LedgerLine& line) {

@@ -13,7 +13,8 @@ namespace nvmigrate::store {
 
 /// \throws std::exception when it is not a line
 LedgerLine line_of(const nlohmann::ordered_json& json);
-/// Whether an object names this subsystem, by the members `subsystem` and `serial`.
+/// Whether an object names this subsystem, by the members `subsystem` and `serial`, as this or an
+/// earlier version writes them.
 bool is_of(const nlohmann::ordered_json& json, const SubsystemKey& key);
 
 /// Adds a line; drops the oldest line of a ledger that has grown too long.

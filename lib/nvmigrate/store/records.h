@@ -29,6 +29,13 @@ struct SubsystemKey {
 
   /// `NQN#SERIAL`, or the NQN alone.
   [[nodiscard]] std::string text() const { return serial.empty() ? nqn : nqn + "#" + serial; }
+  /// As versions up to 0.1 wrote it: the serial number up to its first NUL, with '?' for every
+  /// other byte that is not printable ASCII.
+  [[nodiscard]] SubsystemKey former() const;
+  /// Whether this, or an earlier version, writes the key so in its records.
+  [[nodiscard]] bool is_recorded_as(const SubsystemKey& other) const {
+    return other == *this || other == former();
+  }
   auto operator<=>(const SubsystemKey&) const = default;
 };
 

@@ -25,6 +25,17 @@ TEST_F(AccountTest, ResourcesThatAResetTookAwayAreOneFinding) {
   EXPECT_EQ(found[0].remedies[0].count, topology().sriov.enabled);
 }
 
+TEST_F(AccountTest, TellsWhatIsOddAndCallsNoRecordLostThen) {
+  device.model = "Fake\xff";
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const auto cns = command.cdw10 & 0xFFU;
+    if (command.opcode != 0x06 || (cns != 0x15U && cns != 0x13U)) return std::nullopt;
+    return FakeSubsystem::error(sc::invalid_controller_data_queue);
+  };
+  registry().mark(2);
+  EXPECT_THAT(codes_of(account()), ElementsAre("odd_answer", "functions_hidden", "odd_answer"));
+}
+
 TEST_F(AccountTest, ASuspensionOnPurposeIsAWarning) {
   suspend(2);
   const auto found = account();
@@ -47,6 +58,17 @@ TEST_F(AccountTest, ASuspensionWithoutARecordIsTold) {
   const auto found = account();
   ASSERT_THAT(codes_of(found), ElementsAre("suspended_unrecorded"));
   EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::resume, 2), of(Action::suspend, 2)));
+}
+
+TEST_F(AccountTest, OfAForeignFunctionTheWayOutIsToldWhereItIsOnThisHost) {
+  add_other(40);
+  device.others.push_back(41);
+  backend[40].suspended = backend[41].suspended = true;
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("suspended_unrecorded"));
+  auto resume = of(Action::resume, 40);
+  resume.allow = "foreign";
+  EXPECT_THAT(found[0].remedies, ElementsAre(resume));
 }
 
 TEST_F(AccountTest, ARecordThatTheDeviceContradictsIsStale) {

@@ -73,6 +73,42 @@ TEST_F(JudgeTest, NothingStandsAgainstReadingIt) {
     EXPECT_THAT(look(verb), IsEmpty()) << name_of(verb);
 }
 
+TEST_F(JudgeTest, Foreign) {
+  registry().unmark(2);
+  device.secondary.erase(device.secondary.begin() + 1);
+  device.others = {2};
+  expect_as_in_table("foreign", {of(Action::list)});
+}
+
+TEST_F(JudgeTest, FunctionsThatMayBeHiddenStopWhatDestroysVfs) {
+  device.at(3).vfn = 1;
+  session().refresh();
+  for (const auto verb : {Verb::provision, Verb::deprovision}) {
+    EXPECT_THAT(codes_of(Judge(verb, session()).findings()), ElementsAre("functions_hidden"));
+    EXPECT_FALSE(Judge(verb, session(), {"functions_hidden"}).stops());
+  }
+  EXPECT_THAT(Judge(Verb::suspend, session()).findings(), IsEmpty());
+}
+
+TEST_F(JudgeTest, AForeignFunctionIsSentNothingUnlessThatIsAllowed) {
+  device.others = {40};
+  const auto judge = [this](const Codes& allowed) {
+    Judge(Verb::export_state, session(), allowed).look_at(40);
+  };
+  judge({});
+  EXPECT_TRUE(backend.log().empty());
+  judge({"foreign"});
+  EXPECT_FALSE(backend.log().empty());
+}
+
+TEST_F(JudgeTest, APrimaryOfAnotherHostControlsWhateverIsAllowed) {
+  device.others = {40};
+  device.other_primaries = {40};
+  Judge judge(Verb::suspend, session(), {"foreign"});
+  judge.look_at(40);
+  EXPECT_THAT(codes_of(judge.findings()), ElementsAre("controlling_function"));
+}
+
 TEST_F(JudgeTest, ControllingFunction) {
   give_sriov(0);
   expect_as_in_table("controlling_function", {of(Action::list)});

@@ -82,6 +82,17 @@ TEST_F(SelectionTest, AllLeavesOtherControllingFunctionsOut) {
   EXPECT_THAT(ids("1"), ElementsAre(1)) << "by its name it is selected";
 }
 
+TEST_F(SelectionTest, AllLeavesTheFunctionsOfOthersOut) {
+  device.others = {40, 41};
+  session().refresh();
+  now().find(8)->of_another = true;
+  EXPECT_THAT(ids("all"), ElementsAre(1, 2, 3, 4, 5, 6, 7));
+  EXPECT_THAT(ids("40"), ElementsAre(40)) << "by its name it is selected";
+  registry().mark(40);
+  session().refresh();
+  EXPECT_THAT(ids("all"), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 40)) << "recorded here";
+}
+
 TEST_F(SelectionTest, AllOfOtherControllingFunctionsOnlyIsNotFound) {
   for (auto& function : now().functions)
     function.controls = true;

@@ -113,12 +113,13 @@ TEST(ConditionTable, ATransferIsAnExportAndAnImport) {
 TEST(ConditionTable, OverridesAreThoseOfTheVerb) {
   EXPECT_THAT(overrides_of(Verb::bind), ElementsAre("uses_unknown", "shared_group"));
   EXPECT_THAT(overrides_of(Verb::resume),
-              ElementsAre("unreadable", "not_open", "uses_unknown", "exported", "away",
+              ElementsAre("foreign", "unreadable", "not_open", "uses_unknown", "exported", "away",
                           "two_copies", "loading", "in_doubt"));
   EXPECT_THAT(overrides_of(Verb::import_state), Contains("source_runs"));
   EXPECT_THAT(overrides_of(Verb::transfer), Not(Contains("source_runs")));
   EXPECT_THAT(overrides_of(Verb::export_state), Contains("queue_pointer"));
-  EXPECT_THAT(overrides_of(Verb::mark), IsEmpty());
+  EXPECT_THAT(overrides_of(Verb::mark), ElementsAre("foreign"));
+  EXPECT_THAT(overrides_of(Verb::unmark), IsEmpty());
   EXPECT_EQ(overrides_of("export"), overrides_of(Verb::export_state));
   EXPECT_THAT(overrides_of("list"), IsEmpty());
 }

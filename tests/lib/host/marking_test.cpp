@@ -63,6 +63,14 @@ TEST_F(MarkingTest, WarnsOfWhatThisHostDoesWithIt) {
   EXPECT_THAT(result.findings[0].message, HasSubstr("/dev/nvme1n1 mounted on /srv"));
 }
 
+TEST_F(MarkingTest, RefusesAFunctionOfAnotherHostUnlessAllowed) {
+  device.others = {40};
+  EXPECT_THAT(refusal_of([&] { allow("1,40"); }), ElementsAre("foreign"));
+  mark(session(), "40", {"foreign"});
+  EXPECT_TRUE(registry_again().is_marked(40));
+  EXPECT_FALSE(session().function(40).foreign()) << "it is recorded now";
+}
+
 TEST_F(MarkingTest, RefusesAnotherControllingFunction) {
   add_other(40);
   device.bus.sriov_of[other_address].total = 4;

@@ -39,6 +39,39 @@ TEST_F(ProvisionTest, TellsWhatThereIsAfterwards) {
   EXPECT_THAT(journal_again().intents(), IsEmpty());
 }
 
+/// Of a device that lists its secondary controllers only once there are VFs.
+FakeSubsystem::Hook list_without_vfs(FakeSubsystem& device) {
+  return [&device](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const bool list = command.opcode == 0x06 && (command.cdw10 & 0xFFU) == 0x15U;
+    if (!list || device.bus.sriov_of[FakePciBus::physical].enabled != 0) return std::nullopt;
+    std::fill(command.from_device.begin(), command.from_device.end(), std::byte{});
+    return AdminCompletion{};
+  };
+}
+
+TEST_F(ProvisionTest, AListThatIsEmptyBeforeTheVfsIsReadAgain) {
+  device.before = list_without_vfs(device);
+  const auto result = make({.vfs = 2, .queues = 3, .interrupts = 2});
+  EXPECT_EQ(result.was_vfs, 0U);
+  EXPECT_THAT(result.findings, IsEmpty());
+  ASSERT_THAT(result.functions, SizeIs(2));
+  EXPECT_EQ(result.functions[1].cntlid, 2);
+  EXPECT_TRUE(device.at(2).online);
+  EXPECT_EQ(device.at(2).queues, 3);
+  EXPECT_FALSE(is_unfinished());
+}
+
+TEST_F(ProvisionTest, TheVfsAreGoneAgainWhenThatFails) {
+  const auto lists = list_without_vfs(device);
+  device.before = [&](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const bool online = command.opcode == 0x1C && (command.cdw10 & 0xFU) == 9;
+    return online ? FakeSubsystem::error(sc::internal_error) : lists(command);
+  };
+  EXPECT_EQ(thrown_by([&] { make({.vfs = 2}); }).status(), ExitStatus::device);
+  EXPECT_EQ(sriov().enabled, 0U);
+  EXPECT_FALSE(is_unfinished());
+}
+
 TEST_F(ProvisionTest, TheSecondTimeNothingChanges) {
   const ProvisionRequest request{.vfs = 4, .queues = 2, .interrupts = 1};
   make(request);

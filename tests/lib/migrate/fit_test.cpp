@@ -223,6 +223,14 @@ TEST_F(PastTest, ALoadIsToldOnce) {
   EXPECT_THAT(the("loaded_before").message, testing::HasSubstr("controller 3 of sim:a"));
 }
 
+TEST_F(PastTest, WhatAnEarlierVersionWroteOfAnOddSerialNumberIsOfTheSameSource) {
+  identity.serial = "A\\xff";
+  note(LedgerLine::Kind::loaded, SubsystemKey{source.nqn, "A?"}, 1);
+  expect_blocker("loaded_before");
+  identity.serial = "A\\xfe?";
+  EXPECT_TRUE(look().empty());
+}
+
 TEST_F(PastTest, ASnapshotSaysSoItselfOrTheLedgerDoes) {
   end->source_resumed = true;
   expect_blocker("source_resumed");

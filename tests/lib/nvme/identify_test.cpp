@@ -104,10 +104,35 @@ TEST(DecodeIdentity, CleansTextAndKeepsItRawForKeys) {
   pad(wire.sn, "  S\xff ");
   pad(wire.mn, std::string_view{"A\x1b[2J\xff\0B", 8});
   const auto identity = decode_identity(bytes_of(wire));
-  EXPECT_EQ(identity.serial, "S?");
+  EXPECT_EQ(identity.serial, "S\\xff");
   EXPECT_EQ(identity.model, "A?[2J?");
   EXPECT_EQ(identity.raw_serial, "  S\xff                ");
   EXPECT_EQ(identity.raw_model, std::string(wire.mn, 40));
+}
+
+TEST(DecodeIdentity, NoTwoDrivesGetOneSerialNumber) {
+  const auto serial_of = [](std::string_view text) {
+    auto wire = controller();
+    pad(wire.sn, text);
+    return decode_identity(bytes_of(wire)).serial;
+  };
+  EXPECT_NE(serial_of("S\xfe"), serial_of("S\xff"));
+  EXPECT_NE(serial_of({"S\0A", 3}), serial_of({"S\0B", 3}));
+  EXPECT_NE(serial_of("S\x01\\x02"), serial_of("S\\x01\x02")) << "what looks like an escape";
+  EXPECT_EQ(serial_of({"S\0\0", 3}), "S") << "NULs are padding too";
+}
+
+TEST(DecodeIdentity, TellsWhatIsOddInItsTexts) {
+  auto wire = controller();
+  EXPECT_THAT(decode_identity(bytes_of(wire)).oddities, IsEmpty());
+  std::memset(wire.sn, 0, sizeof wire.sn);
+  pad(wire.mn, "\xff");
+  pad(wire.fr, {"1\0A", 3});
+  const auto oddities = decode_identity(bytes_of(wire)).oddities;
+  ASSERT_THAT(oddities, SizeIs(3));
+  EXPECT_EQ(oddities[0].what, "the serial number is empty");
+  EXPECT_EQ(oddities[1].what, "the model has bytes that are not printable ASCII");
+  EXPECT_EQ(oddities[2].what, "the firmware revision has bytes that are not printable ASCII");
 }
 
 TEST(DecodeIdentity, TextOfPaddingAloneIsEmpty) {
@@ -266,22 +291,89 @@ TEST(ReadSecondaries, EndsAtTheHighestId) {
   EXPECT_EQ(read_secondaries(port).back().cntlid, 0xFFFF);
 }
 
-TEST(ReadSecondaries, RefusesAListThatDoesNotAscend) {
-  test::ScriptedPort twice([](const AdminCommand& command) {
+using Entries = std::vector<std::pair<int, int>>;
+
+/// Controller ids and VF numbers of a list as it is read, and what is odd.
+struct Read {
+  Entries entries;
+  Oddities oddities;
+
+  explicit Read(const Entries& given) {
+    nvme_secondary_ctrl_list list{};
+    for (const auto& [id, vfn] : given) {
+      auto& entry = list.sc_entry[list.num++];
+      entry.scid = htole16(static_cast<std::uint16_t>(id));
+      entry.vfn = htole16(static_cast<std::uint16_t>(vfn));
+    }
+    test::ScriptedPort port;
+    port.then(bytes_of(list));
+    for (const auto& entry : read_secondaries(port, &oddities))
+      entries.emplace_back(entry.cntlid, entry.vfn);
+  }
+};
+
+TEST(ReadSecondaries, SortsAListThatIsNot) {
+  const Read read({{5, 2}, {4, 1}});
+  EXPECT_EQ(read.entries, (Entries{{4, 1}, {5, 2}}));
+  ASSERT_THAT(read.oddities, SizeIs(1));
+  EXPECT_FALSE(read.oddities[0].hides);
+}
+
+TEST(ReadSecondaries, TakesADoubleOnce) {
+  const Read read({{4, 1}, {5, 2}, {4, 1}});
+  EXPECT_EQ(read.entries, (Entries{{4, 1}, {5, 2}}));
+  EXPECT_THAT(read.oddities, SizeIs(2)) << "not sorted, and twice";
+}
+
+TEST(ReadSecondaries, TakesNoneOfTwoControllersForTheirVf) {
+  const Read read({{4, 1}, {5, 1}, {6, 2}});
+  EXPECT_EQ(read.entries, (Entries{{4, 0}, {5, 0}, {6, 2}}));
+  ASSERT_THAT(read.oddities, SizeIs(1));
+  EXPECT_TRUE(read.oddities[0].hides);
+}
+
+TEST(ReadSecondaries, TakesAControllerOfTwoVfsForNone) {
+  const Read read({{4, 1}, {4, 2}, {6, 3}});
+  EXPECT_EQ(read.entries, (Entries{{4, 0}, {6, 3}}));
+  ASSERT_THAT(read.oddities, SizeIs(1));
+  EXPECT_TRUE(read.oddities[0].hides);
+}
+
+TEST(ReadSecondaries, EndsWhenTheDeviceBeginsAnew) {
+  test::ScriptedPort port([](const AdminCommand& command) {
     test::ScriptedPort::copy(secondaries(1, 127), command.from_device);
     return AdminCompletion{};
   });
-  EXPECT_EQ(status_of([&] { read_secondaries(twice); }), ExitStatus::device);
-  test::ScriptedPort same;
-  same.then(secondaries(4, 2, 0));
-  EXPECT_EQ(status_of([&] { read_secondaries(same); }), ExitStatus::device);
+  Oddities oddities;
+  EXPECT_THAT(read_secondaries(port, &oddities), SizeIs(127));
+  EXPECT_THAT(port.sent(), SizeIs(2));
+  EXPECT_FALSE(oddities.empty());
+}
+
+TEST(ReadSecondaries, RefusesAFullListThatIsNotSorted) {
+  auto list = secondaries(1, 127);
+  std::swap_ranges(list.begin() + 32, list.begin() + 64, list.begin() + 64);
+  test::ScriptedPort port;
+  port.then(list);
+  EXPECT_EQ(status_of([&] { read_secondaries(port); }), ExitStatus::device);
+}
+
+TEST(ReadLists, AreEmptyWhereTheDeviceSaysSoInAnOddWay) {
+  test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x4137}, 0, 0}; });
+  Oddities oddities;
+  EXPECT_THAT(read_secondaries(port, &oddities), IsEmpty());
+  EXPECT_THAT(read_controllers(port, &oddities), IsEmpty());
+  EXPECT_FALSE(read_primary_resources(port, 0, &oddities));
+  ASSERT_THAT(oddities, SizeIs(3));
+  EXPECT_TRUE(oddities[0].hides) << "VFs may be there";
+  EXPECT_FALSE(oddities[1].hides);
 }
 
 TEST(ReadLists, AreEmptyWhereTheDeviceHasNone) {
   test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x4002}, 0, 0}; });
   EXPECT_THAT(read_secondaries(port), IsEmpty());
   EXPECT_THAT(read_controllers(port), IsEmpty());
-  EXPECT_FALSE(read_primary_resources(port));
+  EXPECT_FALSE(read_primary_resources(port, 0));
 }
 
 TEST(ReadControllers, ContinuesAfterAFullList) {
@@ -301,7 +393,7 @@ TEST(ReadControllers, ContinuesAfterAFullList) {
 TEST(Readers, PassOtherErrorsOn) {
   test::ScriptedPort port([](const AdminCommand&) { return AdminCompletion{{0x0006}, 0, 0}; });
   for (const auto& read : std::initializer_list<std::function<void()>>{
-           [&] { read_identity(port); }, [&] { read_primary_resources(port); },
+           [&] { read_identity(port); }, [&] { read_primary_resources(port, 0); },
            [&] { read_secondaries(port); }, [&] { read_controllers(port); },
            [&] { read_formats(port); }}) {
     EXPECT_EQ(status_of(read), ExitStatus::device);

@@ -60,6 +60,13 @@ TEST_F(NvmeClassTest, TheQueuesOfTheDriverAreKnownWhereTheKernelSays) {
   EXPECT_EQ(found.at(1).queues, std::nullopt);
 }
 
+TEST_F(NvmeClassTest, TheSerialNumberIsReadWithoutItsPadding) {
+  sysfs_.file("/sys/class/nvme/nvme0/serial", "  S 1     ");
+  const auto found = read_controllers(Sysfs(io_, sysfs_.root()));
+  EXPECT_EQ(found[0].serial, "S 1");
+  EXPECT_EQ(found[1].serial, "");
+}
+
 TEST_F(NvmeClassTest, TheDepthOfQueuesIsKnownWhereTheKernelWouldUseMore) {
   sysfs_.file("/sys/class/nvme/nvme0/sqsize", "127");
   sysfs_.file("/sys/class/nvme/nvme2/sqsize", "1023");

@@ -97,6 +97,58 @@ TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreLeftOut) {
   EXPECT_FALSE(topology().find(40)->pci);
 }
 
+TEST_F(TopologyTest, WhatIsNeitherListedNorRecordedIsForeign) {
+  bring_up(2);
+  add_other(40);
+  device.others.push_back(41);
+  EXPECT_FALSE(topology().find(1)->foreign()) << "a VF of this controlling function";
+  EXPECT_FALSE(topology().find(8)->foreign()) << "likewise, not enabled";
+  EXPECT_TRUE(topology().find(40)->foreign()) << "no VF, though on the PCI bus of this host";
+  EXPECT_FALSE(topology().find(40)->elsewhere());
+  EXPECT_TRUE(topology().find(41)->foreign());
+  EXPECT_TRUE(topology().find(41)->elsewhere());
+  journal().record(IntentKind::suspended, 41);
+  session().refresh();
+  EXPECT_FALSE(topology().find(41)->foreign()) << "where its guest is is recorded here";
+}
+
+TEST_F(TopologyTest, AVfOfAnotherFunctionOfThisHostIsForeign) {
+  add_other(40).physical = "0000:02:00.7";
+  EXPECT_TRUE(topology().find(40)->of_another);
+  EXPECT_TRUE(topology().find(40)->foreign());
+  registry().mark(40);
+  EXPECT_FALSE(topology().find(40)->foreign());
+  EXPECT_TRUE(topology().find(40)->of_another);
+}
+
+TEST_F(TopologyTest, AListEntryThatNamesAnotherPrimaryIsOfThatOne) {
+  device.secondary.push_back({60, 59, true, 1, 4, 4});
+  const auto& found = topology();
+  EXPECT_FALSE(found.find(60)->secondary);
+  EXPECT_EQ(found.find(60)->vfn, 0) << "the VF numbers of another are not this one's";
+  EXPECT_TRUE(found.find(60)->foreign());
+  EXPECT_TRUE(found.find(59)->controls);
+}
+
+TEST_F(TopologyTest, TheDeviceTellsWhichControllerIsAPrimary) {
+  device.others = {40, 41};
+  device.other_primaries = {41};
+  EXPECT_FALSE(topology().find(41)->controls) << "it is not asked for a listing";
+  EXPECT_TRUE(session().ask_whether_controls(41).controls);
+  EXPECT_FALSE(session().ask_whether_controls(40).controls);
+  EXPECT_FALSE(session().ask_whether_controls(1).controls);
+}
+
+TEST_F(TopologyTest, ControllersOfAnotherDriveWithTheSameNqnAreLeftOut) {
+  add_other(40);
+  EXPECT_TRUE(topology().find(40)->pci);
+  device.bus.kernel.back().serial = "FAKE";
+  EXPECT_TRUE(topology().find(40)->pci);
+  device.bus.kernel.back().serial = "OTHER";
+  EXPECT_FALSE(topology().find(40)->pci);
+  EXPECT_FALSE(topology().find(40)->kernel_name);
+}
+
 TEST_F(TopologyTest, RecallsMarksAndIntents) {
   registry().mark(3);
   journal().record(IntentKind::suspended, 3);
@@ -181,6 +233,27 @@ TEST_F(TopologyTest, NoOtherNameIsTakenForThatOfAControllerThatCannotBeRead) {
   device.bus.kernel.push_back({.name = "nvme0", .unread = "cannot read nvme0"});
   EXPECT_STREQ(thrown_by([&] { static_cast<void>(open()); }).what(), "cannot read nvme0")
       << "its records are found by the name that the kernel shows";
+}
+
+TEST_F(TopologyTest, WhatOnlyShowsIsNotStoppedByAListThatCannotBeRead) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) == 0x15U) return FakeSubsystem::error(sc::internal_error);
+    return std::nullopt;
+  };
+  session().tolerate_unreadable_lists();
+  const auto& found = topology();
+  EXPECT_EQ(found.functions.size(), 8U) << "those of the list of all controllers";
+  ASSERT_EQ(found.oddities.size(), 1U);
+  EXPECT_TRUE(found.oddities[0].hides);
+}
+
+TEST_F(TopologyTest, ControllersThatClaimOneVfAreBothWithoutAPlace) {
+  bring_up(2);
+  device.at(2).vfn = 1;
+  const auto& found = topology();
+  EXPECT_FALSE(found.find(1)->pci);
+  EXPECT_FALSE(found.find(2)->pci);
+  EXPECT_TRUE(found.find(1)->secondary);
 }
 
 }  // namespace

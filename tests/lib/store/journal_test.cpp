@@ -27,6 +27,21 @@ TEST_F(JournalTest, BeginsEmptyAndWritesNothing) {
   EXPECT_FALSE(std::filesystem::exists(folders.run));
 }
 
+/// Version 0.1 wrote the keys of both drives as that of a third.
+TEST_F(JournalTest, WhatAnEarlierVersionWroteOfAnOddSerialNumberIsOfAllThatItMayBe) {
+  Journal(io, folders, {nqn, "A?"}, "export").record(IntentKind::exported, 3);
+  const auto first = [&] { return Journal(io, folders, {nqn, "A\\xff"}, "release"); };
+  const auto second = [&] { return Journal(io, folders, {nqn, "A\\xfe"}, "release"); };
+  EXPECT_TRUE(first().custody(3));
+  first().strike_custody(3);
+  EXPECT_FALSE(first().custody(3));
+  first().record(IntentKind::suspended, 4);
+  EXPECT_EQ(first().intents().size(), 1U);
+  EXPECT_TRUE(second().custody(3)) << "its guest may be the one that was exported";
+  EXPECT_FALSE(second().custody(4));
+  EXPECT_FALSE(Journal(io, folders, {nqn, "B"}, "release").custody(3));
+}
+
 TEST_F(JournalTest, KeepsWhatIsRecorded) {
   auto journal = open();
   journal.record(IntentKind::unbound, 3, {{"original_driver", "nvme"}});

@@ -242,6 +242,43 @@ TEST_F(RegistryTest, NamesThatAreNotUtf8AreKept) {
   EXPECT_TRUE(Registry(io, folders, odd).is_marked(3));
 }
 
+TEST(SubsystemKeyTest, ItsFormerSerialNumberIsWhatEarlierVersionsMadeOfIt) {
+  const auto former = [](const char* serial) { return SubsystemKey{nqn, serial}.former().serial; };
+  EXPECT_EQ(former("S 1"), "S 1");
+  EXPECT_EQ(former("S\\xff\\x1b1"), "S??1");
+  EXPECT_EQ(former("S \\x001"), "S") << "it ended at a NUL, and without padding";
+  EXPECT_EQ(former("\\x001"), "");
+  EXPECT_EQ(former("S\\x5c1"), "S\\1");
+  EXPECT_EQ(former("S\\"), "S?");
+}
+
+/// Files of version 0.1, of drives whose serial numbers have odd bytes.
+class OddSerialTest : public RegistryTest, public testing::WithParamInterface<SubsystemKey> {
+ protected:
+  OddSerialTest() {
+    make_private_folder(system, folders.state);
+    put(old_path(), R"({"schema": "nvmigrate.registry/1", "subsystem": ")" + nqn +
+                        R"(", "serial": ")" + GetParam().former().serial +
+                        R"(", "marks": [{"controller": 3, "time": ""}], "bindings": []})");
+  }
+  [[nodiscard]] std::string old_path() const {
+    return folders.state + "/" + file_name_of(GetParam().former().text()) + ".json";
+  }
+};
+
+TEST_P(OddSerialTest, IsFoundAndTakenOver) {
+  EXPECT_TRUE(Registry(io, folders, GetParam()).is_marked(3));
+  Registry(io, folders, GetParam()).mark(4);
+  EXPECT_FALSE(std::filesystem::exists(old_path()));
+  EXPECT_THAT(Registry(io, folders, GetParam()).marks(), SizeIs(2));
+  EXPECT_THAT(Registry(io, folders, {nqn, "another"}).marks(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(, OddSerialTest,
+                         testing::Values(SubsystemKey{nqn, "A\\xff1"},
+                                         SubsystemKey{nqn, "A \\x00B"},
+                                         SubsystemKey{nqn, "\\x00B"}));
+
 /// The file as versions before there were keys wrote it, under the NQN alone.
 class OldRegistryTest : public RegistryTest {
  protected:

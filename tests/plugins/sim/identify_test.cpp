@@ -30,6 +30,18 @@ TEST(SimIdentify, SaysWhoItIs) {
   EXPECT_EQ(identity.subsystem_nqn, "nqn.2025-01.invalid.nvmigrate:sim:a");
 }
 
+TEST(SimIdentify, ItsTextsMayHaveAnyBytesOrNone) {
+  Lab lab;
+  lab.create("a", {.serial = "S\\x001", .model = "\\xff", .firmware = ""});
+  const auto identity = read_identity(Bench(lab, "sim:a").port());
+  EXPECT_EQ(identity.raw_serial, std::string("S\0001                 ", 20));
+  EXPECT_EQ(identity.serial, "S\\x001");
+  EXPECT_EQ(identity.oddities.size(), 3U);
+  EXPECT_EQ(sim::key_of(lab.folders(), "a").serial, identity.serial);
+  lab.create("b", {.serial = ""});
+  EXPECT_EQ(read_identity(Bench(lab, "sim:b").port()).serial, "");
+}
+
 TEST(SimIdentify, WithoutMigrationAndVfsHasNeitherListsNorOpcodes) {
   Lab lab;
   lab.create("a", {.vfs_total = 0, .migration = false});
@@ -93,7 +105,7 @@ TEST(SimIdentify, CountsFlexibleResources) {
   Bench bench(lab, "sim:a");
   ASSERT_EQ(bench.assign(1, command::Resource::queues, 4), 0);
   ASSERT_EQ(bench.assign(2, command::Resource::interrupts, 2), 0);
-  const auto resources = *read_primary_resources(bench.port());
+  const auto resources = *read_primary_resources(bench.port(), 0);
   EXPECT_TRUE(resources.queues.supported);
   EXPECT_EQ(resources.queues.total, 20U);
   EXPECT_EQ(resources.queues.assigned, 4U);
@@ -102,6 +114,30 @@ TEST(SimIdentify, CountsFlexibleResources) {
   EXPECT_EQ(resources.interrupts.total, 10U);
   EXPECT_EQ(resources.interrupts.assigned, 2U);
   EXPECT_EQ(resources.interrupts.per_secondary, 3);
+}
+
+TEST(SimIdentify, HasTheCapabilitiesOfEachPrimary) {
+  Lab lab;
+  lab.create("a", {.controlling = 2, .vfs_total = 2});
+  Bench bench(lab, "sim:a");
+  EXPECT_TRUE(is_primary(bench.port(), 1));
+  EXPECT_FALSE(is_primary(bench.port(), 2)) << "a VF";
+  lab.create("e", {.personality = sim::Personality::emulator, .controlling = 2, .vfs_total = 2});
+  Bench emulator(lab, "sim:e");
+  EXPECT_FALSE(is_primary(emulator.port(), 1)) << "it answers for itself";
+}
+
+TEST(SimIdentify, AControllingFunctionOfAnotherHostIsListedAndNotHere) {
+  Lab lab;
+  lab.create("a", {.controlling = 2, .vfs_total = 2, .elsewhere = 1});
+  EXPECT_THAT(all_sims(lab.io(), lab.folders()), ElementsAre("sim:a/0"));
+  error_of([&] { lab.open("sim:a/1"); }, ExitStatus::not_found);
+  Bench bench(lab, "sim:a");
+  EXPECT_THAT(read_controllers(bench.port()), ElementsAre(0, 1, 4, 5)) << "its VFs are enabled";
+  EXPECT_EQ(read_secondaries(bench.port()).size(), 2U);
+  EXPECT_EQ(bench.pci().controllers().size(), 1U);
+  EXPECT_FALSE(bench.pci().find("0000:02:00.0"));
+  EXPECT_THAT(bench.pci().group_members(11), testing::IsEmpty());
 }
 
 TEST(SimIdentify, NumbersFormatsPerControllingFunction) {

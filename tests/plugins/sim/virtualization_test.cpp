@@ -163,7 +163,7 @@ class SimPrimary : public testing::Test {
     return held(bench);
   }
   static Held held(Bench& bench) {
-    const auto has = read_primary_resources(bench.device().admin());
+    const auto has = read_primary_resources(bench.device().admin(), 0);
     return {has->queues.primary, has->interrupts.primary};
   }
 };

@@ -5,6 +5,7 @@
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/selection.h"
+#include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/session/custody.h"
 
 namespace nvmigrate::cli {
@@ -71,12 +72,50 @@ std::string vfs_text(const SriovState& sriov) {
   return std::to_string(sriov.enabled) + " of " + std::to_string(sriov.total);
 }
 
+std::string_view restriction_word(unsigned restriction) {
+  switch (restriction) {
+    case 0:
+      return "none";
+    case 1:
+      return "same_namespace";
+    case 2:
+      return "any_namespace";
+    default:
+      return "reserved";
+  }
+}
+
+Json effects_json(const EffectsLog& log) {
+  if (log.commands.empty()) return nullptr;
+  Json list = Json::array();
+  for (const auto& one : log.commands) {
+    list.push_back({{"opcode", one.opcode},
+                    {"command", command::name_of(one.opcode)},
+                    {"supported", one.supported},
+                    {"restriction", restriction_word(one.restriction)}});
+  }
+  return list;
+}
+
+std::string effects_text(const CommandEffects& effects) {
+  const std::string name{command::name_of(effects.opcode)};
+  if (effects.restriction == 0) return {};
+  if (effects.restriction > 2) {
+    return name + ": a reserved restriction (" + std::to_string(effects.restriction) + ")";
+  }
+  return name + ": no other command to " +
+         (effects.restriction == 1 ? "the same namespace" : "any namespace") + " meanwhile";
+}
+
 Outcome controlling(Session& session) {
   drop_ended_records(session);
-  const auto account = account_of(session);
+  auto account = account_of(session);
+  for (auto& found : check_effects(session))
+    account.push_back(std::move(found));
   const auto& topology = session.topology();
   Outcome outcome{.document = json_of(topology)};
   outcome.document["migration"] = migration_json(session);
+  outcome.document["command_effects"] = effects_json(session.effects());
   outcome.document["functions"] = functions_json(topology);
   outcome.document["findings"] = json_of(account);
 
@@ -99,6 +138,8 @@ Outcome controlling(Session& session) {
   text.add("virtualization management", yes_or_no(identity.virtualization_management));
   text.add("host-managed live migration", yes_or_no(identity.live_migration));
   describe_migration(text, session);
+  for (const auto& one : session.effects().commands)
+    text.add("command effects", effects_text(one));
   text.add("controlled functions", std::to_string(topology.functions.size()));
   outcome.text = text.text();
   if (!topology.functions.empty()) outcome.text += table_of(topology).text(2);

@@ -20,6 +20,7 @@ constexpr Verbs disturbs = takes_away | bind;
 constexpr Verbs records = migrates | disturbs | resume | release;
 
 constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
+constexpr auto effects_log = "the Commands Supported and Effects log (log page 05h)";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
 constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
@@ -117,6 +118,28 @@ constexpr std::array table{
               .remedy = Action::bind,
               .blocks = migrates,
               .overrides = migrates},
+    Condition{.code = "resume_hangs",
+              .looks_at = "the Commands Supported and Effects log (log page 05h), and "
+                          "/sys/class/nvme",
+              .sentence = "the kernel stops queues of the subsystem for {commands}, and "
+                          "{function} is in use by this host as {name}: once it is suspended, the "
+                          "command that resumes it may hang",
+              .remedy = Action::bind,
+              .blocks = migrates,
+              .overrides = migrates},
+    Condition{.code = "effects_unread",
+              .looks_at = effects_log,
+              .sentence = "it is not known whether the kernel stops queues of {device} for "
+                          "migration commands: {reason}",
+              .advice = "bind a function to vfio before it is suspended; then it does not matter",
+              .blocks = migrates,
+              .overrides = migrates},
+    Condition{.code = "stops_queues",
+              .looks_at = effects_log,
+              .sentence = "for {commands} the kernel waits for the I/O of this host to {device}, "
+                          "and holds up I/O to its subsystem until the command is done",
+              .advice = "keep disks that this host needs off the subsystem, and bind a function to "
+                        "vfio before it is suspended"},
     Condition{.code = "used_by_host",
               .looks_at = "mounts, swap, holders and open files of the function's namespaces",
               .sentence = "this host uses {function}: {uses}",

@@ -43,6 +43,9 @@ PrimaryResources decode_primary_resources(std::span<const std::byte> data);
 std::vector<SecondaryController> decode_secondaries(std::span<const std::byte> data);
 std::vector<std::uint16_t> decode_controllers(std::span<const std::byte> data);
 FormatTable decode_formats(std::span<const std::byte> data);
+/// Likewise of the 4096 bytes of the Commands Supported and Effects log: Virtualization Management,
+/// Migration Send and Migration Receive, in this order.
+std::vector<CommandEffects> decode_effects(std::span<const std::byte> data);
 
 /// Readers through the controlling function. They continue a full list (CNTID = last + 1).
 /// \throws NvmeError, OsError, Error(device) when a list does not ascend
@@ -55,5 +58,6 @@ std::vector<SecondaryController> read_secondaries(AdminPort& port);
 std::vector<std::uint16_t> read_controllers(AdminPort& port);
 /// \throws unsupported naming CNS 20h when the controller does not know it
 FormatTable read_formats(AdminPort& port);
+std::vector<CommandEffects> read_effects(AdminPort& port);
 
 }  // namespace nvmigrate

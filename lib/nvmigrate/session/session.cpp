@@ -170,6 +170,7 @@ struct [[gnu::visibility("hidden")]] Session::Parts {
   ControllerIdentity identity;
   SubsystemKey key;
   std::shared_ptr<Records> records;
+  std::optional<EffectsLog> effects;
   std::optional<Topology> topology;
   std::vector<Serving> asked;
   std::vector<std::unique_ptr<MigrationBackend>> backends;
@@ -222,6 +223,19 @@ const std::string& Session::device() const noexcept { return parts_->device.name
 bool Session::simulated() const { return parts_->device.simulated(); }
 const SubsystemKey& Session::key() const noexcept { return parts_->key; }
 const ControllerIdentity& Session::identity() const noexcept { return parts_->identity; }
+const EffectsLog& Session::effects() {
+  auto& log = parts_->effects;
+  if (log) return *log;
+  log.emplace();
+  if (!identity().effects_log) return *log;
+  try {
+    log->commands = read_effects(admin());
+  } catch (const Error& error) {
+    log->unread = error.what();
+  }
+  return *log;
+}
+
 const Workspace& Session::workspace() const noexcept { return parts_->workspace; }
 Io& Session::io() const noexcept { return *parts_->workspace.io; }
 PciBus& Session::pci() { return parts_->device.pci(); }

@@ -30,6 +30,12 @@ struct BackendQuery {
   std::size_t chunk = 0;  ///< most bytes of one command
 };
 
+/// What a device says of the effects of the commands that the library sends.
+struct EffectsLog {
+  std::vector<CommandEffects> commands{};  ///< empty: it has no such log, or it was not read
+  std::string unread{};  ///< why it could not be read; empty: it was, or is absent
+};
+
 /// How a backend drives a device.
 struct BackendOptions {
   /// Of a suspend, which may take long to drain the function; less than five minutes counts as
@@ -124,6 +130,9 @@ class NVMIGRATE_API Session {
   [[nodiscard]] const SubsystemKey& key() const noexcept;
   /// Of the controlling function, read when the session was opened.
   [[nodiscard]] const ControllerIdentity& identity() const noexcept;
+
+  /// The Commands Supported and Effects log, read when it is first asked for.
+  [[nodiscard]] const EffectsLog& effects();
 
   /// Takes the lock of the subsystem and reads the records again. Without effect once it was done.
   /// \throws permission when the caller may not change the device; busy; OsError

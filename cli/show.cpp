@@ -28,6 +28,7 @@ Json migration_json(Session& session) {
           {"command_set", first ? Json(first->row->command_set) : Json(nullptr)},
           {"state_formats", first ? json_of(first->query->formats) : Json(nullptr)},
           {"chunk", first ? Json(first->query->chunk) : Json(nullptr)},
+          {"limits", json_of(session.limits())},
           {"refused_by", refusals}};
 }
 
@@ -46,6 +47,8 @@ void describe_migration(Description& text, Session& session) {
   for (const auto& uuid : first->query->formats.vendors)
     text.add("state format", "vendor " + nvmigrate::to_string(uuid));
   text.add("state read in pieces of", format_size(first->query->chunk));
+  text.add("most in one command",
+           format_size(session.limits().most()) + " (" + text_of(session.limits()) + ")");
 }
 
 std::string account_text(const Findings& account) {

@@ -6,9 +6,10 @@
 //   sys/     what /sys shows, made anew after every change
 //   dev/     nodes that hide those of /dev; a file says `c 240:0` of its device
 //   extra/   laid over it: further parts of /sys, /dev and /proc
-//   faults   lines `CALL PATTERN ERRNO`: calls (open, open_to_write, write, list, readlink) that
-//   fail claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has
-//   it
+//   faults   lines `CALL PATTERN ERRNO` of calls that fail: open, open_to_write, write, list,
+//            readlink
+//   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
+//   most     bytes of data that an admin command may have
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -110,6 +111,10 @@ class FakeKernel {
   }
 
   AdminCompletion submit(const nvme_passthru_cmd64& raw) {
+    std::uint32_t most = 0;
+    if (std::ifstream(root_ + "/most") >> most && raw.data_len > most) {
+      throw OsError(EINVAL, "map", std::to_string(raw.data_len) + " bytes");
+    }
     const auto data = std::span(reinterpret_cast<std::byte*>(raw.addr), raw.data_len);
     AdminCommand command{.opcode = raw.opcode,
                          .nsid = raw.nsid,

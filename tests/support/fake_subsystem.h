@@ -54,6 +54,7 @@ class FakeSubsystem : public Device, public AdminPort {
   std::optional<std::uint16_t> queues_allocated, interrupts_allocated;  ///< in effect after a reset
   bool function_reset_applies = true, controller_reset_applies = false;
   bool virtualization = true, live_migration = true;
+  std::uint8_t mdts = 0;
   /// CSE of the migration commands and of Virtualization Management; nothing: it has no such log.
   std::optional<unsigned> restriction, restriction_of_management;
   int grant_more = 0;                 ///< added to what assign grants
@@ -149,6 +150,7 @@ class FakeSubsystem : public Device, public AdminPort {
     const unsigned oacs = (virtualization ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
                           (live_migration ? wire::oacs_live_migration : 0U);
     data.oacs = htole16(static_cast<std::uint16_t>(oacs));
+    data.mdts = mdts;
     data.lpa = restriction ? NVME_CTRL_LPA_CMD_EFFECTS : 0;
     return answer(command, data);
   }

@@ -95,7 +95,7 @@ std::optional<QueueLimits> read_queue_limits(const Sysfs& sysfs, const std::stri
   const auto folder = "/sys/class/nvme/" + name;
   for (const auto& each : sysfs.names(folder)) {
     if (!namespace_head(each)) continue;
-    const auto queue = folder + "/" + each + "/queue";
+    const auto queue = std::string{folder}.append("/").append(each).append("/queue");
     const auto kibibytes = sysfs.number(queue + "/max_hw_sectors_kb");
     const auto segments = sysfs.number(queue + "/max_segments");
     if (!kibibytes || !segments) continue;

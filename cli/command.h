@@ -74,6 +74,8 @@ class Context {
   /// Opens it to look only; a command that changes it claims it later.
   [[nodiscard]] std::unique_ptr<Session> look(const std::string& device);
   [[nodiscard]] const Workspace& workspace();
+  /// Of the sessions that are opened then. \param bytes see BackendOptions::chunk
+  void set_chunk(std::size_t bytes);
 
   /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
   void note(const std::string& line);

@@ -44,6 +44,11 @@ const Workspace& Context::workspace() {
   return *workspace_;
 }
 
+void Context::set_chunk(std::size_t bytes) {
+  static_cast<void>(workspace());
+  workspace_->backend.chunk = bytes;
+}
+
 void Context::remember(const Session& session, const std::string& device) {
   if (std::find(devices_.begin(), devices_.end(), device) == devices_.end()) {
     devices_.push_back(device);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/describe.h"
 
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/session/custody.h"
 
 namespace nvmigrate::cli {
@@ -164,6 +165,24 @@ Json json_of(const StateFormats& formats) {
   for (const auto& uuid : formats.vendors)
     vendors.push_back(to_string(uuid));
   return {{"versions", formats.versions}, {"vendors", vendors}};
+}
+
+Json json_of(const TransferLimits& limits) {
+  const auto or_none = [](std::size_t limit) { return limit == 0 ? Json(nullptr) : Json(limit); };
+  return {{"most", limits.most()},
+          {"device", or_none(limits.device)},
+          {"kernel_known", limits.kernel.has_value()},
+          {"kernel", or_none(limits.kernel ? limits.kernel->bytes : 0)},
+          {"kernel_segments", or_none(limits.kernel ? limits.kernel->segments : 0)}};
+}
+
+std::string text_of(const TransferLimits& limits) {
+  const auto device = limits.device == 0 ? "no MDTS" : "MDTS " + format_size(limits.device);
+  const auto& kernel = limits.kernel;
+  if (!kernel) return device + ", limits of the kernel not known";
+  if (kernel->most() == 0) return device + ", no limit of the kernel";
+  return device + ", kernel " + format_size(kernel->bytes) + " in " +
+         std::to_string(kernel->segments) + " segments";
 }
 
 Table table_of(const Topology& topology) {

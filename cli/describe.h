@@ -5,6 +5,7 @@
 
 #include "cli/json.h"
 #include "cli/table.h"
+#include "nvmigrate/session/session.h"
 #include "nvmigrate/session/topology.h"
 
 /// Controlling functions and what they control, as documents and tables.
@@ -27,6 +28,11 @@ Json json_of(const Topology& topology);
 Json functions_json(const Topology& topology);
 /// `{"versions", "vendors"}`
 Json json_of(const StateFormats& formats);
+
+/// `{"most", "device", "kernel_known", "kernel", "kernel_segments"}`
+Json json_of(const TransferLimits& limits);
+/// `MDTS 512 KiB, kernel 128 KiB in 33 segments`
+std::string text_of(const TransferLimits& limits);
 
 /// The functions of a controlling function in columns.
 Table table_of(const Topology& topology);

@@ -20,6 +20,7 @@ struct Exporting : Changing {
   std::optional<std::string> file, folder;
   std::string then = "keep", progress = "auto";
   FormatOptions formats;
+  ChunkOption chunk;
   std::optional<std::uint64_t> parallel;
   bool raw = false, notice = false, overwrite = false;
 
@@ -158,7 +159,9 @@ void check(const Context& context, const Exporting& given) {
 
 Outcome run(Context& context, const Exporting& given) {
   check(context, given);
+  given.chunk.apply(context);
   const auto session = context.open(given.device);
+  given.chunk.check(*session);
   const auto jobs = jobs_of(given, session->topology());
   ProgressDisplay display(context, given.progress);
   const auto options = export_options(given, session->query().formats, display);
@@ -188,6 +191,7 @@ Runner declare_export(Options& options) {
                "Write the plain controller state of the specification, not a state file");
   options.flag("--overwrite", given->overwrite, "Replace files that exist");
   given->formats.declare(options);
+  given->chunk.declare(options);
   options.flag("--notice", given->notice,
                "Announce each suspend to the device first (a notification, STYPE 0)");
   options.number("--parallel", given->parallel,

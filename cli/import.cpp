@@ -16,6 +16,7 @@ namespace {
 struct Importing : Changing {
   std::string file, progress = "auto";
   FormatOptions formats;
+  ChunkOption chunk;
   bool raw = false, resume = false, check_only = false;
 
   [[nodiscard]] bool only_checks() const noexcept { return check_only || dry_run; }
@@ -145,7 +146,9 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
 
 Outcome run(Context& context, const Importing& given) {
   refuse_terminal(context, given.file);
+  given.chunk.apply(context);
   const auto session = context.look(given.device);
+  given.chunk.check(*session);
   const auto cntlid = select_one(session->topology(), given.functions, "import").cntlid;
   ProgressDisplay display(context, given.progress);
   auto options = import_options(given, display);
@@ -184,6 +187,7 @@ Runner declare_import(Options& options) {
                "Only check that the state is valid and fits; change nothing");
   options.flag("--raw", given->raw, "The file is a plain controller state, not a state file");
   given->formats.declare(options);
+  given->chunk.declare(options);
   given->declare_allow(options, "import");
   declare_progress(options, given->progress);
   return [given](Context& context) { return run(context, *given); };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/describe.h"
 #include "cli/json.h"
 #include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
@@ -43,6 +44,26 @@ std::optional<FormatChoice> FormatOptions::choice(const StateFormats& formats) c
     if (!choice.vendor) throw usage_error("--vendor: '" + *vendor + "' is not a UUID");
   }
   return choice;
+}
+
+void ChunkOption::declare(Options& options) {
+  options.size("--chunk", bytes,
+               "Data of one command, a multiple of 4 bytes; by default at most 256K, and what the "
+               "device and the kernel take");
+}
+
+void ChunkOption::apply(Context& context) const {
+  if (bytes) context.set_chunk(static_cast<std::size_t>(*bytes));
+}
+
+void ChunkOption::check(Session& session) const {
+  const auto& limits = session.limits();
+  if (!bytes || (*bytes % 4 == 0 && *bytes >= smallest_chunk && *bytes <= limits.most())) return;
+  throw usage_error(fmt::format("--chunk: {} takes a multiple of 4 bytes from {} to {} in one "
+                                "command, not {}",
+                                session.device(), format_size(smallest_chunk),
+                                format_size(limits.most()), *bytes),
+                    "the limits are: " + text_of(limits));
 }
 
 void add(Json& document, const MigrationFigures& figures) {

@@ -21,6 +21,17 @@ struct FormatOptions {
   [[nodiscard]] std::optional<FormatChoice> choice(const StateFormats& formats) const;
 };
 
+/// `--chunk SIZE`.
+struct ChunkOption {
+  std::optional<std::uint64_t> bytes;
+
+  void declare(Options& options);
+  /// Before the devices are opened.
+  void apply(Context& context) const;
+  /// \throws usage_error when it is not a size that the device and the kernel take
+  void check(Session& session) const;
+};
+
 /// Adds `bytes`, `commands`, `rate_bytes_per_second`, `blackout_us` and `blackout_ended`.
 void add(Json& document, const MigrationFigures& figures);
 Json json_of(const FormatChoice& formats);

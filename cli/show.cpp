@@ -5,6 +5,7 @@
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/selection.h"
+#include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/session/custody.h"
 
 namespace nvmigrate::cli {
@@ -27,6 +28,7 @@ Json migration_json(Session& session) {
           {"command_set", first ? Json(first->row->command_set) : Json(nullptr)},
           {"state_formats", first ? json_of(first->query->formats) : Json(nullptr)},
           {"chunk", first ? Json(first->query->chunk) : Json(nullptr)},
+          {"limits", json_of(session.limits())},
           {"refused_by", refusals}};
 }
 
@@ -45,6 +47,8 @@ void describe_migration(Description& text, Session& session) {
   for (const auto& uuid : first->query->formats.vendors)
     text.add("state format", "vendor " + nvmigrate::to_string(uuid));
   text.add("state read in pieces of", format_size(first->query->chunk));
+  text.add("most in one command",
+           format_size(session.limits().most()) + " (" + text_of(session.limits()) + ")");
 }
 
 std::string account_text(const Findings& account) {
@@ -71,13 +75,51 @@ std::string vfs_text(const SriovState& sriov) {
   return std::to_string(sriov.enabled) + " of " + std::to_string(sriov.total);
 }
 
+std::string_view restriction_word(unsigned restriction) {
+  switch (restriction) {
+    case 0:
+      return "none";
+    case 1:
+      return "same_namespace";
+    case 2:
+      return "any_namespace";
+    default:
+      return "reserved";
+  }
+}
+
+Json effects_json(const EffectsLog& log) {
+  if (log.commands.empty()) return nullptr;
+  Json list = Json::array();
+  for (const auto& one : log.commands) {
+    list.push_back({{"opcode", one.opcode},
+                    {"command", command::name_of(one.opcode)},
+                    {"supported", one.supported},
+                    {"restriction", restriction_word(one.restriction)}});
+  }
+  return list;
+}
+
+std::string effects_text(const CommandEffects& effects) {
+  const std::string name{command::name_of(effects.opcode)};
+  if (effects.restriction == 0) return {};
+  if (effects.restriction > 2) {
+    return name + ": a reserved restriction (" + std::to_string(effects.restriction) + ")";
+  }
+  return name + ": no other command to " +
+         (effects.restriction == 1 ? "the same namespace" : "any namespace") + " meanwhile";
+}
+
 Outcome controlling(Session& session) {
   session.tolerate_unreadable_lists();
   drop_ended_records(session);
-  const auto account = account_of(session);
+  auto account = account_of(session);
+  for (auto& found : check_effects(session))
+    account.push_back(std::move(found));
   const auto& topology = session.topology();
   Outcome outcome{.document = json_of(topology)};
   outcome.document["migration"] = migration_json(session);
+  outcome.document["command_effects"] = effects_json(session.effects());
   outcome.document["functions"] = functions_json(topology);
   outcome.document["findings"] = json_of(account);
 
@@ -100,6 +142,8 @@ Outcome controlling(Session& session) {
   text.add("virtualization management", yes_or_no(identity.virtualization_management));
   text.add("host-managed live migration", yes_or_no(identity.live_migration));
   describe_migration(text, session);
+  for (const auto& one : session.effects().commands)
+    text.add("command effects", effects_text(one));
   text.add("controlled functions", std::to_string(topology.functions.size()));
   outcome.text = text.text();
   if (!topology.functions.empty()) outcome.text += table_of(topology).text(2);

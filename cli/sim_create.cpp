@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t u16_max = 0xFFFF;
 
 struct CreateOptions {
-  std::string name, personality = "spec", primary_reset = "function", odd_list = "none";
+  std::string name, personality = "spec", primary_reset = "function", odd_list = "none",
+                    effects = "absent";
   std::optional<std::uint64_t> vfs_total, controlling, elsewhere, others, secondaries;
   std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
@@ -94,6 +95,7 @@ sim::Parameters parameters_of(const CreateOptions& options) {
       options.personality == "spec" ? sim::Personality::spec : sim::Personality::emulator;
   p.migration = !options.no_migration;
   p.mdts = options.mdts;
+  p.effects = *sim::effects_of(options.effects);
   p.iommu = !options.no_iommu;
   p.shared_groups = options.shared_group;
   p.vfio_groups = options.vfio != "iommufd";
@@ -159,6 +161,9 @@ void declare_formats(Options& options, CreateOptions& chosen) {
   options.flag("--renumber-formats", chosen.renumber_formats,
                "Every second controlling function numbers the formats backwards");
   options.size("--mdts", chosen.mdts, "Most data of one command, 0 for no limit [512K]");
+  options.choice("--effects", chosen.effects,
+                 {"absent", "free", "same-namespace", "any-namespace", "unreadable"},
+                 "How the log of command effects restricts migration commands");
   options.flag("--no-migration", chosen.no_migration, "Without host-managed live migration");
 }
 

@@ -15,6 +15,7 @@ namespace {
 struct Transferring {
   std::string source, from, destination, to, progress = "auto";
   FormatOptions formats;
+  ChunkOption chunk;
   std::vector<std::string> allowed;
   SshOptions ssh;
   bool keep_suspended = false, notice = false, settle = false, dry_run = false;
@@ -134,6 +135,7 @@ Outcome report(const Transferring& given, Session& source, std::uint16_t from,
 
 Outcome run_to_peer(Context& context, const Transferring& given) {
   const auto session = context.open(given.source);
+  given.chunk.check(*session);
   const auto from = select_one(session->topology(), given.from, "transfer").cntlid;
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, session->query().formats, display);
@@ -181,8 +183,11 @@ Outcome run(Context& context, const Transferring& given) {
                       "a transfer on this host is one write of the journal, and never in doubt");
   }
   if (given.settle) return settle(context, given);
+  given.chunk.apply(context);
   if (is_ssh(given.destination)) return run_to_peer(context, given);
   auto pair = context.open_pair(given.source, given.destination);
+  given.chunk.check(*pair.source);
+  given.chunk.check(*pair.destination);
   const auto from = select_one(pair.source->topology(), given.from, "transfer").cntlid;
   const auto to = select_one(pair.destination->topology(), given.to, "transfer").cntlid;
   ProgressDisplay display(context, given.progress);
@@ -206,6 +211,7 @@ Runner declare_transfer(Options& options) {
   options.flag("--keep-suspended", given->keep_suspended,
                "Keep the destination suspended, too; 'nvmigrate resume' lets it run");
   given->formats.declare(options);
+  given->chunk.declare(options);
   options.flag("--notice", given->notice,
                "Announce the suspend of the source to the device first (a notification, STYPE 0)");
   options.choices("--allow", given->allowed, overrides_of("transfer"),

@@ -3,6 +3,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cerrno>
+
+#include "nvmigrate/session/session.h"
+
 namespace nvmigrate::nvme {
 namespace {
 
@@ -114,6 +119,12 @@ std::string operation(Step step, std::uint16_t cntlid) {
 NvmeError explain(NvmeStatus status, Step step, std::uint16_t cntlid) {
   auto next = next_step(status.code(), step, cntlid);
   return {status, operation(step, cntlid), std::move(next.advice), std::move(next.remedies)};
+}
+
+std::size_t shorter(const OsError& error, std::size_t bytes) noexcept {
+  const int code = error.error_number();
+  if ((code != EINVAL && code != ENOMEM) || bytes <= smallest_chunk) return 0;
+  return std::max(smallest_chunk, bytes / 2 / smallest_chunk * smallest_chunk);
 }
 
 AdminCompletion send(AdminPort& port, const AdminCommand& command, Step step,

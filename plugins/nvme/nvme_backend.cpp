@@ -13,11 +13,17 @@ namespace nvmigrate::nvme {
 namespace {
 
 constexpr std::size_t page = 4096;
-/// Tried in a single command when the device rejects a sequence of smaller ones.
-constexpr std::size_t largest_whole = std::size_t{1} << 20U;
+std::size_t no_more_than(std::size_t limit, std::size_t most) {
+  return most == 0 ? limit : std::min(limit, most);
+}
 
-std::size_t no_more_than(std::size_t limit, std::size_t max_transfer) {
-  return max_transfer == 0 ? limit : std::min(limit, max_transfer);
+std::size_t most_of(const ControllerIdentity& identity, const BackendOptions& options) {
+  return no_more_than(no_more_than(largest_chunk, identity.max_transfer), options.most);
+}
+
+std::size_t chunk_of(const BackendOptions& options, std::size_t most) {
+  if (options.chunk != 0) return std::min(options.chunk, most);
+  return std::max(smallest_chunk, std::min(options.chunk_limit, most) / page * page);
 }
 
 template <typename T, typename Text>
@@ -65,9 +71,8 @@ NvmeBackend::NvmeBackend(AdminPort& port, const ControllerIdentity& identity,
                          const BackendOptions& options)
     : port_(&port),
       live_migration_(identity.live_migration),
-      chunk_(
-          std::max(page, no_more_than(options.chunk_limit, identity.max_transfer) / page * page)),
-      whole_(std::max(chunk_, no_more_than(largest_whole, identity.max_transfer))),
+      chunk_(chunk_of(options, most_of(identity, options))),
+      whole_(std::max(chunk_, most_of(identity, options))),
       suspend_timeout_(options.suspend_timeout) {}
 
 const FormatTable& NvmeBackend::formats() {

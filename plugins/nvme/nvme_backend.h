@@ -34,8 +34,8 @@ class NvmeBackend final : public MigrationBackend {
 
   AdminPort* port_;
   bool live_migration_;
-  std::size_t chunk_;  ///< most bytes of a command, in whole pages
-  std::size_t whole_;  ///< most bytes of the command that carries a whole state
+  std::size_t chunk_;  ///< most bytes of a command
+  std::size_t whole_;  ///< likewise when the device rejects a sequence of smaller ones
   std::chrono::milliseconds suspend_timeout_;
   std::mutex mutex_;
   std::optional<FormatTable> formats_;

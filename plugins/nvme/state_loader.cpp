@@ -42,6 +42,7 @@ void StateLoader::load(StateSource& from) {
     if (wants_it_whole(status)) {
       if (size > limits_.whole) throw too_long(status, size);
       chunk = limits_.whole;
+      only_whole_ = true;
     } else if (status.dnr() && !began) {
       throw;
     }
@@ -54,8 +55,13 @@ void StateLoader::send_all(StateSource& from, std::size_t chunk) {
   const auto size = from.size();
   for (std::uint64_t offset = 0; offset < size;) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(chunk, size - offset));
-    send_chunk(from, count, offset, place_of(offset == 0, offset + count == size));
-    offset += count;
+    try {
+      send_chunk(from, count, offset, place_of(offset == 0, offset + count == size));
+      offset += count;
+    } catch (const OsError& error) {
+      chunk = only_whole_ ? 0 : shorter(error, count);
+      if (chunk == 0) throw;
+    }
   }
 }
 

@@ -38,6 +38,7 @@ class StateLoader {
   std::uint16_t function_;
   command::FormatIndexes formats_;
   TransferLimits limits_;
+  bool only_whole_ = false;  ///< the device rejects sequences
   command::Sequence last_sent_ = command::Sequence::only;
 };
 

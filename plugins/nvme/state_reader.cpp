@@ -101,18 +101,31 @@ void StateReader::read_all(StateSink& into) {
 std::size_t StateReader::read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into) {
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_, left));
   const auto room = into.room(wanted);
-  const auto chunk = room.first(std::min(room.size(), wanted) / 4 * 4);
+  auto chunk = room.first(std::min(room.size(), wanted) / 4 * 4);
   const auto needed = offset == 0 ? sizeof header_ : 4;
   if (chunk.size() < needed) {
     throw Error(ExitStatus::internal,
                 fmt::format("cannot {}: the sink has no room", operation(Step::read, function_)));
   }
   if (offset == 0) std::memset(chunk.data(), 0, sizeof header_);
-  const auto completion =
-      send(*port_, command::get_state(function_, formats_, offset, chunk), Step::read, function_);
-  check_chunk(offset, chunk, completion.dw0);
+  const auto dw0 = receive(offset, chunk);
+  check_chunk(offset, chunk, dw0);
   into.commit(chunk.size());
   return chunk.size();
+}
+
+std::uint32_t StateReader::receive(std::uint64_t offset, std::span<std::byte>& chunk) {
+  for (;;) {
+    try {
+      return send(*port_, command::get_state(function_, formats_, offset, chunk), Step::read,
+                  function_)
+          .dw0;
+    } catch (const OsError& error) {
+      const auto less = shorter(error, chunk.size());
+      if (less == 0) throw;
+      chunk = chunk.first(chunk_ = less);
+    }
+  }
 }
 
 void StateReader::check_chunk(std::uint64_t offset, std::span<const std::byte> chunk,

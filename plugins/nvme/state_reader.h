@@ -33,6 +33,8 @@ class StateReader {
   /// \return whether the function was suspended meanwhile
   bool read_head(std::span<std::byte> into);
   std::size_t read_chunk(std::uint64_t offset, std::uint64_t left, StateSink& into);
+  /// Asks for less from then on when the kernel does not take so much.
+  std::uint32_t receive(std::uint64_t offset, std::span<std::byte>& chunk);
   void check_chunk(std::uint64_t offset, std::span<const std::byte> chunk, std::uint32_t dw0);
   void check_same_header(const wire::StateHeader& again) const;
   [[noreturn]] void not_suspended() const;

@@ -63,6 +63,7 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   const bool virtualizes = p.vfs_total != 0 || p.secondaries != 0;
   const auto opcode = command.opcode;
   if (opcode == command::opcode::identify) return execute_identify(command, subsystem);
+  if (opcode == command::opcode::get_log_page) return execute_log_page(command, p);
   if (opcode == command::opcode::virtualization_management && virtualizes) {
     return execute_virtualization(command);
   }
@@ -83,6 +84,18 @@ Answer SimAdminPort::execute_identify(const AdminCommand& command,
   if (!right) return invalid_field;
   return identify(subsystem, controlling_, low_byte(command.cdw10), low_half(command.cdw10 >> 16U),
                   command.from_device);
+}
+
+/// Of all log pages there is one at most.
+Answer SimAdminPort::execute_log_page(const AdminCommand& command, const Parameters& parameters) {
+  constexpr std::uint32_t effects_page = 0x05;
+  const bool whole = command.from_device.size() == wire::identify_size &&
+                     4 * (std::size_t{command.cdw10 >> 16U} + 1) == wire::identify_size &&
+                     command.to_device.empty() && command.cdw11 == 0 && !has_tail(command);
+  const bool of_controller = command.nsid == 0 || command.nsid == 0xFFFFFFFF;
+  if (!whole || !of_controller || bits(command.cdw10, 15, 8) != 0) return invalid_field;
+  if (bits(command.cdw10, 7, 0) != effects_page) return {.status = sc::invalid_log_page};
+  return effects_log(parameters, command.from_device);
 }
 
 Answer SimAdminPort::execute_virtualization(const AdminCommand& command) {

@@ -71,6 +71,8 @@ class SimAdminPort final : public AdminPort {
   Answer execute(const AdminCommand& command, const Subsystem& subsystem);
   [[nodiscard]] Answer execute_identify(const AdminCommand& command,
                                         const Subsystem& subsystem) const;
+  [[nodiscard]] static Answer execute_log_page(const AdminCommand& command,
+                                               const Parameters& parameters);
   Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_suspend(const AdminCommand& command);

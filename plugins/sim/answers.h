@@ -24,6 +24,9 @@ struct Answer {
 Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, std::uint16_t from,
                 std::span<std::byte> into);
 
+/// The Commands Supported and Effects log. \param into 4096 bytes
+Answer effects_log(const Parameters& parameters, std::span<std::byte> into);
+
 /// Virtualization Management through a controlling function, Base 2.1 §5.2.6.
 struct VirtualizationRequest {
   std::uint16_t controller = 0;

@@ -49,10 +49,18 @@ inline void from_json(const Json& json, PrimaryReset& reset) {
   reset = *known;
 }
 
+inline void to_json(Json& json, Effects effects) { json = to_string(effects); }
+
+inline void from_json(const Json& json, Effects& effects) {
+  const auto known = effects_of(json.get<std::string>());
+  if (!known) throw std::runtime_error("the command effects are unknown");
+  effects = *known;
+}
+
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Parameters, personality, controlling, vfs_total, elsewhere, others, secondaries, migration, vq,
     vi, vq_max, vi_max, vq_private, grain, round_down, primary_holds, primary_reset, state_size,
-    vendor, vendor_uuids, versions, renumber_formats, mdts, iommu, vfio_groups, vfio_cdevs,
+    vendor, vendor_uuids, versions, renumber_formats, mdts, effects, iommu, vfio_groups, vfio_cdevs,
     shared_groups, variant_driver, odd_list, reset_ms, serial, model, firmware, nqn, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Primary, enabled_vfs, autoprobe, vq, vi,
                                                 vq_after_reset, vi_after_reset)

@@ -44,6 +44,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   data.ver = htole32(version_2_1);
   data.cntrltype = io_controller;
   data.oacs = htole16(static_cast<std::uint16_t>(oacs));
+  data.lpa = p.effects == Effects::absent ? 0 : NVME_CTRL_LPA_CMD_EFFECTS;
   data.nn = htole32(1);
   std::copy(p.nqn.begin(), p.nqn.end(), data.subnqn);
   return data;
@@ -132,6 +133,11 @@ std::array<std::byte, wire::identify_size> formats(const Parameters& p, std::uin
   return data;
 }
 
+std::uint32_t restriction_of(Effects effects) {
+  if (effects == Effects::same_namespace) return 1U << wire::cse_shift;
+  return effects == Effects::any_namespace ? 2U << wire::cse_shift : 0U;
+}
+
 template <typename T>
 Answer answer_with(const T& data, std::span<std::byte> into,
                    std::size_t count = wire::identify_size) {
@@ -166,6 +172,22 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
                          p.is_emulator() ? emulator_format_bytes : wire::identify_size);
   }
   return {.status = sc::invalid_field};
+}
+
+Answer effects_log(const Parameters& p, std::span<std::byte> into) {
+  namespace opcode = command::opcode;
+  if (p.effects == Effects::absent) return {.status = sc::invalid_log_page};
+  if (p.effects == Effects::unreadable) return {.status = sc::internal_error};
+  nvme_cmd_effects_log data{};
+  const auto say = [&](std::uint8_t code, bool supported, std::uint32_t effects) {
+    if (supported) std::span{data.acs}[code] = htole32(NVME_CMD_EFFECTS_CSUPP | effects);
+  };
+  say(opcode::get_log_page, true, 0);
+  say(opcode::identify, true, 0);
+  say(opcode::virtualization_management, virtualizes(p), restriction_of(p.effects));
+  say(opcode::migration_send, p.migration, restriction_of(p.effects));
+  say(opcode::migration_receive, p.migration, restriction_of(p.effects));
+  return answer_with(data, into);
 }
 
 }  // namespace nvmigrate::sim

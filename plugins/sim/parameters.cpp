@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t page_size = 4096;
 constexpr std::array<std::string_view, 4> primary_resets{"function", "controller", "both", "never"};
+constexpr std::array<std::string_view, 5> all_effects{"absent", "free", "same-namespace",
+                                                      "any-namespace", "unreadable"};
 constexpr unsigned max_functions = 60000;
 constexpr unsigned max_formats = 64;
 constexpr std::uint16_t secondary_queues = 2, secondary_interrupts = 1;
@@ -108,6 +110,13 @@ std::vector<T> in_order_of(std::vector<T> values, const Parameters& p, std::uint
   return values;
 }
 
+template <typename Enum, typename Names>
+std::optional<Enum> named_in(const Names& names, std::string_view name) noexcept {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Enum>(found - names.begin());
+}
+
 }  // namespace
 
 std::string_view to_string(Personality personality) noexcept {
@@ -119,9 +128,15 @@ std::string_view to_string(PrimaryReset reset) noexcept {
 }
 
 std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept {
-  const auto* const found = std::find(primary_resets.begin(), primary_resets.end(), name);
-  if (found == primary_resets.end()) return std::nullopt;
-  return static_cast<PrimaryReset>(found - primary_resets.begin());
+  return named_in<PrimaryReset>(primary_resets, name);
+}
+
+std::string_view to_string(Effects effects) noexcept {
+  return all_effects.at(static_cast<std::size_t>(effects));
+}
+
+std::optional<Effects> effects_of(std::string_view name) noexcept {
+  return named_in<Effects>(all_effects, name);
 }
 
 Parameters completed(Parameters p, const std::string& name) {

@@ -24,6 +24,15 @@ std::string_view to_string(PrimaryReset reset) noexcept;
 /// \return nothing when none has this name
 std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept;
 
+/// What the Commands Supported and Effects log says of Virtualization Management, Migration Send
+/// and Migration Receive: by default there is none; no restriction; no other command of the same,
+/// or of any namespace; Get Log Page fails.
+enum class Effects { absent, free, same_namespace, any_namespace, unreadable };
+/// `absent`, …
+std::string_view to_string(Effects effects) noexcept;
+/// \return nothing when none has this name
+std::optional<Effects> effects_of(std::string_view name) noexcept;
+
 /// Bytes of the header of a Controller State.
 inline constexpr std::uint64_t state_header_size = 48;
 
@@ -59,6 +68,7 @@ struct Parameters {
   /// Most bytes of one command: 0 for no limit, or a power of 2 from 8 KiB on. By default 512 KiB
   /// (spec) or no limit (emulator).
   std::optional<std::uint64_t> mdts{};
+  Effects effects = Effects::absent;
 
   bool iommu = true;
   bool vfio_groups = true;       ///< the kernel has group nodes (VFIO_GROUP)

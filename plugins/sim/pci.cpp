@@ -189,6 +189,10 @@ void SimPciBus::reset(const std::string& address) {
 
 std::string SimPciBus::reset_methods(const std::string& /*address*/) { return "flr"; }
 
+std::optional<QueueLimits> SimPciBus::queue_limits(const std::string& /*address*/) {
+  return QueueLimits{};
+}
+
 void SimPciBus::reset_controller(const std::string& address) {
   change(address, [&](Subsystem& now, Function& function) {
     if (function.driver != "nvme") throw OsError(ENOENT, "reset the controller of", address);

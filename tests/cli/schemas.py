@@ -144,7 +144,7 @@ def examine_host():
 
 def whole_job():
     run("sim create a --vfs-total 4")
-    run("sim create b --vfs-total 4 --others 1")
+    run("sim create b --vfs-total 4 --others 1 --effects free")
     run("list")
     run("provision sim:a --vfs 2 --vq 2 --vi 1 --dry-run")
     run("provision sim:a --vfs 2 --vq 2 --vi 1")

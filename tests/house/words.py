@@ -12,6 +12,7 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1])
 TABLES = ("lib/nvmigrate/conditions/table.cpp",
+          "lib/nvmigrate/conditions/table_of_provisioning.cpp",
           "lib/nvmigrate/conditions/table_of_states.cpp")
 SHARED = "lib/nvmigrate/session/sentences.h"
 TELLING = 30  # letters: shorter parts of a sentence are said by others too

@@ -10,6 +10,7 @@
 //            readlink, lookup) that fail; the pattern of a lookup is the name of a user or group
 //   listed   the folders that were listed, one a line
 //   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
+//   most     bytes of data that an admin command may have
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -117,6 +118,10 @@ class FakeKernel {
   }
 
   AdminCompletion submit(const nvme_passthru_cmd64& raw) {
+    std::uint32_t most = 0;
+    if (std::ifstream(root_ + "/most") >> most && raw.data_len > most) {
+      throw OsError(EINVAL, "map", std::to_string(raw.data_len) + " bytes");
+    }
     const auto data = std::span(reinterpret_cast<std::byte*>(raw.addr), raw.data_len);
     AdminCommand command{.opcode = raw.opcode,
                          .nsid = raw.nsid,

@@ -43,6 +43,8 @@ class FakePciBus : public PciBus {
   std::map<std::string, Owner> owners;
   std::optional<Owner> rule;  ///< of udev, which has the last word
   std::string lost;           ///< a node that nobody can look at
+  std::optional<QueueLimits> limits = QueueLimits{};
+  bool limits_fail = false;
   bool iommu = true;
   bool loads = true;                                   ///< modules of variant drivers
   std::vector<std::string> loaded;                     ///< for these functions
@@ -142,6 +144,10 @@ class FakePciBus : public PciBus {
   }
 
   std::string reset_methods(const std::string&) override { return "flr bus"; }
+  std::optional<QueueLimits> queue_limits(const std::string& address) override {
+    if (limits_fail) throw OsError(EIO, "read the limits of", address);
+    return limits;
+  }
   void reset_controller(const std::string& address) override {
     note("reset_controller " + address);
     if (controller_was_reset) controller_was_reset();

@@ -55,6 +55,9 @@ class FakeSubsystem : public Device, public AdminPort {
   std::optional<std::uint16_t> queues_allocated, interrupts_allocated;  ///< in effect after a reset
   bool function_reset_applies = true, controller_reset_applies = false;
   bool virtualization = true, live_migration = true;
+  std::uint8_t mdts = 0;
+  /// CSE of the migration commands and of Virtualization Management; nothing: it has no such log.
+  std::optional<unsigned> restriction, restriction_of_management;
   int grant_more = 0;                 ///< added to what assign grants
   std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
   Hook before;                        ///< may answer in place of the device
@@ -70,6 +73,7 @@ class FakeSubsystem : public Device, public AdminPort {
     if (before) {
       if (const auto answer = before(command)) return *answer;
     }
+    if (command.opcode == command::opcode::get_log_page) return effects_log(command);
     return command.opcode == command::opcode::identify ? identify(command) : manage(command);
   }
 
@@ -94,6 +98,10 @@ class FakeSubsystem : public Device, public AdminPort {
       static constexpr char digits[] = "0123456789ABCDEF";
       const auto cns = command.cdw10 & 0xFFU;
       commands.push_back(std::string{"identify "} + digits[cns >> 4U] + digits[cns & 0xFU]);
+      return;
+    }
+    if (command.opcode == command::opcode::get_log_page) {
+      commands.emplace_back("log page");
       return;
     }
     const auto id = std::to_string(command.cdw10 >> 16U);
@@ -143,6 +151,15 @@ class FakeSubsystem : public Device, public AdminPort {
     const unsigned oacs = (virtualization ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
                           (live_migration ? wire::oacs_live_migration : 0U);
     data.oacs = htole16(static_cast<std::uint16_t>(oacs));
+    data.mdts = mdts;
+    data.lpa = restriction ? NVME_CTRL_LPA_CMD_EFFECTS : 0;
+    return answer(command, data);
+  }
+
+  [[nodiscard]] AdminCompletion effects_log(const AdminCommand& command) const {
+    nvme_cmd_effects_log data{};
+    data.acs[0x41] = data.acs[0x42] = htole32(1U | *restriction << 16U);
+    data.acs[0x1C] = htole32(1U | restriction_of_management.value_or(*restriction) << 16U);
     return answer(command, data);
   }
 

@@ -166,6 +166,10 @@ class WatchedPci final : public PciBus {
     see("reset_methods", address);
     return bus_->reset_methods(address);
   }
+  std::optional<QueueLimits> queue_limits(const std::string& address) override {
+    see("queue_limits", address);
+    return bus_->queue_limits(address);
+  }
   void reset_controller(const std::string& address) override {
     see("reset_controller", address);
     bus_->reset_controller(address);

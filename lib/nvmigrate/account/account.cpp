@@ -272,6 +272,13 @@ void drop_ended_records(Session& session) {
   }
 }
 
+Findings check_effects(Session& session) {
+  Findings findings;
+  for (const auto& fact : effects_facts(session))
+    findings.push_back(told(fact));
+  return findings;
+}
+
 Findings check_abilities(Session& session) {
   Findings findings;
   const auto& device = session.device();
@@ -281,6 +288,8 @@ Findings check_abilities(Session& session) {
   }
   for (const auto& fact : ability_facts(session))
     findings.push_back(told(fact));
+  for (auto& found : check_effects(session))
+    findings.push_back(std::move(found));
   const auto& topology = session.topology();
   if (topology.sriov.total != 0) {
     findings.push_back(fine("sriov",

@@ -27,7 +27,10 @@ NVMIGRATE_API Findings account_of(Session& session, std::uint16_t cntlid);
 /// device. \throws Interrupted
 NVMIGRATE_API void drop_ended_records(Session& session);
 
-/// What the controlling function can do: live migration, vendor state, SR-IOV.
+/// What its commands do to the queues of this host. Empty when they do nothing.
+NVMIGRATE_API Findings check_effects(Session& session);
+/// What the controlling function can do: live migration, vendor state, SR-IOV; and
+/// check_effects().
 /// \throws NvmeError, OsError
 NVMIGRATE_API Findings check_abilities(Session& session);
 /// Whether those who own the vfio nodes of this device's functions may open the node that all VMs

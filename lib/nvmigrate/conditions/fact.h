@@ -13,6 +13,8 @@
 
 namespace nvmigrate {
 
+/// The part of the table about provisioning, and about the host.
+[[nodiscard]] std::span<const Condition> conditions_of_provisioning() noexcept;
 /// The part of the table about a state and its destination.
 [[nodiscard]] std::span<const Condition> conditions_of_states() noexcept;
 /// The rule of this code. \throws Error(internal) for an unknown code

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "nvmigrate/conditions/guest.h"
+#include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/session/sentences.h"
 #include "nvmigrate/store/journal.h"
@@ -31,6 +32,21 @@ bool is_harmless(PciBus& bus, const std::string& address) {
   if (!function || function->class_code >> class_shift == bridge_class) return true;
   const auto nodes = bus.vfio_nodes(address);
   return nodes.group || nodes.device;
+}
+
+/// `Migration Send and Migration Receive`: the commands for which the kernel stops queues.
+/// \param of_migration without Virtualization Management
+std::string stopping(const EffectsLog& effects, bool of_migration) {
+  std::string names;
+  for (const auto& one : effects.commands) {
+    const bool counts = !of_migration || one.opcode != command::opcode::virtualization_management;
+    if (one.restriction == 0 || !counts) continue;
+    names += (names.empty() ? "" : ", ") + std::string{command::name_of(one.opcode)};
+  }
+  if (const auto last = names.rfind(", "); last != std::string::npos) {
+    names.replace(last, 2, " and ");
+  }
+  return names;
 }
 
 }  // namespace
@@ -155,6 +171,16 @@ void Judge::look_at_place(const ControlledFunction& function) {
   const bool only_reads = verb_ == Verb::suspend || verb_ == Verb::export_state;
   if (only_reads && session_->ask(function.cntlid).suspended() == true) return;
   add("host_driver", function, {{"name", *function.kernel_name}});
+  look_at_effects(function);
+}
+
+/// What waits in the kernel for a suspended function may hold a lock that such a command takes.
+void Judge::look_at_effects(const ControlledFunction& function) {
+  const auto& effects = session_->effects();
+  if (!effects.unread.empty()) add(about_device("effects_unread", {{"reason", effects.unread}}));
+  const auto commands = stopping(effects, true);
+  if (commands.empty()) return;
+  add("resume_hangs", function, {{"commands", commands}, {"name", *function.kernel_name}});
 }
 
 void Judge::look_at_users(const ControlledFunction& function) {
@@ -296,6 +322,18 @@ std::vector<Fact> ability_facts(Session& session) {
   }
   if (!serving->query->formats.vendors.empty()) return {};
   return {{.code = "queues_only", .device = session.device()}};
+}
+
+std::vector<Fact> effects_facts(Session& session) {
+  const auto& effects = session.effects();
+  if (!effects.unread.empty()) {
+    return {{.code = "effects_unread",
+             .device = session.device(),
+             .words = {{"reason", effects.unread}}}};
+  }
+  const auto commands = stopping(effects, false);
+  if (commands.empty()) return {};
+  return {{.code = "stops_queues", .device = session.device(), .words = {{"commands", commands}}}};
 }
 
 std::string describe(const std::vector<Use>& uses) {

@@ -58,6 +58,7 @@ class Judge {
   [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);
+  void look_at_effects(const ControlledFunction& function);
   void look_at_users(const ControlledFunction& function);
   void look_at_users(Fact who, const std::string& address);
   void look_at_holders(const ControlledFunction& function);
@@ -77,6 +78,9 @@ class Judge {
 /// What the device cannot do, or can do only in part: `no_live_migration`, `queues_only`.
 /// \throws NvmeError, OsError
 std::vector<Fact> ability_facts(Session& session);
+
+/// What commands do to the queues of this host: `effects_unread`, or `stops_queues`.
+std::vector<Fact> effects_facts(Session& session);
 
 /// `/dev/nvme1n1 mounted on /srv, pid 4711 (qemu) holds it open`.
 std::string describe(const std::vector<Use>& uses);

@@ -21,9 +21,9 @@ constexpr Verbs records = migrates | disturbs | resume | release;
 
 constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto shared_nodes = "/dev/vfio/vfio and /dev/iommu";
+constexpr auto effects_log = "the Commands Supported and Effects log (log page 05h)";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
-constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
 
 /// Where the guest of a function is.
 constexpr Condition custody(Condition row) {
@@ -145,6 +145,28 @@ constexpr std::array table{
               .remedy = Action::bind,
               .blocks = migrates,
               .overrides = migrates},
+    Condition{.code = "resume_hangs",
+              .looks_at = "the Commands Supported and Effects log (log page 05h), and "
+                          "/sys/class/nvme",
+              .sentence = "the kernel stops queues of the subsystem for {commands}, and "
+                          "{function} is in use by this host as {name}: once it is suspended, the "
+                          "command that resumes it may hang",
+              .remedy = Action::bind,
+              .blocks = migrates,
+              .overrides = migrates},
+    Condition{.code = "effects_unread",
+              .looks_at = effects_log,
+              .sentence = "it is not known whether the kernel stops queues of {device} for "
+                          "migration commands: {reason}",
+              .advice = "bind a function to vfio before it is suspended; then it does not matter",
+              .blocks = migrates,
+              .overrides = migrates},
+    Condition{.code = "stops_queues",
+              .looks_at = effects_log,
+              .sentence = "for {commands} the kernel waits for the I/O of this host to {device}, "
+                          "and holds up I/O to its subsystem until the command is done",
+              .advice = "keep disks that this host needs off the subsystem, and bind a function to "
+                        "vfio before it is suspended"},
     Condition{.code = "used_by_host",
               .looks_at = "mounts, swap, holders and open files of the function's namespaces",
               .sentence = "this host uses {function}: {uses}",
@@ -375,107 +397,6 @@ constexpr std::array table{
                   "the binding of controller {id} is recorded, but {device} does not control "
                   "it",
               .advice = "when the function is back, unbind it"},
-
-    // --- provisioning
-    Condition{.code = "no_sriov",
-              .looks_at = "sriov_totalvfs in sysfs",
-              .sentence = "{device} has no SR-IOV",
-              .status = ExitStatus::unsupported,
-              .blocks = provision},
-    Condition{.code = "too_many_vfs",
-              .looks_at = "sriov_totalvfs in sysfs",
-              .sentence = "{device} has at most {most} VFs, not {count}",
-              .blocks = provision},
-    Condition{.code = "no_secondary",
-              .looks_at = device_list,
-              .sentence = "{device} has no secondary controller for VF {vfn}",
-              .status = ExitStatus::unsupported,
-              .blocks = provision},
-    Condition{.code = "no_flexible_resources",
-              .looks_at = capabilities,
-              .sentence = "{device} has no flexible {kind}",
-              .status = ExitStatus::unsupported,
-              .blocks = provision},
-    Condition{.code = "too_many_resources",
-              .looks_at = capabilities,
-              .sentence = "{device} grants a function at most {most} {kind}, not {count}",
-              .status = ExitStatus::unsupported,
-              .blocks = provision},
-    Condition{.code = "too_few_resources",
-              .looks_at = "the request",
-              .sentence = "a function needs at least {least} {kind} to come online, not {count}",
-              .blocks = provision},
-    Condition{
-        .code = "vfs_exist",
-        .looks_at = "sriov_numvfs in sysfs",
-        .sentence = "{device} has {enabled} VFs; changing that to {count} destroys them first",
-        .remedy = Action::recreate,
-        .blocks = provision},
-    Condition{.code = "resources_assigned",
-              .looks_at = device_list,
-              .sentence =
-                  "{function} is online with {queues} queues and {interrupts} interrupts, and "
-                  "resources are assigned only to a function that is offline",
-              .remedy = Action::recreate,
-              .blocks = provision},
-    Condition{.code = "resources_short",
-              .looks_at = capabilities,
-              .sentence = "{device} has {free} flexible {kind} free, and {count} functions with "
-                          "{each} each need {needed}{held}",
-              .advice = "ask for fewer functions, or fewer {kind} for each",
-              .blocks = provision},
-    Condition{.code = "private_short",
-              .looks_at = capabilities,
-              .sentence =
-                  "the driver of {device} needs at least {least} {kind}; without the flexible "
-                  "ones it has {count}",
-              .advice = "provision what the functions can get without releasing these",
-              .status = ExitStatus::unsupported,
-              .blocks = provision},
-    Condition{.code = "controlling_function_used",
-              .looks_at = "mounts, swap, holders and open files of the namespaces of the "
-                          "controlling function",
-              .sentence = "this host uses {device}: {uses}; a reset interrupts that",
-              .advice = "unmount or release it first",
-              .blocks = provision,
-              .overrides = provision},
-    Condition{.code = "fewer_for_host",
-              .looks_at = "the queues of the driver (queue_count in sysfs), and the Primary "
-                          "Controller Capabilities",
-              .sentence =
-                  "the driver of this host uses {count} queues of {device}, which keeps no more "
-                  "than its private {kind} ({private})",
-              .warns = provision},
-    Condition{.code = "granularity",
-              .looks_at = capabilities,
-              .sentence =
-                  "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
-                  "may grant another number, and fewer is a failure",
-              .warns = provision},
-    Condition{.code = "no_controller_ids",
-              .looks_at = device_list,
-              .sentence =
-                  "{device} has no Secondary Controller List, so the "
-                  "controller ids of its VFs are unknown and other commands cannot name them",
-              .warns = provision},
-
-    // --- the host
-    Condition{.code = "folder",
-              .looks_at = "the state, run and sim folders",
-              .sentence = "cannot keep anything in {path}: {reason}",
-              .advice = "fix it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
-                        "NVMIGRATE_SIM_DIR",
-              .told = Severity::problem},
-    Condition{.code = "root",
-              .looks_at = "the capabilities of the caller",
-              .sentence = sentences::root,
-              .advice = sentences::root_advice,
-              .status = ExitStatus::permission},
-    Condition{.code = "device",
-              .looks_at = "the device",
-              .sentence = "{device}: {reason}",
-              .status = ExitStatus::io,
-              .told = Severity::problem},
 };
 
 }  // namespace
@@ -483,8 +404,8 @@ constexpr std::array table{
 std::span<const Condition> conditions() noexcept {
   static const auto all = [] {
     std::vector<Condition> rows(table.begin(), table.end());
-    const auto states = conditions_of_states();
-    rows.insert(rows.end(), states.begin(), states.end());
+    for (const auto more : {conditions_of_provisioning(), conditions_of_states()})
+      rows.insert(rows.end(), more.begin(), more.end());
     return rows;
   }();
   return all;

@@ -12,6 +12,7 @@
 namespace nvmigrate::command {
 
 namespace opcode {
+inline constexpr std::uint8_t get_log_page = 0x02;
 inline constexpr std::uint8_t identify = 0x06;
 inline constexpr std::uint8_t virtualization_management = 0x1C;
 inline constexpr std::uint8_t migration_send = 0x41;
@@ -21,6 +22,8 @@ inline constexpr std::uint8_t migration_receive = 0x42;
 /// The specification's name for the command of an opcode; `Admin` for any other opcode.
 constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
   switch (opcode) {
+    case opcode::get_log_page:
+      return "Get Log Page";
     case opcode::identify:
       return "Identify";
     case opcode::virtualization_management:
@@ -52,6 +55,15 @@ enum class Cns : std::uint8_t {
 constexpr AdminCommand identify(Cns cns, std::uint16_t from, std::span<std::byte> data) noexcept {
   return {.opcode = opcode::identify,
           .cdw10 = static_cast<std::uint32_t>(from) << 16U | static_cast<std::uint32_t>(cns),
+          .from_device = data};
+}
+
+/// Get Log Page of the Commands Supported and Effects log (LID 05h), Base 2.1 §5.1.12.1.6.
+/// \param data 4096 bytes
+constexpr AdminCommand effects_log(std::span<std::byte> data) noexcept {
+  return {.opcode = opcode::get_log_page,
+          .nsid = 0xFFFFFFFF,
+          .cdw10 = static_cast<std::uint32_t>(data.size() / 4 - 1) << 16U | 0x05U,
           .from_device = data};
 }
 

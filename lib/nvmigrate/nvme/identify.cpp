@@ -26,6 +26,7 @@ constexpr std::string_view identity_name = "the identity of the controlling func
 constexpr std::string_view capabilities_name = "the primary controller capabilities";
 constexpr std::string_view secondaries_name = "the list of secondary controllers";
 constexpr std::string_view controllers_name = "the list of controllers";
+constexpr std::string_view effects_name = "the Commands Supported and Effects log";
 constexpr std::string_view formats_name = "the supported controller state formats";
 
 [[noreturn]] void malformed(std::string_view what, std::string_view cause) {
@@ -255,6 +256,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.max_transfer = max_transfer_of(wire.mdts);
   identity.virtualization_management = (oacs & NVME_CTRL_OACS_VIRT_MGMT) != 0;
   identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
+  identity.effects_log = (wire.lpa & NVME_CTRL_LPA_CMD_EFFECTS) != 0;
   return identity;
 }
 
@@ -324,6 +326,20 @@ FormatTable decode_formats(std::span<const std::byte> data) {
   return table;
 }
 
+std::vector<CommandEffects> decode_effects(std::span<const std::byte> data) {
+  const auto wire = overlay<nvme_cmd_effects_log>(data, effects_name);
+  std::vector<CommandEffects> all;
+  for (const auto opcode : {command::opcode::virtualization_management,
+                            command::opcode::migration_send, command::opcode::migration_receive}) {
+    const std::uint32_t effects = le32toh(std::span{wire.acs}[opcode]);
+    all.push_back(
+        {.opcode = opcode,
+         .supported = (effects & NVME_CMD_EFFECTS_CSUPP) != 0,
+         .restriction = static_cast<std::uint8_t>(effects >> wire::cse_shift & wire::cse_mask)});
+  }
+  return all;
+}
+
 ControllerIdentity read_identity(AdminPort& port) {
   return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
@@ -379,6 +395,12 @@ FormatTable read_formats(AdminPort& port) {
     throw unsupported(fmt::format("Identify CNS 20h ({}) completes with {}", formats_name,
                                   to_string(error.nvme_status())));
   }
+}
+
+std::vector<CommandEffects> read_effects(AdminPort& port) {
+  std::vector<std::byte> data(wire::identify_size);
+  submit_or_throw(port, command::effects_log(data), fmt::format("read {}", effects_name));
+  return decode_effects(data);
 }
 
 }  // namespace nvmigrate

@@ -48,6 +48,9 @@ PrimaryResources decode_primary_resources(std::span<const std::byte> data);
 std::vector<SecondaryController> decode_secondaries(std::span<const std::byte> data);
 std::vector<std::uint16_t> decode_controllers(std::span<const std::byte> data);
 FormatTable decode_formats(std::span<const std::byte> data);
+/// Likewise of the 4096 bytes of the Commands Supported and Effects log: Virtualization Management,
+/// Migration Send and Migration Receive, in this order.
+std::vector<CommandEffects> decode_effects(std::span<const std::byte> data);
 
 /// Readers through the controlling function. They continue a full list (CNTID = last + 1), and give
 /// every list sorted and each controller once, whatever order the device has. Of controllers that
@@ -68,5 +71,6 @@ std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* odd
 std::vector<std::uint16_t> read_controllers(AdminPort& port, Oddities* oddities = nullptr);
 /// \throws unsupported naming CNS 20h when the controller does not know it
 FormatTable read_formats(AdminPort& port);
+std::vector<CommandEffects> read_effects(AdminPort& port);
 
 }  // namespace nvmigrate

@@ -41,6 +41,16 @@ struct ControllerIdentity {
   std::size_t max_transfer = 0;            ///< bytes, from MDTS with 4 KiB pages; 0: no limit
   bool virtualization_management = false;  ///< OACS b7
   bool live_migration = false;             ///< OACS b11, HMLMS
+  bool effects_log = false;  ///< LPA b1: it has the Commands Supported and Effects log
+};
+
+/// What the Commands Supported and Effects log (log page 05h) says of an admin command.
+struct CommandEffects {
+  std::uint8_t opcode = 0;
+  bool supported = false;  ///< CSUPP
+  /// CSE: 0, none; 1, no other command of the same namespace may be outstanding; 2, of any
+  /// namespace. Linux makes no difference between these two.
+  std::uint8_t restriction = 0;
 };
 
 /// Flexible resources of one kind, VQ (queues) or VI (interrupts), of a primary controller; the

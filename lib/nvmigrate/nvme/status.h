@@ -33,6 +33,7 @@ inline constexpr std::uint16_t invalid_opcode = 0x001;
 inline constexpr std::uint16_t invalid_field = 0x002;
 inline constexpr std::uint16_t internal_error = 0x006;
 inline constexpr std::uint16_t command_sequence_error = 0x00C;
+inline constexpr std::uint16_t invalid_log_page = 0x109;
 inline constexpr std::uint16_t invalid_controller_identifier = 0x11F;
 inline constexpr std::uint16_t invalid_secondary_controller_state = 0x120;
 inline constexpr std::uint16_t invalid_number_of_resources = 0x121;

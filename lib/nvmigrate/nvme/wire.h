@@ -11,11 +11,16 @@
 /// asserted. libnvme has all others; its release 1.3 does not have these.
 namespace nvmigrate::wire {
 
-/// Every Identify data structure has this size in bytes.
+/// Every Identify data structure, and the log page of command effects, has this size in bytes.
 inline constexpr std::size_t identify_size = 4096;
 
 /// OACS bit 11 of Identify Controller, HMLMS: the controller takes Migration Send and Receive.
 inline constexpr std::uint16_t oacs_live_migration = 1U << 11U;
+
+/// Command Submission and Execution (CSE) of a command in the Commands Supported and Effects log.
+/// libnvme 1.3 has two of its three bits.
+inline constexpr unsigned cse_shift = 16;
+inline constexpr std::uint32_t cse_mask = 7;
 
 /// Controller State header, Base 2.1 figure 358. Counts are 128 bit; the upper 64 are 0.
 struct StateHeader {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/ports/nvme_class.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -55,6 +57,12 @@ std::optional<std::uint32_t> queue_count(const Sysfs& sysfs, const std::string& 
 
 }  // namespace
 
+std::size_t QueueLimits::most() const noexcept {
+  if (segments == 0) return bytes;
+  const auto scattered = std::max<std::size_t>(segments - 1, 1) * page;
+  return bytes == 0 ? scattered : std::min(bytes, scattered);
+}
+
 std::optional<unsigned> controller_number(std::string_view name) {
   if (!take(name, prefix)) return std::nullopt;
   const auto number = take_number(name);
@@ -88,6 +96,21 @@ std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::s
   controller.max_queue_entries = queue_entries(sysfs, folder);
   controller.queues = queue_count(sysfs, folder);
   return controller;
+}
+
+std::optional<QueueLimits> read_queue_limits(const Sysfs& sysfs, const std::string& name) {
+  const auto folder = "/sys/class/nvme/" + name;
+  for (const auto& each : sysfs.names(folder)) {
+    if (!namespace_head(each)) continue;
+    const auto queue = std::string{folder}.append("/").append(each).append("/queue");
+    const auto kibibytes = sysfs.number(queue + "/max_hw_sectors_kb");
+    const auto segments = sysfs.number(queue + "/max_segments");
+    if (!kibibytes || !segments) continue;
+    return QueueLimits{.bytes = static_cast<std::size_t>(*kibibytes) << 10U,
+                       .segments = static_cast<std::size_t>(*segments),
+                       .page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))};
+  }
+  return std::nullopt;
 }
 
 std::vector<KernelController> read_controllers(const Sysfs& sysfs) {

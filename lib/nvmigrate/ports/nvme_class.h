@@ -22,6 +22,10 @@ std::optional<std::string> namespace_head(const std::string& name);
 /// \throws OsError
 std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name);
 
+/// Limits of the queues of its namespaces, to which the kernel sets its admin queue, too. \return
+/// nothing when it has no namespace
+std::optional<QueueLimits> read_queue_limits(const Sysfs& sysfs, const std::string& name);
+
 /// All of them (/sys/class/nvme), sorted by number; one that cannot be read says why.
 std::vector<KernelController> read_controllers(const Sysfs& sysfs);
 

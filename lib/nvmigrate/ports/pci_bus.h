@@ -67,6 +67,9 @@ class PciBus {
   /// How reset() is done: the words of `reset_method`, `flr bus`, of which the kernel takes the
   /// first that works. Empty: the kernel does not say.
   virtual std::string reset_methods(const std::string& address) = 0;
+  /// Limits of the queues of the controller that the nvme driver has at this address. \return
+  /// nothing when the kernel does not tell, as where the controller has no namespace
+  virtual std::optional<QueueLimits> queue_limits(const std::string& address) = 0;
   /// Controller Reset (CC.EN) of the controller that the nvme driver has at this address; ends when
   /// the driver has it again. \throws not_found when it has none
   virtual void reset_controller(const std::string& address) = 0;

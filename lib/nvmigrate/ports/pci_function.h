@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "nvmigrate/version.h"
 
 namespace nvmigrate {
 
@@ -27,6 +30,17 @@ struct PciFunction {
 inline bool is_vfio_driver(const std::optional<std::string>& driver) {
   return driver && driver->find("vfio") != std::string::npos;
 }
+
+/// What the kernel's queues of a controller take in one command, the admin queue included.
+struct QueueLimits {
+  std::size_t bytes = 0;     ///< max_hw_sectors_kb; 0: no limit
+  std::size_t segments = 0;  ///< max_segments; 0: no limit
+  std::size_t page = 4096;   ///< bytes of a page of this host
+
+  /// Most bytes that fit wherever their memory lies: each page of it may be a segment, and memory
+  /// that begins within a page reaches into one more. 0: no limit
+  [[nodiscard]] NVMIGRATE_API std::size_t most() const noexcept;
+};
 
 /// SR-IOV of a physical function; total is 0 without SR-IOV.
 struct SriovState {

@@ -204,6 +204,13 @@ std::string SysfsPciBus::reset_methods(const std::string& address) {
   return sysfs_.line(folder_of(address) + "/reset_method").value_or("");
 }
 
+std::optional<QueueLimits> SysfsPciBus::queue_limits(const std::string& address) {
+  for (const auto& controller : controllers()) {
+    if (controller.address == address) return read_queue_limits(sysfs_, controller.name);
+  }
+  return std::nullopt;
+}
+
 void SysfsPciBus::reset_controller(const std::string& address) {
   for (const auto& controller : controllers()) {
     if (controller.address != address) continue;

@@ -38,6 +38,7 @@ class SysfsPciBus final : public PciBus {
   void probe(const std::string& address) override;
   void reset(const std::string& address) override;
   std::string reset_methods(const std::string& address) override;
+  std::optional<QueueLimits> queue_limits(const std::string& address) override;
   void reset_controller(const std::string& address) override;
 
   bool has_driver(const std::string& driver) override;

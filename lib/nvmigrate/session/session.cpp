@@ -24,6 +24,9 @@
 namespace nvmigrate {
 namespace {
 
+/// Linux takes no more behind an IOMMU (the size of mapping that it allocates fast).
+constexpr std::size_t taken_by_any_kernel = std::size_t{128} << 10U;
+
 /// Counts the commands that go through a port, of all threads and of each.
 class CountingPort final : public AdminPort {
  public:
@@ -125,6 +128,13 @@ void end_progress(Topology& topology) {
     end_progress(function.intents);
 }
 
+BackendOptions bounded(BackendOptions options, const TransferLimits& limits) {
+  options.most = limits.most();
+  options.chunk = std::min(options.chunk, options.most);
+  if (!limits.kernel) options.chunk_limit = std::min(options.chunk_limit, taken_by_any_kernel);
+  return options;
+}
+
 Error unserved(const std::string& device, const std::vector<Serving>& asked) {
   auto error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device),
                                        fmt::arg("reason", reasons_of(asked))),
@@ -135,6 +145,12 @@ Error unserved(const std::string& device, const std::vector<Serving>& asked) {
 }
 
 }  // namespace
+
+std::size_t TransferLimits::most() const noexcept {
+  auto most = device == 0 ? largest_chunk : std::min(device, largest_chunk);
+  const auto of_kernel = kernel ? kernel->most() : 0;
+  return of_kernel == 0 ? most : std::min(most, of_kernel);
+}
 
 std::string reasons_of(const std::vector<Serving>& asked) {
   std::string reasons;
@@ -177,6 +193,8 @@ struct [[gnu::visibility("hidden")]] Session::Parts {
   SubsystemKey key;
   std::shared_ptr<Records> records;
   bool lenient = false;  ///< see tolerate_unreadable_lists()
+  std::optional<TransferLimits> limits;
+  std::optional<EffectsLog> effects;
   std::optional<Topology> topology;
   std::vector<Serving> asked;
   std::vector<std::unique_ptr<MigrationBackend>> backends;
@@ -229,6 +247,31 @@ const std::string& Session::device() const noexcept { return parts_->device.name
 bool Session::simulated() const { return parts_->device.simulated(); }
 const SubsystemKey& Session::key() const noexcept { return parts_->key; }
 const ControllerIdentity& Session::identity() const noexcept { return parts_->identity; }
+
+const TransferLimits& Session::limits() {
+  auto& limits = parts_->limits;
+  if (limits) return *limits;
+  limits = TransferLimits{.device = identity().max_transfer};
+  try {
+    if (!address().empty()) limits->kernel = pci().queue_limits(address());
+  } catch (const OsError&) {  // NOLINT(bugprone-empty-catch): then they are not known
+  }
+  return *limits;
+}
+
+const EffectsLog& Session::effects() {
+  auto& log = parts_->effects;
+  if (log) return *log;
+  log.emplace();
+  if (!identity().effects_log) return *log;
+  try {
+    log->commands = read_effects(admin());
+  } catch (const Error& error) {
+    log->unread = error.what();
+  }
+  return *log;
+}
+
 const Workspace& Session::workspace() const noexcept { return parts_->workspace; }
 Io& Session::io() const noexcept { return *parts_->workspace.io; }
 PciBus& Session::pci() { return parts_->device.pci(); }
@@ -287,7 +330,8 @@ const std::vector<Serving>& Session::asked_backends() {
   for (const auto& row : parts.workspace.catalog->backends) {
     auto& one = asked.emplace_back();
     one.row = &row;
-    auto& backend = backends.emplace_back(row.make(admin(), identity(), parts.workspace.backend));
+    auto& backend = backends.emplace_back(
+        row.make(admin(), identity(), bounded(parts.workspace.backend, limits())));
     try {
       one.query = backend->query();
     } catch (const Error& error) {

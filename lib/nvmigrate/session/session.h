@@ -30,13 +30,36 @@ struct BackendQuery {
   std::size_t chunk = 0;  ///< most bytes of one command
 };
 
+/// What a device says of the effects of the commands that the library sends.
+struct EffectsLog {
+  std::vector<CommandEffects> commands{};  ///< empty: it has no such log, or it was not read
+  std::string unread{};  ///< why it could not be read; empty: it was, or is absent
+};
+
+/// The sizes between which the data of one command is chosen, in bytes.
+inline constexpr std::size_t smallest_chunk = 4096, largest_chunk = std::size_t{1} << 20U;
+
+/// What bounds the data of one command.
+struct TransferLimits {
+  std::size_t device = 0;               ///< MDTS in bytes; 0: no limit
+  std::optional<QueueLimits> kernel{};  ///< nothing: not known
+
+  /// Most bytes that both take, at most largest_chunk.
+  [[nodiscard]] NVMIGRATE_API std::size_t most() const noexcept;
+};
+
 /// How a backend drives a device.
 struct BackendOptions {
   /// Of a suspend, which may take long to drain the function; less than five minutes counts as
   /// five minutes.
   std::chrono::milliseconds suspend_timeout{0};
-  /// Most bytes of one command, a multiple of 4096.
+  /// Most bytes of one command, a multiple of 4096, where the backend chooses.
   std::size_t chunk_limit = std::size_t{256} << 10U;
+  /// Bytes of one command, a multiple of 4, at least smallest_chunk; 0: the backend chooses. What
+  /// TransferLimits::most() does not allow is not used.
+  std::size_t chunk = 0;
+  /// Most bytes of any command; 0: no limit. A session sets it.
+  std::size_t most = 0;
 };
 
 /// One row of the table of backends.
@@ -127,6 +150,11 @@ class NVMIGRATE_API Session {
   [[nodiscard]] const SubsystemKey& key() const noexcept;
   /// Of the controlling function, read when the session was opened.
   [[nodiscard]] const ControllerIdentity& identity() const noexcept;
+
+  /// Of the data of one command, read when they are first asked for.
+  [[nodiscard]] const TransferLimits& limits();
+  /// The Commands Supported and Effects log, read when it is first asked for.
+  [[nodiscard]] const EffectsLog& effects();
 
   /// Takes the lock of the subsystem and reads the records again. Without effect once it was done.
   /// \throws permission when the caller may not change the device; busy; OsError

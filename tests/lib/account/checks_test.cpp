@@ -114,6 +114,24 @@ TEST_F(ChecksTest, AMigrationOfQueuesOnlyIsAWarning) {
   EXPECT_THAT(abilities(), ElementsAre("ok live_migration", "warning queues_only", "ok sriov"));
 }
 
+TEST_F(ChecksTest, CommandsThatStopQueuesAreAWarning) {
+  device.restriction = 0;
+  device.restriction_of_management = 1;
+  const auto found = check_abilities(session());
+  EXPECT_THAT(grades(found), ElementsAre("ok live_migration", "warning stops_queues", "ok sriov"));
+  EXPECT_THAT(found[1].message, HasSubstr("Virtualization Management"));
+  EXPECT_EQ(found[1].message.find("Migration Send"), std::string::npos);
+}
+
+TEST_F(ChecksTest, EffectsThatCannotBeReadAreAWarning) {
+  device.restriction = 0;
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.opcode != 0x02) return std::nullopt;
+    return FakeSubsystem::error(sc::internal_error);
+  };
+  EXPECT_THAT(grades(check_effects(session())), ElementsAre("warning effects_unread"));
+}
+
 TEST_F(ChecksTest, ADeviceThatCannotMigrateIsAProblem) {
   unable = "OACS bit 11 is clear";
   const auto found = check_abilities(session());

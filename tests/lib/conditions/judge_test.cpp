@@ -149,6 +149,62 @@ TEST_F(JudgeTest, HostDriver) {
   EXPECT_TRUE(find(look(Verb::import_state), "host_driver"));
 }
 
+/// A function of the host's driver, on a device whose commands are restricted.
+class EffectsTest : public JudgeTest {
+ protected:
+  EffectsTest() {
+    device.bus.kernel.push_back({"nvme7", vf(2), "pcie", "live", FakeSubsystem::nqn, 2});
+    device.restriction = 2;
+    close();
+  }
+};
+
+TEST_F(EffectsTest, ResumeHangs) {
+  expect_as_in_table("resume_hangs", {of(Action::bind, 2)});
+  EXPECT_EQ(device.count_of("log page"), 1U) << "it is read once";
+  backend[2].suspended = true;
+  EXPECT_FALSE(find(look(Verb::export_state), "resume_hangs"));
+  EXPECT_TRUE(find(look(Verb::import_state), "resume_hangs"));
+}
+
+TEST_F(EffectsTest, AnyRestrictionCounts) {
+  for (const unsigned restriction : {1U, 4U}) {
+    close();
+    device.restriction = restriction;
+    EXPECT_TRUE(find(look(Verb::suspend), "resume_hangs")) << restriction;
+  }
+}
+
+TEST_F(EffectsTest, WithoutRestrictionNothingHangs) {
+  device.restriction = 0;
+  device.restriction_of_management = 2;  // it is not sent while a function is suspended
+  const auto found = look(Verb::suspend);
+  EXPECT_TRUE(find(found, "host_driver"));
+  EXPECT_FALSE(find(found, "resume_hangs"));
+  EXPECT_FALSE(find(found, "effects_unread"));
+}
+
+TEST_F(EffectsTest, AFunctionOnVfioDoesNotHang) {
+  device.bus.kernel.pop_back();
+  EXPECT_THAT(look(Verb::suspend), IsEmpty());
+  EXPECT_EQ(device.count_of("log page"), 0U) << "it is not asked for";
+}
+
+TEST_F(EffectsTest, ALogThatCannotBeReadIsNotAbsent) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.opcode != 0x02) return std::nullopt;
+    return AdminCompletion{.status = {sc::internal_error}};
+  };
+  const auto found = find(look(Verb::suspend), "effects_unread");
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->stands());
+  EXPECT_THAT(found->message, testing::HasSubstr("Internal Error"));
+  EXPECT_TRUE(find(look(Verb::suspend, {"effects_unread"}), "effects_unread")->allowed);
+  device.restriction.reset();
+  close();
+  EXPECT_FALSE(find(look(Verb::suspend), "effects_unread")) << "without LPA b1 there is none";
+}
+
 TEST_F(JudgeTest, UsedByHost) {
   device.bus.uses[vf(2)] = {{"/dev/nvme7n1", "mounted on /srv"}};
   expect_as_in_table("used_by_host");

@@ -31,6 +31,13 @@ constexpr std::uint16_t target = 5;
 constexpr FormatIndexes version_1{.version = 1};
 constexpr std::array<std::byte, 104> state{};
 
+// The log of command effects: 1024 dwords, 0's based, of the controller.
+std::array<std::byte, 4096> log_page{};
+static_assert(command::effects_log(log_page).opcode == 0x02);
+static_assert(command::effects_log(log_page).nsid == 0xFFFFFFFF);
+static_assert(command::effects_log(log_page).cdw10 == 0x03FF0005);
+static_assert(command::effects_log(log_page).from_device.size() == 4096);
+
 // Suspend and resume.
 static_assert(is(command::suspend(target, SuspendType::notification),
                  {0x41, 0, 0x00000005, 0, 0, 0}));

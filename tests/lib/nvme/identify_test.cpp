@@ -99,6 +99,31 @@ TEST(DecodeIdentity, TellsTheTwoCapabilitiesApart) {
   EXPECT_FALSE(decode_identity(bytes_of(wire)).virtualization_management);
 }
 
+TEST(DecodeIdentity, SaysWhetherThereIsALogOfCommandEffects) {
+  auto wire = controller();
+  EXPECT_FALSE(decode_identity(bytes_of(wire)).effects_log);
+  wire.lpa = 0x02;
+  EXPECT_TRUE(decode_identity(bytes_of(wire)).effects_log);
+}
+
+TEST(DecodeEffects, TakesAllThreeBitsOfTheRestriction) {
+  nvme_cmd_effects_log wire{};
+  wire.acs[0x1C] = htole32(0x00000001);
+  wire.acs[0x41] = htole32(0x00010001);
+  wire.acs[0x42] = htole32(0xFFF4FFFE);
+  wire.iocs[0x41] = htole32(0x00020001);
+  const auto effects = decode_effects(bytes_of(wire));
+  ASSERT_EQ(effects.size(), 3U);
+  EXPECT_EQ(effects[0].opcode, 0x1C);
+  EXPECT_TRUE(effects[0].supported);
+  EXPECT_EQ(effects[0].restriction, 0);
+  EXPECT_EQ(effects[1].opcode, 0x41);
+  EXPECT_EQ(effects[1].restriction, 1);
+  EXPECT_FALSE(effects[2].supported);
+  EXPECT_EQ(effects[2].restriction, 4);
+  EXPECT_EQ(status_of([] { decode_effects(std::vector<std::byte>(4095)); }), ExitStatus::device);
+}
+
 TEST(DecodeIdentity, CleansTextAndKeepsItRawForKeys) {
   auto wire = controller();
   pad(wire.sn, "  S\xff ");

@@ -2,6 +2,7 @@
 #include "nvmigrate/ports/nvme_class.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "nvmigrate/base/error.h"
 #include "tests/support/fake_sysfs.h"
@@ -51,6 +52,36 @@ TEST_F(NvmeClassTest, ReadsAllSortedByNumber) {
   EXPECT_EQ(found[0].cntlid, 100);
   EXPECT_EQ(found[1].name, "nvme2");
   EXPECT_EQ(found[2].name, "nvme10");
+}
+
+TEST_F(NvmeClassTest, QueueLimitsAreThoseOfANamespace) {
+  const Sysfs sysfs(io_, sysfs_.root());
+  sysfs_.file("/sys/class/nvme/nvme0/hwmon1/queue/max_segments", "1");
+  EXPECT_FALSE(read_queue_limits(sysfs, "nvme0")) << "it has no namespace";
+  sysfs_.folder("/sys/class/nvme/nvme0/ng0n1");
+  sysfs_.folder("/sys/class/nvme/nvme0/nvme0n1/queue");
+  EXPECT_FALSE(read_queue_limits(sysfs, "nvme0")) << "the kernel does not tell";
+  for (const auto* path : {"/sys/class/nvme/nvme0/nvme0n2", "/sys/class/nvme/nvme2/nvme1c2n7"}) {
+    sysfs_.file(path + std::string{"/queue/max_hw_sectors_kb"}, "128\n");
+    sysfs_.file(path + std::string{"/queue/max_segments"}, "33\n");
+  }
+  for (const auto* name : {"nvme0", "nvme2"}) {
+    const auto limits = read_queue_limits(sysfs, name);
+    ASSERT_TRUE(limits) << name;
+    EXPECT_EQ(limits->bytes, 128U << 10U);
+    EXPECT_EQ(limits->segments, 33U);
+    EXPECT_EQ(limits->page, static_cast<std::size_t>(::getpagesize()));
+  }
+}
+
+TEST(QueueLimits, ScatteredMemoryTakesASegmentForEachPageAndOneMore) {
+  EXPECT_EQ((QueueLimits{}).most(), 0U);
+  EXPECT_EQ((QueueLimits{.bytes = 128U << 10U}).most(), 128U << 10U);
+  EXPECT_EQ((QueueLimits{.bytes = 128U << 10U, .segments = 33}).most(), 128U << 10U);
+  EXPECT_EQ((QueueLimits{.bytes = 1280U << 10U, .segments = 127}).most(), 126U * 4096);
+  EXPECT_EQ((QueueLimits{.segments = 128}).most(), 127U * 4096);
+  EXPECT_EQ((QueueLimits{.segments = 127, .page = 65536}).most(), 126U * 65536);
+  EXPECT_EQ((QueueLimits{.segments = 1}).most(), 4096U);
 }
 
 TEST_F(NvmeClassTest, TheQueuesOfTheDriverAreKnownWhereTheKernelSays) {

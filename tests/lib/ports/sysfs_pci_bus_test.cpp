@@ -220,6 +220,15 @@ TEST_F(SysfsPciBusTest, TellsHowItResets) {
   EXPECT_EQ(bus_.reset_methods(vf), "flr bus");
 }
 
+TEST_F(SysfsPciBusTest, TellsTheLimitsOfTheControllerAtAnAddress) {
+  sysfs_.controller(3, pf, 0);
+  EXPECT_FALSE(bus_.queue_limits(pf));
+  sysfs_.file("/sys/class/nvme/nvme3/nvme3n1/queue/max_hw_sectors_kb", "512");
+  sysfs_.file("/sys/class/nvme/nvme3/nvme3n1/queue/max_segments", "127");
+  EXPECT_EQ(bus_.queue_limits(pf)->segments, 127U);
+  EXPECT_FALSE(bus_.queue_limits(vf));
+}
+
 TEST_F(SysfsPciBusTest, ResetsTheControllerThatTheDriverHasAtAnAddress) {
   sysfs_.controller(3, pf, 0);
   const std::string file = "/sys/class/nvme/nvme3/reset_controller";

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/lib/session/session_fixture.h"
+#include "tests/support/fake_session.h"
 
 namespace nvmigrate {
 namespace {
@@ -249,6 +250,63 @@ TEST_F(BackendsTest, TheFirstThatServesIsTaken) {
   EXPECT_EQ(session->query().chunk, a.backend.chunk);
   ASSERT_THAT(session->asked_backends(), SizeIs(2));
   EXPECT_EQ(session->asked_backends().front().reason, "no such command set");
+}
+
+/// What a session has the backends know, of a kernel with these limits.
+class LimitsTest : public test::FakeSessionTest {
+ protected:
+  LimitsTest() { catalog_.providers.clear(); }
+
+  BackendOptions given(BackendOptions asked = {}) {
+    BackendOptions seen;
+    catalog_.backends[0].make = [&](AdminPort&, const ControllerIdentity&,
+                                    const BackendOptions& options) {
+      seen = options;
+      return std::make_unique<test::BorrowedBackend>(backend, unable);
+    };
+    const Workspace workspace{.io = &io,
+                              .folders = folder.folders(),
+                              .catalog = &catalog_,
+                              .command = "test",
+                              .backend = asked};
+    Session opened(workspace, std::make_unique<test::BorrowedDevice>(device));
+    EXPECT_NE(opened.serving(), nullptr);
+    limits = opened.limits();
+    return seen;
+  }
+
+  TransferLimits limits;
+
+ private:
+  Catalog catalog_{
+      .backends = {{.name = "fake", .summary = "", .command_set = "", .make = nullptr}},
+      .providers = {}};
+};
+
+TEST_F(LimitsTest, AreThoseOfDeviceAndKernel) {
+  EXPECT_EQ(given().most, largest_chunk);
+  device.bus.limits = QueueLimits{.bytes = 1280U << 10U, .segments = 127};
+  EXPECT_EQ(given().most, 126U * 4096);
+  device.mdts = 5;
+  EXPECT_EQ(given().most, 128U << 10U);
+  EXPECT_EQ(limits.device, 128U << 10U);
+  EXPECT_EQ(limits.kernel->segments, 127U);
+}
+
+TEST_F(LimitsTest, AChosenChunkIsNotMoreThanTheyAllow) {
+  device.bus.limits = QueueLimits{.bytes = 128U << 10U, .segments = 33};
+  EXPECT_EQ(given({.chunk = 5000}).chunk, 5000U);
+  EXPECT_EQ(given({.chunk = 1U << 20U}).chunk, 128U << 10U);
+}
+
+TEST_F(LimitsTest, WhereTheKernelDoesNotTellLittleIsSentUnlessAsked) {
+  device.bus.limits.reset();
+  const auto seen = given({.chunk = 512U << 10U});
+  EXPECT_EQ(seen.chunk_limit, 128U << 10U);
+  EXPECT_EQ(seen.chunk, 512U << 10U);
+  EXPECT_FALSE(limits.kernel);
+  device.bus.limits_fail = true;
+  EXPECT_EQ(given().chunk_limit, 128U << 10U);
 }
 
 TEST_F(BackendsTest, WhereNoneServesEachSaysWhyNot) {

@@ -109,6 +109,38 @@ TEST_F(NvmeLoadTest, GivesUpWhenTheSourceCannotRewind) {
   EXPECT_THAT(sequence(), ElementsAre(first, middle));
 }
 
+TEST_F(NvmeLoadTest, SendsLessWhereTheKernelDoesNotTakeSoMuch) {
+  for (const int code : {EINVAL, ENOMEM}) {
+    target.fault = test::kernel_that_takes(4096, code);
+    load(2 * chunk + 4);
+  }
+  EXPECT_THAT(sequence(), ElementsAre(first, first, middle, middle, middle, last, first, first,
+                                      middle, middle, middle, last));
+}
+
+TEST_F(NvmeLoadTest, AWholeStateThatTheKernelDoesNotTakeBecomesASequence) {
+  target.fault = test::kernel_that_takes(4096);
+  load(chunk);
+  EXPECT_THAT(sequence(), ElementsAre(only, first, last));
+}
+
+TEST_F(NvmeLoadTest, OtherFailuresOfTheKernelAreNotItsLimit) {
+  target.fault = test::kernel_that_takes(4096, EIO);
+  error_of([&] { load(2 * chunk); }, ExitStatus::io);
+  target.fault = test::kernel_that_takes(512);
+  error_of([&] { load(2 * chunk); }, ExitStatus::io);
+  EXPECT_THAT(sequence(), ElementsAre(first, first, first));
+}
+
+TEST_F(NvmeLoadTest, WhatADeviceTakesOnlyWholeIsNotSplitByTheKernel) {
+  target.fault = [](std::size_t, const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.cdw10 >> 16U != only) return AdminCompletion{{0x4006}, 0, 0};
+    throw OsError(EINVAL, "send admin command to", "/dev/nvme0");
+  };
+  error_of([&] { load(3 * chunk); }, ExitStatus::io);
+  EXPECT_THAT(sequence(), ElementsAre(first, only));
+}
+
 TEST_F(NvmeLoadTest, TriesADeviceThatTakesNoSequencesWithTheWhole) {
   take_no_sequences();
   load(std::size_t{1} << 20U);

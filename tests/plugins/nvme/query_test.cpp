@@ -58,6 +58,18 @@ TEST_F(NvmeQueryTest, AChunkIsWhatDeviceAndUserAllowInWholePages) {
   EXPECT_EQ(query(options).chunk, 4096U);
 }
 
+TEST_F(NvmeQueryTest, AChunkIsNoMoreThanTheKernelTakes) {
+  EXPECT_EQ(query({.most = 128U << 10U}).chunk, 128U << 10U);
+  EXPECT_EQ(query({.most = 126 * 4096}).chunk, 256U << 10U);
+  EXPECT_EQ(query({.most = 33 * 4096 + 512}).chunk, 33U * 4096);
+}
+
+TEST_F(NvmeQueryTest, AChosenChunkNeedNotBeInWholePages) {
+  EXPECT_EQ(query({.chunk = 5000}).chunk, 5000U);
+  EXPECT_EQ(query({.chunk = 512U << 10U}).chunk, 512U << 10U);
+  EXPECT_EQ(query({.chunk = 512U << 10U, .most = 128U << 10U}).chunk, 128U << 10U);
+}
+
 TEST_F(NvmeQueryTest, WithoutLiveMigrationSendsNothing) {
   target.oacs = 0xF7FF;
   EXPECT_THAT(error_of([&] { query(); }, ExitStatus::unsupported), HasSubstr("OACS bit 11"));

@@ -49,6 +49,27 @@ class NvmeSaveTest : public testing::Test {
   test::MemorySink sink;
 };
 
+TEST_F(NvmeSaveTest, AsksForLessWhereTheKernelDoesNotTakeSoMuch) {
+  target.state = state_of(2 * save_chunk + 4);
+  for (const int code : {EINVAL, ENOMEM}) {
+    target.fault = test::kernel_that_takes(4096, code);
+    sink = test::MemorySink();
+    save();
+    EXPECT_EQ(sink.bytes, target.state);
+  }
+  EXPECT_THAT(target.sent(), SizeIs(2 * (1 + 1 + 5))) << "the header, in vain, and five chunks";
+}
+
+TEST_F(NvmeSaveTest, OtherFailuresOfTheKernelAreNotItsLimit) {
+  target.state = state_of(2 * save_chunk);
+  target.fault = test::kernel_that_takes(4096, EIO);
+  error_of([&] { save(); }, ExitStatus::io);
+  EXPECT_THAT(target.sent(), SizeIs(2));
+  target.fault = test::kernel_that_takes(512);
+  error_of([&] { save(); }, ExitStatus::io);
+  EXPECT_THAT(target.sent(), SizeIs(2 + 3));
+}
+
 TEST_F(NvmeSaveTest, ReadsTheHeaderThenTheWholeUnchanged) {
   save();
   EXPECT_EQ(sink.announced, 104U);

@@ -5,6 +5,7 @@
 #include <libnvme.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <optional>
@@ -39,6 +40,14 @@ inline void change_header(Bytes& state, const std::function<void(wire::StateHead
   std::memcpy(&header, state.data(), sizeof header);
   change(header);
   std::memcpy(state.data(), &header, sizeof header);
+}
+
+/// As the kernel does: a command with more than `most` bytes of data is not sent.
+inline auto kernel_that_takes(std::size_t most, int code = EINVAL) {
+  return [=](std::size_t, const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if (command.to_device.size() + command.from_device.size() <= most) return std::nullopt;
+    throw OsError(code, "send admin command to", "/dev/nvme0");
+  };
 }
 
 /// A controlling function over one controlled function, below a backend: answers the commands of

@@ -58,6 +58,55 @@ TEST(SimIdentify, WithoutMigrationAndVfsHasNeitherListsNorOpcodes) {
   EXPECT_EQ(bench.get(1, 0, data).status.code(), sc::invalid_opcode);
 }
 
+std::vector<unsigned> restrictions(Bench& bench) {
+  std::vector<unsigned> all;
+  for (const auto& one : read_effects(bench.port()))
+    all.push_back(one.supported ? one.restriction : 8U);
+  return all;
+}
+
+TEST(SimEffects, AreAsTheParametersSay) {
+  Lab lab;
+  lab.create("free", {.effects = sim::Effects::free});
+  lab.create("same", {.effects = sim::Effects::same_namespace});
+  lab.create("any", {.vfs_total = 0, .effects = sim::Effects::any_namespace});
+  Bench free(lab, "sim:free"), same(lab, "sim:same"), any(lab, "sim:any");
+  EXPECT_TRUE(read_identity(free.port()).effects_log);
+  EXPECT_THAT(restrictions(free), ElementsAre(0, 0, 0));
+  EXPECT_THAT(restrictions(same), ElementsAre(1, 1, 1));
+  EXPECT_THAT(restrictions(any), ElementsAre(8, 2, 2));
+}
+
+TEST(SimEffects, MayBeAbsentOrUnreadable) {
+  Lab lab;
+  lab.create("absent");
+  lab.create("unreadable", {.effects = sim::Effects::unreadable});
+  Bench absent(lab, "sim:absent"), unreadable(lab, "sim:unreadable");
+  EXPECT_FALSE(read_identity(absent.port()).effects_log);
+  EXPECT_TRUE(read_identity(unreadable.port()).effects_log);
+  Bytes data(wire::identify_size);
+  EXPECT_EQ(absent.code(command::effects_log(data)), sc::invalid_log_page);
+  EXPECT_EQ(unreadable.code(command::effects_log(data)), sc::internal_error);
+}
+
+TEST(SimEffects, AWrongLogPageCommandFails) {
+  Lab lab;
+  lab.create("a", {.effects = sim::Effects::free});
+  Bench bench(lab, "sim:a");
+  Bytes data(wire::identify_size);
+  auto command = command::effects_log(data);
+  command.cdw10 = 0x03FF0002;
+  EXPECT_EQ(bench.code(command), sc::invalid_log_page);
+  command.cdw10 = 0x03FE0005;
+  EXPECT_EQ(bench.code(command), sc::invalid_field);
+  command = command::effects_log(data);
+  command.nsid = 1;
+  EXPECT_EQ(bench.code(command), sc::invalid_field);
+  command = command::effects_log(data);
+  command.cdw12 = 4096;
+  EXPECT_EQ(bench.code(command), sc::invalid_field);
+}
+
 TEST(SimIdentify, Lists300SecondariesInThreeParts) {
   Lab lab;
   lab.create("a", {.vfs_total = 300});

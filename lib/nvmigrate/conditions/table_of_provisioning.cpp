@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
+
+#include "nvmigrate/conditions/fact.h"
+#include "nvmigrate/session/sentences.h"
+
+namespace nvmigrate {
+namespace {
+
+using enum Verb;
+using Action = Remedy::Action;
+
+constexpr auto list_of_device = "the Secondary Controller List (Identify CNS 15h)";
+constexpr auto capabilities_of_device = "the Primary Controller Capabilities (Identify CNS 14h)";
+
+constexpr std::array table_of_provisioning{
+    // --- provisioning
+    Condition{.code = "no_sriov",
+              .looks_at = "sriov_totalvfs in sysfs",
+              .sentence = "{device} has no SR-IOV",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "too_many_vfs",
+              .looks_at = "sriov_totalvfs in sysfs",
+              .sentence = "{device} has at most {most} VFs, not {count}",
+              .blocks = provision},
+    Condition{.code = "no_secondary",
+              .looks_at = list_of_device,
+              .sentence = "{device} has no secondary controller for VF {vfn}",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "no_flexible_resources",
+              .looks_at = capabilities_of_device,
+              .sentence = "{device} has no flexible {kind}",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "too_many_resources",
+              .looks_at = capabilities_of_device,
+              .sentence = "{device} grants a function at most {most} {kind}, not {count}",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "too_few_resources",
+              .looks_at = "the request",
+              .sentence = "a function needs at least {least} {kind} to come online, not {count}",
+              .blocks = provision},
+    Condition{
+        .code = "vfs_exist",
+        .looks_at = "sriov_numvfs in sysfs",
+        .sentence = "{device} has {enabled} VFs; changing that to {count} destroys them first",
+        .remedy = Action::recreate,
+        .blocks = provision},
+    Condition{.code = "resources_assigned",
+              .looks_at = list_of_device,
+              .sentence =
+                  "{function} is online with {queues} queues and {interrupts} interrupts, and "
+                  "resources are assigned only to a function that is offline",
+              .remedy = Action::recreate,
+              .blocks = provision},
+    Condition{.code = "resources_short",
+              .looks_at = capabilities_of_device,
+              .sentence = "{device} has {free} flexible {kind} free, and {count} functions with "
+                          "{each} each need {needed}{held}",
+              .advice = "ask for fewer functions, or fewer {kind} for each",
+              .blocks = provision},
+    Condition{.code = "private_short",
+              .looks_at = capabilities_of_device,
+              .sentence =
+                  "the driver of {device} needs at least {least} {kind}; without the flexible "
+                  "ones it has {count}",
+              .advice = "provision what the functions can get without releasing these",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "controlling_function_used",
+              .looks_at = "mounts, swap, holders and open files of the namespaces of the "
+                          "controlling function",
+              .sentence = "this host uses {device}: {uses}; a reset interrupts that",
+              .advice = "unmount or release it first",
+              .blocks = provision,
+              .overrides = provision},
+    Condition{.code = "fewer_for_host",
+              .looks_at = "the queues of the driver (queue_count in sysfs), and the Primary "
+                          "Controller Capabilities",
+              .sentence =
+                  "the driver of this host uses {count} queues of {device}, which keeps no more "
+                  "than its private {kind} ({private})",
+              .warns = provision},
+    Condition{.code = "granularity",
+              .looks_at = capabilities_of_device,
+              .sentence =
+                  "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
+                  "may grant another number, and fewer is a failure",
+              .warns = provision},
+    Condition{.code = "no_controller_ids",
+              .looks_at = list_of_device,
+              .sentence =
+                  "{device} has no Secondary Controller List, so the "
+                  "controller ids of its VFs are unknown and other commands cannot name them",
+              .warns = provision},
+
+    // --- the host
+    Condition{.code = "folder",
+              .looks_at = "the state, run and sim folders",
+              .sentence = "cannot keep anything in {path}: {reason}",
+              .advice = "fix it, or name another in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
+                        "NVMIGRATE_SIM_DIR",
+              .told = Severity::problem},
+    Condition{.code = "root",
+              .looks_at = "the capabilities_of_device of the caller",
+              .sentence = sentences::root,
+              .advice = sentences::root_advice,
+              .status = ExitStatus::permission},
+    Condition{.code = "device",
+              .looks_at = "the device",
+              .sentence = "{device}: {reason}",
+              .status = ExitStatus::io,
+              .told = Severity::problem},
+};
+
+}  // namespace
+
+std::span<const Condition> conditions_of_provisioning() noexcept { return table_of_provisioning; }
+
+}  // namespace nvmigrate

@@ -56,7 +56,7 @@ class FakePciBus : public PciBus {
   std::vector<std::string> changes;  ///< "set_override 0000:01:00.1 vfio-pci", …
   Hook before_change;                ///< may throw
   std::function<void(unsigned count)> vfs_changed;
-  std::function<void(const std::string& address)> was_reset, was_unbound;
+  std::function<void(const std::string&address)> was_reset, was_unbound;
   std::function<void()> physical_was_reset, controller_was_reset;
 
   static std::string vf_address(unsigned vfn) {

@@ -126,7 +126,8 @@ void Judge::look_at_vfs() {
   for (const auto& function : topology.functions) {
     if (!topology.is_enabled_vf(function)) continue;
     look_at(function.cntlid);
-    if (function.pci) known.insert(function.pci->address);
+    const auto at = session_->pci().virtual_function(topology.address, function.vfn);
+    if (function.pci || at) known.insert(function.pci ? function.pci->address : *at);
   }
   for (unsigned vfn = 1; vfn <= topology.sriov.enabled; ++vfn) {
     const auto address = session_->pci().virtual_function(topology.address, vfn);

@@ -90,6 +90,12 @@ TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {
   EXPECT_EQ(tried, 5U) << "2 × unbind, 2 × offline, set_vfs";
 }
 
+TEST_F(DeprovisionTest, RefusesAVfThatCannotBeRead) {
+  bring_up(2);
+  device.bus.unreadable.insert(vf(2));
+  EXPECT_THAT(refused(), ElementsAre("unreadable"));
+}
+
 TEST_F(DeprovisionTest, ForgetsWhatARunThatEndedEarlyHadDestroyed) {
   registry().mark(1);
   record(IntentKind::provisioning, 0,

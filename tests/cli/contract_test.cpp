@@ -143,7 +143,7 @@ TEST_F(Contract, WithoutTheRightNothingIsDone) {
   std::filesystem::create_directory(secret);
   ASSERT_EQ(::chmod(secret.c_str(), 0), 0);
   tool.environment()["NVMIGRATE_SIM_DIR"] = secret + "/sim";
-  expect_refused({"show", "sim:demo"}, ExitStatus::permission, "sim", become_nobody);
+  expect_refused({"show", "sim:demo"}, ExitStatus::permission, "secret", become_nobody);
 }
 
 TEST_F(Contract, WithoutADeviceListIsEmptyAndSaysWhy) {

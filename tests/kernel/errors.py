@@ -43,6 +43,8 @@ def test_a_class_that_cannot_be_listed_does_not_hide_the_others(host):
     found = host.nvmigrate("list", 10)
     assert [each["device"] for each in found["devices"]] == ["sim:other"], found
     assert "/sys/class/nvme" in found["failed"][0]["message"], found
+    found = host.nvmigrate("doctor", None)["findings"]
+    assert ("device", "linux") in [(each["code"], each["device"]) for each in found], found
 
 
 def test_a_function_that_cannot_be_read_is_a_warning_on_it(host):

@@ -14,8 +14,8 @@ SPACE = "unshare --pid --fork --kill-child --mount-proc"
 def export(host, before=""):
     """An export whose reader takes its time."""
     os.mkfifo(f"{host.root}/pipe")
-    with subprocess.Popen(["bash", "-c", "(head -c 1000 >/dev/null; exec sleep 300) <pipe"], cwd=host.root,
-                          start_new_session=True) as reader:
+    line = "(head -c 1000 >/dev/null; exec sleep 300) <pipe"
+    with subprocess.Popen(["bash", "-c", line], cwd=host.root, start_new_session=True) as reader:
         host.must(f"{before} {host.preload} nvmigrate export nvme0 vf1 -f - >pipe 2>/dev/null & "
                   "until grep -qs exporting run/journal.json; do sleep 0.01; done")
         try:

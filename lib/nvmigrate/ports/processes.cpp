@@ -76,12 +76,14 @@ std::string why_unseen(const Sysfs& proc, const std::vector<std::string>& closed
 
 OpenDevices::OpenDevices(const Sysfs& proc) {
   const auto pids = process_ids(proc);
-  for (const auto& pid : pids)
-    look_into(proc, pid);
-  unseen_ = pids.empty() ? "/proc is not mounted" : why_unseen(proc, closed_);
+  std::vector<std::string> closed;
+  for (const auto& pid : pids) {
+    if (!look_into(proc, pid)) closed.push_back(described(proc, pid));
+  }
+  unseen_ = pids.empty() ? "/proc is not mounted" : why_unseen(proc, closed);
 }
 
-void OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
+bool OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
   const auto folder = proc.root().path("/proc/" + pid + "/fd/");
   std::vector<std::string> descriptors;
   bool is_closed = proc.io().list(folder, descriptors) != 0 && !means_ended(errno);
@@ -96,7 +98,7 @@ void OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
   }
   for (const auto& device : devices)
     holders_[device].push_back(described(proc, pid));
-  if (is_closed) closed_.push_back(described(proc, pid));
+  return !is_closed;
 }
 
 std::vector<std::string> OpenDevices::holders(const DeviceNumber& device) const {

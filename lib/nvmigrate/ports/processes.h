@@ -29,10 +29,10 @@ class OpenDevices {
   [[nodiscard]] const std::string& unseen() const noexcept { return unseen_; }
 
  private:
-  void look_into(const Sysfs& proc, const std::string& pid);
+  /// \return whether all of its open files could be seen
+  bool look_into(const Sysfs& proc, const std::string& pid);
 
   std::map<DeviceNumber, std::vector<std::string>> holders_;
-  std::vector<std::string> closed_;  ///< processes that could not be looked into
   std::string unseen_;
 };
 

@@ -56,8 +56,7 @@ std::vector<SeamCall> calls_of(World& world, const Job& job) {
   return calls;
 }
 
-// What a run with a fault did. Its calls may be a few more or less than those of another run: how
-// long the kernel's table of locks is depends on the whole machine.
+// What a run with a fault did. Its calls may be a few more or less than those of another run.
 struct Disturbed {
   Answer answer;
   std::vector<SeamCall> calls;
@@ -113,6 +112,12 @@ bool may_be_courtesy(const Job& job, const std::vector<SeamCall>& calls, std::si
          });
 }
 
+// What the host shows of one function does not stop what is done to another.
+bool is_of_one_function(const SeamCall& call) {
+  return call.name == "find" || call.name == "vfio_nodes" || call.name == "virtual_function" ||
+         call.name == "sriov";
+}
+
 // Where a file cannot be without a name, it gets one for the time being.
 bool has_another_way(const SeamCall& call, const Fault& fault) {
   return call.name == "open unnamed" && !fault.for_good;
@@ -143,6 +148,9 @@ std::vector<ExitStatus> answers_to(const Job& job, const SeamCall& call, const F
   if (auto answers = answers_to_ignorance(call); !answers.empty()) return answers;
   if (status != 0) return answers_to_status(call, status);
   if (has_another_way(call, fault)) return {ExitStatus::ok};
+  if (is_of_one_function(call)) return {ExitStatus::ok, ExitStatus::io, ExitStatus::timed_out};
+  // In a message; who holds a lock is known by the lock.
+  if (call.object == "/proc/self/ns/pid") return {ExitStatus::ok};
   if (error == ETIMEDOUT) return {ExitStatus::timed_out};
   if (fault.seam == SeamCall::Seam::file && (error == EINTR || does_without(job))) {
     return {ExitStatus::ok, ExitStatus::io};

@@ -13,8 +13,6 @@
 namespace nvmigrate::test {
 namespace {
 
-constexpr auto locks = "/proc/locks";
-
 int failed(int code) {
   errno = code;
   return -1;
@@ -52,17 +50,6 @@ void MemoryIo::keep(const Open& open) {
   if (!open.path.empty()) files_of(open.path)[open.path] = *open.content;
 }
 
-/// One line for every lock that is held, all by this process.
-std::string MemoryIo::lock_table() {
-  std::string table;
-  for (const auto& [fd, open] : open_) {
-    if (!open.locked) continue;
-    table += "1: FLOCK  ADVISORY  WRITE " + std::to_string(::getpid()) +
-             " 00:01:" + std::to_string(inode_of(open.path, *open.content)) + " 0 EOF\n";
-  }
-  return table;
-}
-
 int MemoryIo::open_pipe(const std::string& name) {
   const std::lock_guard only(mutex_);
   auto& open = open_[next_];
@@ -80,9 +67,7 @@ int MemoryIo::open(const std::string& path, int flags, mode_t /*mode*/) {
   const std::lock_guard only(mutex_);
   Open open;
   open.content = std::make_shared<std::string>();
-  if (path == locks) {
-    *open.content = lock_table();
-  } else if (!unnamed) {
+  if (!unnamed) {
     auto& files = files_of(path);
     const auto found = files.find(path);
     open.path = path;

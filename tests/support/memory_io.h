@@ -61,7 +61,6 @@ class MemoryIo final : public Io {
   bool fails(const char* name, const std::string& object);
   Open* find(int fd);
   void keep(const Open& open);
-  std::string lock_table();
   static void describe(struct stat& about, bool folder, const std::string& path,
                        const std::string& content);
 

@@ -1,53 +1,81 @@
 #!/usr/bin/env bash
-# boot.sh FOLDER SCRIPT: boots what image.sh made and runs SCRIPT, one of guest/, in it. The machine has
-# an SR-IOV NVMe controller with 4 VFs behind a root port, and an IOMMU; a comment
-# "# machine: WORD..." in the script changes it:
+# boot.sh FOLDER SCRIPT...: boots what image.sh made and runs the SCRIPTs, of guest/, in it, one after
+# the other. The machine has an SR-IOV NVMe controller with 4 VFs behind a root port, and an IOMMU; a
+# comment "# machine: WORD..." in the scripts, the same in all of them, changes it:
 #   no-iommu            there is no IOMMU
 #   no-nvme             there is no NVMe controller
-#   second-controller   the subsystem has a second controller on another root port that is not a VF
-# Prints the console. The last line but the kernel's, "verdict: NAME STATUS", decides.
+#   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs
+#   many-vfs            the controller has 64 VFs, each with two queues and an interrupt
+#   detached            a second namespace is attached to no controller
+# Prints the console, where a line "verdict: NAME STATUS" decides for each. Ends with 77 when image.sh
+# found no kernel.
 set -euo pipefail
 
 folder=$1
-script=$2
-name=$(basename "$script" .sh)
-words=$(sed -nE 's/^# machine: (.*)$/\1/p' "$script")
+shift
+scripts=("$@")
+names=("${scripts[@]##*/}")
+names=("${names[@]%.sh}")
+if [ -e "$folder/missing" ]; then
+  echo "there is no newer kernel to test: $(cat "$folder/missing")"
+  exit 77
+fi
+words=$(sed -nE 's/^# machine: (.*)$/\1/p' "${scripts[0]}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 has() { [[ " $words " == *" $1 "* ]]; }
 
-truncate -s 16M "$scratch/namespace.img"
+# drive NAME: an empty disk.
+drive() {
+  truncate -s 16M "$scratch/$1.img"
+  machine+=(-drive "if=none,id=$1,file=$scratch/$1.img,format=raw")
+}
+
 machine=(-M "q35,kernel-irqchip=split" -cpu max -smp 1 -m 512 -nographic -nodefaults
   -monitor none -serial stdio -no-reboot)
 # A /dev/kvm that opens says little about whether it boots a kernel, so translation is the default.
 machine+=(-accel "${NVMIGRATE_VM_ACCEL:-tcg}")
 # The kernel's check whether the timer interrupts in time fails on a busy host.
-command_line="console=ttyS0 quiet panic=-1 no_timer_check nvmigrate.script=$name"
+command_line="console=ttyS0 quiet panic=-1 no_timer_check nvmigrate.scripts=$(IFS=, && echo "${names[*]}")"
 
 if ! has no-iommu; then
   machine+=(-device intel-iommu,caching-mode=on)
   command_line+=" intel_iommu=on"
 fi
-if ! has no-nvme; then
-  machine+=(-device pcie-root-port,id=rp0,slot=1 -device nvme-subsys,id=ss0,nqn=ss0
-    -device nvme,id=n0,serial=pf0,subsys=ss0,bus=rp0,max_ioqpairs=18,msix_qsize=19,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8
-    -drive "if=none,id=d0,file=$scratch/namespace.img,format=raw"
-    -device nvme-ns,drive=d0,bus=n0,nsid=1,shared=on)
+functions=sriov_max_vfs=4,max_ioqpairs=18,msix_qsize=19,sriov_vq_flexible=8,sriov_vi_flexible=8
+if has many-vfs; then
+  functions=sriov_max_vfs=64,max_ioqpairs=138,msix_qsize=74,sriov_vq_flexible=128,sriov_vi_flexible=64
+  functions+=,sriov_max_vq_per_vf=2,sriov_max_vi_per_vf=1
 fi
-if has second-controller; then
-  machine+=(-device pcie-root-port,id=rp1,slot=2,chassis=2
-    -device nvme,id=n1,serial=pf0,subsys=ss0,bus=rp1)
+if ! has no-nvme; then
+  drive disk1
+  machine+=(-device pcie-root-port,id=rp0,slot=1 -device nvme-subsys,id=ss0,nqn=ss0
+    -device "nvme,id=n0,serial=pf0,subsys=ss0,bus=rp0,$functions"
+    -device nvme-ns,drive=disk1,bus=n0,nsid=1,shared=on)
+fi
+if has detached; then
+  drive disk2
+  machine+=(-device nvme-ns,drive=disk2,bus=n0,nsid=2,shared=on,detached=on)
+fi
+if has more-controllers; then
+  for number in 1 2; do
+    machine+=(-device "pcie-root-port,id=rp$number,slot=$((number + 1)),chassis=$((number + 1))"
+      -device "nvme,id=n$number,serial=pf0,subsys=ss0,bus=rp$number")
+  done
 fi
 
 status=0
-timeout -k 5 280 qemu-system-x86_64 "${machine[@]}" \
+timeout -k 5 580 qemu-system-x86_64 "${machine[@]}" \
   -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "$command_line" \
   </dev/null 2>"$scratch/qemu.log" | tr -d '\r' | tee "$scratch/console" || status=$?
 
-if grep -qx "verdict: $name 0" "$scratch/console"; then exit 0; fi
-cat "$scratch/qemu.log" >&2
-if ! grep -q "^verdict: $name " "$scratch/console"; then
-  echo "vm: $name came to no verdict (qemu ended with $status)" >&2
-fi
-exit 1
+failed=0
+for name in "${names[@]}"; do
+  if grep -qx "verdict: $name 0" "$scratch/console"; then continue; fi
+  failed=1
+  grep -q "^verdict: $name " "$scratch/console" ||
+    echo "vm: $name came to no verdict (qemu ended with $status)" >&2
+done
+[ "$failed" -eq 0 ] || cat "$scratch/qemu.log" >&2
+exit "$failed"

@@ -1,65 +1,36 @@
 #!/usr/bin/env bash
-# image.sh FOLDER NVMIGRATE: leaves in FOLDER what boot.sh boots: Debian's kernel (fetched once, never
-# installed) and an initial RAM disk with busybox, jq, the kernel's modules that the scripts need,
-# the scripts, and NVMIGRATE with its libraries.
+# image.sh FOLDER own|newer NVMIGRATE: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
+# kernel.sh) and an initial RAM disk with busybox, jq, nvme-cli, the kernel's modules that the scripts need,
+# the scripts, and NVMIGRATE with its libraries. Ends with 77 when there is no such kernel.
 set -euo pipefail
 
 folder=$1
-program=$2
+which=$2
+program=$3
 here=$(cd "$(dirname "$0")" && pwd)
 
-# In the order in which the guest loads them; those after "later" are left to modprobe.
-modules=(crct10dif_common crc-t10dif crc64 crc64_rocksoft_generic crc64-rocksoft t10-pi nvme-core nvme)
-later=(irqbypass vfio_virqfd vfio vfio_iommu_type1 vfio-pci-core vfio-pci minix loop)
-tools=(jq mkfs.minix)
+# With what they depend on. The first ones are loaded at boot; where a kernel lacks the optional ones,
+# it has them built in.
+modules=(nvme)
+later=(vfio-pci vfio_iommu_type1 minix loop)
+optional=(crc64_rocksoft_generic)
+tools=(jq mkfs.minix nvme)
 
 fail() {
   printf 'vm: %s\n' "$*" >&2
   exit 1
 }
 
-for tool in busybox cpio depmod dpkg apt-get qemu-system-x86_64 "${tools[@]}"; do
-  PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || fail "$tool is needed and not installed"
-done
 PATH=$PATH:/usr/sbin:/sbin
-mkdir -p "$folder"
+for tool in busybox cpio depmod modinfo xz dpkg apt-get qemu-system-x86_64 "${tools[@]}"; do
+  command -v "$tool" >/dev/null || fail "$tool is needed and not installed"
+done
+bash "$here/kernel.sh" "$folder" "$which" || exit
 folder=$(cd "$folder" && pwd)
 scratch=$(mktemp -d "$folder/making.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-
-# --- The kernel -----------------------------------------------------------------------------------
-# The package that the metapackage of the usual amd64 kernel depends on now.
-kernel_package() {
-  apt-cache depends linux-image-amd64 2>/dev/null |
-    sed -nE 's/.*Depends: (linux-image-[0-9][^ ]*-amd64)$/\1/p' | head -n 1
-}
-
-download() {
-  local package
-  package=$(kernel_package)
-  [ -n "$package" ] && (cd "$scratch" && apt-get -o APT::Sandbox::User=root download "$package")
-}
-
-fetch_kernel() {
-  if ! download >"$scratch/log" 2>&1; then
-    [ "$(id -u)" -eq 0 ] || fail "the kernel package cannot be fetched, and only root can update the
-package lists: $(tail -n 3 "$scratch/log")"
-    apt-get -o DPkg::Lock::Timeout=300 update >>"$scratch/log" 2>&1 || true
-    download >>"$scratch/log" 2>&1 ||
-      fail "the kernel package linux-image-amd64 cannot be fetched (is there a network?):
-$(tail -n 5 "$scratch/log")"
-  fi
-  dpkg -x "$scratch"/linux-image-*.deb "$scratch/kernel"
-  depmod -b "$scratch/kernel" "$(ls "$scratch/kernel/lib/modules")"
-  rm -rf "$folder/kernel"
-  mv "$scratch/kernel" "$folder/kernel"
-}
-
-[ -d "$folder/kernel" ] || fetch_kernel
 release=$(ls "$folder/kernel/lib/modules")
-cp "$folder/kernel/boot/vmlinuz-$release" "$scratch/vmlinuz"
 
-# --- The initial RAM disk -------------------------------------------------------------------------
 root=$scratch/root
 mkdir -p "$root"/{bin,sbin,dev,proc,sys,run,tmp,mnt,etc,root,guest,var/lib,"lib/modules/$release"}
 
@@ -71,6 +42,19 @@ add_program() {
     while read -r library; do
       [ -e "$root$library" ] || install -D -m 755 "$(realpath "$library")" "$root$library"
     done
+}
+
+# Adds a module and what it depends on, unpacked: busybox loads no compressed ones.
+add_module() {
+  local file needed
+  file=$(cd "$folder/kernel" && find "lib/modules/$release/kernel" -name "${1//[-_]/[-_]}.ko*")
+  [ -n "$file" ] || return 1
+  [ ! -e "$root/${file%.xz}" ] || return 0
+  install -D -m 644 "$folder/kernel/$file" "$root/$file"
+  case $file in *.xz) xz -d "$root/$file" ;; esac
+  for needed in $(modinfo -F depends "$root/${file%.xz}" | tr , ' '); do
+    add_module "$needed" || fail "the kernel $release has no module $needed, which $1 needs"
+  done
 }
 
 cp "$(command -v busybox)" "$root/bin/busybox"
@@ -86,19 +70,23 @@ guest:x:1000:1000:guest:/tmp:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:
 guest:x:1000:' >"$root/etc/group"
 
-for module in "${modules[@]}" "${later[@]}"; do
-  file=$(cd "$folder/kernel" && find "lib/modules/$release" -name "$module.ko" | head -n 1)
-  [ -n "$file" ] || fail "the kernel $release has no module $module"
-  install -D -m 644 "$folder/kernel/$file" "$root/$file"
+for module in "${optional[@]}"; do
+  if add_module "$module"; then echo "$module" >>"$root/etc/modules"; fi
 done
+for module in "${modules[@]}" "${later[@]}"; do
+  add_module "$module" || fail "the kernel $release has no module $module"
+done
+printf '%s\n' "${modules[@]}" >>"$root/etc/modules"
 cp "$folder/kernel/lib/modules/$release"/modules.{builtin,order} "$root/lib/modules/$release/"
 depmod -b "$root" "$release" 2>/dev/null
-printf '%s\n' "${modules[@]}" >"$root/etc/modules"
 
 cp -r "$here"/guest/*.sh "$here/guest/lib" "$root/guest/"
 install -m 755 "$here/guest/init" "$root/init"
 
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd"
+vmlinuz=$(find "$folder/kernel/" -name "vmlinuz*" -type f)
+[ -n "$vmlinuz" ] || fail "the packages of the kernel $release have no vmlinuz"
+cp "$vmlinuz" "$scratch/vmlinuz"
 mv "$scratch/vmlinuz" "$folder/vmlinuz"
 mv "$scratch/initrd" "$folder/initrd"
-echo "vm: kernel $release and $(du -h "$folder/initrd" | cut -f 1) of initial RAM disk are ready"
+echo "vm: $(du -h "$folder/initrd" | cut -f 1) of initial RAM disk are ready"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# boot.sh FOLDER SCRIPT...: boots what image.sh made and runs the SCRIPTs, of guest/, in it, one after
+# boot.sh FOLDER SCRIPT...: boots what image.sh made and runs the SCRIPTs, of guest/ or bench/, in it, one after
 # the other. The machine has an SR-IOV NVMe controller with 4 VFs behind a root port, and an IOMMU; a
 # comment "# machine: WORD..." in the scripts, the same in all of them, changes it:
 #   no-iommu            there is no IOMMU
 #   no-nvme             there is no NVMe controller
 #   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs
-#   many-vfs            the controller has 64 VFs, each with two queues and an interrupt
+#   16-vfs, 64-vfs      the controller has so many VFs, each with two queues and an interrupt
 #   detached            a second namespace is attached to no controller
 # Prints the console, where a line "verdict: NAME STATUS" decides for each. Ends with 77 when image.sh
 # found no kernel.
@@ -44,8 +44,10 @@ if ! has no-iommu; then
   command_line+=" intel_iommu=on"
 fi
 functions=sriov_max_vfs=4,max_ioqpairs=18,msix_qsize=19,sriov_vq_flexible=8,sriov_vi_flexible=8
-if has many-vfs; then
-  functions=sriov_max_vfs=64,max_ioqpairs=138,msix_qsize=74,sriov_vq_flexible=128,sriov_vi_flexible=64
+if [[ $words =~ ([0-9]+)-vfs ]]; then
+  vfs=${BASH_REMATCH[1]}
+  functions=sriov_max_vfs=$vfs,max_ioqpairs=$((2 * vfs + 10)),msix_qsize=$((vfs + 10))
+  functions+=,sriov_vq_flexible=$((2 * vfs)),sriov_vi_flexible=$vfs
   functions+=,sriov_max_vq_per_vf=2,sriov_max_vi_per_vf=1
 fi
 if ! has no-nvme; then

@@ -80,7 +80,7 @@ printf '%s\n' "${modules[@]}" >>"$root/etc/modules"
 cp "$folder/kernel/lib/modules/$release"/modules.{builtin,order} "$root/lib/modules/$release/"
 depmod -b "$root" "$release" 2>/dev/null
 
-cp -r "$here"/guest/*.sh "$here/guest/lib" "$root/guest/"
+cp -r "$here"/{guest,bench}/*.sh "$here/guest/lib" "$root/guest/"
 install -m 755 "$here/guest/init" "$root/init"
 
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd"

@@ -1,4 +1,4 @@
-# machine: many-vfs
+# machine: 64-vfs
 # 64 VFs, bound to vfio and given back together.
 . /guest/lib/check.sh
 

@@ -29,6 +29,17 @@ class CountJourney : public testing::Test {
     world.watcher().set({});
     return counts;
   }
+  /// How often it waits for a disk.
+  int synced_by(const std::string& line) {
+    int synced = 0;
+    world.watcher().set([&](const SeamCall& call) {
+      if (call.name == "fsync") ++synced;
+      return Verdict{};
+    });
+    world.must(line);
+    world.watcher().set({});
+    return synced;
+  }
   int identified_by(const std::string& line) { return sent_by(line)["cns 0x01"]; }
 
   void prepare(const std::string& name, const std::string& guest = "") {
@@ -60,6 +71,14 @@ TEST_F(CountJourney, ADeviceWithoutLiveMigrationIsNotAskedAboutIt) {
   world.must("provision sim:a --vfs 2");
   EXPECT_THAT(sent_by("list sim:a"), ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x13", 1),
                                                  Pair("cns 0x14", 1), Pair("cns 0x15", 1)));
+}
+
+TEST_F(CountJourney, ManyFunctionsAreRecordedInAsManyWritesAsOne) {
+  world.must("sim create a --vfs-total 6");
+  world.must("provision sim:a --vfs 6");
+  world.must("bind sim:a vf1,vf2");
+  EXPECT_EQ(synced_by("bind sim:a vf3"), synced_by("bind sim:a vf4,vf5,vf6"));
+  EXPECT_EQ(synced_by("unbind sim:a vf1"), synced_by("unbind sim:a vf2,vf3,vf4"));
 }
 
 TEST_F(CountJourney, AMigrationIdentifiesEachControllingFunctionOnce) {

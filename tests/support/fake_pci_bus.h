@@ -16,7 +16,8 @@
 namespace nvmigrate::test {
 
 /// PCI functions in memory: one physical function whose VFs come and go, and whatever a test adds.
-/// Changes are noted, and a hook may make each of them fail.
+/// Changes are noted, and a hook may make each of them fail. Threads may share it for what changes
+/// one function.
 class FakePciBus : public PciBus {
  public:
   static constexpr const char* physical = "0000:01:00.0";
@@ -87,6 +88,7 @@ class FakePciBus : public PciBus {
   }
 
   std::optional<PciFunction> find(const std::string& address) override {
+    const std::lock_guard only(mutex_);
     if (unreadable.contains(address)) throw OsError(EIO, "read", address);
     const auto found = functions.find(address);
     if (found == functions.end()) return std::nullopt;
@@ -121,15 +123,18 @@ class FakePciBus : public PciBus {
     if (read_only) throw OsError(EROFS, "write to", address);
   }
   void set_override(const std::string& address, std::optional<std::string> driver) override {
+    const std::lock_guard only(mutex_);
     note("set_override " + address + " " + driver.value_or("-"));
     at(address).override_to = std::move(driver);
   }
   void unbind(const std::string& address) override {
+    const std::lock_guard only(mutex_);
     note("unbind " + address);
     at(address).driver.reset();
     if (was_unbound) was_unbound(address);
   }
   void probe(const std::string& address) override {
+    const std::lock_guard only(mutex_);
     note("probe " + address);
     auto& function = at(address);
     const auto driver = function.override_to.value_or(claims);
@@ -165,6 +170,7 @@ class FakePciBus : public PciBus {
     return variant_driver(address);
   }
   VfioNodes vfio_nodes(const std::string& address) override {
+    const std::lock_guard only(mutex_);
     const auto& function = at(address);
     VfioNodes found;
     if (!nodes || !function.driver || *function.driver == "nvme") return found;
@@ -179,6 +185,7 @@ class FakePciBus : public PciBus {
     return owners[node];
   }
   void set_owner(const std::string& node, uid_t owner, gid_t group) override {
+    const std::lock_guard only(mutex_);
     note("set_owner " + node);
     owners[node] = rule.value_or(Owner{owner, group});
   }
@@ -193,12 +200,12 @@ class FakePciBus : public PciBus {
     return found->second;
   }
   void note(const std::string& change) {
-    const std::scoped_lock lock(mutex_);
+    const std::lock_guard only(mutex_);
     changes.push_back(change);
     if (before_change) before_change(change);
   }
 
-  std::mutex mutex_;
+  std::recursive_mutex mutex_;  ///< hooks call back
 };
 
 }  // namespace nvmigrate::test

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "nvmigrate/conditions/conditions.h"
@@ -51,18 +53,27 @@ NVMIGRATE_API MarkResult unmark(Session& session, const std::string& words);
 /// \throws usage_error naming what this host does not know; OsError when it cannot be looked up
 NVMIGRATE_API Owner parse_owner(const std::string& text);
 
+/// How many functions change their driver at a time.
+struct Together {
+  unsigned most = 16;
+  /// Starts a thread; empty: std::thread.
+  std::function<std::thread(std::function<void()>)> start{};
+};
+
 /// How functions are bound to vfio.
 struct BindRequest {
   std::optional<std::string> driver{};  ///< nothing: a variant driver that claims it, else vfio-pci
   std::optional<Owner> owner{};         ///< of the vfio nodes
   std::vector<std::string> allowed{};   ///< codes of conditions: `shared_group`
   std::chrono::milliseconds timeout{10'000};  ///< for driver and node of one function
+  Together together{};
 };
 
 /// How functions are given back.
 struct UnbindRequest {
   std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
   std::chrono::milliseconds timeout{10'000};
+  Together together{};
 };
 
 /// What is done to one function, or was.
@@ -96,7 +107,7 @@ NVMIGRATE_API FunctionList select_to_bind(const Topology& topology, const std::s
 NVMIGRATE_API BindingResult plan_bind(Session& session, const FunctionList& functions,
                                       const BindRequest& request);
 
-/// Gives the functions to vfio, one after the other (driver_override and drivers_probe in sysfs).
+/// Gives the functions to vfio, several at a time (driver_override and drivers_probe in sysfs).
 /// Each is verified; of one that somebody else had given to vfio, that is recorded. One that fails
 /// is back at its original driver. A stop signal ends it between two functions. Claims the session.
 /// \throws as plan_bind; Refusal `no_driver`. What happens to one function is in its BindingChange

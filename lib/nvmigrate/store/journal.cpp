@@ -356,6 +356,13 @@ JournalChange& JournalChange::put_back(Journal& journal, Intent intent) {
   return *this;
 }
 
+JournalChange& JournalChange::strike(Journal& journal, IntentKind kind, std::uint16_t cntlid) {
+  steps_->add(journal, [kind, cntlid](Intents intents) {
+    return without(std::move(intents), {kind}, cntlid);
+  });
+  return *this;
+}
+
 JournalChange& JournalChange::strike_custody(Journal& journal, std::uint16_t cntlid) {
   steps_->add(journal,
               [cntlid](Intents intents) { return without_custody(std::move(intents), cntlid); });

@@ -122,6 +122,8 @@ class JournalChange {
                         IntentDetails details = {});
   /// As it was recorded before.
   JournalChange& put_back(Journal& journal, Intent intent);
+  /// Strikes a kind of a function, if it is there.
+  JournalChange& strike(Journal& journal, IntentKind kind, std::uint16_t cntlid);
   /// See Journal::strike_custody().
   JournalChange& strike_custody(Journal& journal, std::uint16_t cntlid);
   /// A line for the ledger; `place`, `command` and `time` are those of the journal and of now.

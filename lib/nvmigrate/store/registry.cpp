@@ -157,8 +157,13 @@ void Registry::want(std::vector<WantedResources> wanted) {
   if (wanted != wanted_) replace(marks_, bindings_, std::move(wanted));
 }
 
-void Registry::forget_binding(std::uint16_t cntlid) {
-  if (binding_of(cntlid) != nullptr) replace(marks_, without(bindings_, {cntlid}), wanted_);
+void Registry::change_bindings(const std::vector<Binding>& bound,
+                               const std::vector<std::uint16_t>& forgotten) {
+  auto bindings = without(bindings_, forgotten);
+  if (bound.empty() && bindings.size() == bindings_.size()) return;
+  for (const auto& binding : bound)
+    bindings = with(std::move(bindings), binding);
+  replace(marks_, std::move(bindings), wanted_);
 }
 
 void Registry::forget(const std::vector<std::uint16_t>& cntlids) {

@@ -46,7 +46,9 @@ class Registry {
   void mark(std::uint16_t cntlid);
   void unmark(std::uint16_t cntlid);
   void remember(const Binding& binding);
-  void forget_binding(std::uint16_t cntlid);
+  /// Remembers the ones and forgets those of the others, in one write.
+  void change_bindings(const std::vector<Binding>& bound,
+                       const std::vector<std::uint16_t>& forgotten);
   /// Replaces all wanted resources. \param wanted ascending by controller id
   void want(std::vector<WantedResources> wanted);
   /// Forgets everything of these functions (their VFs were destroyed).

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <filesystem>
+
 #include "tests/lib/host/binding_fixture.h"
 #include "tests/support/find_intent.h"
 
@@ -86,7 +88,9 @@ TEST_F(BindingFailureTest, ARebindThatFailsTellsThatTheFunctionIsAtItsOriginalDr
 
 TEST_F(BindingFailureTest, OneThatFailsDoesNotKeepTheOthers) {
   device.bus.before_change = [&](const std::string& change) {
-    if (change == "probe " + vf(2) && driver(1) == "vfio-pci") throw OsError(EIO, "write", change);
+    if (change == "probe " + vf(2) && override_of(2) == "vfio-pci") {
+      throw OsError(EIO, "write", change);
+    }
   };
   const auto result = take("1-3");
   EXPECT_TRUE(result.failed());
@@ -118,9 +122,22 @@ TEST_F(BindingFailureTest, UnbindGivesBackWhatCouldNotBePutBack) {
 TEST_F(BindingFailureTest, ARegistryThatCannotBeWrittenIsAFailure) {
   session();
   put(folder.folders().state, "a file where a folder should be");
-  EXPECT_TRUE(take("1").failed());
-  EXPECT_EQ(driver(1), "nvme");
+  const auto result = take("1-2");
+  for (const unsigned vfn : {1U, 2U}) {
+    EXPECT_TRUE(result.functions[vfn - 1].failure.has_value());
+    EXPECT_FALSE(result.functions[vfn - 1].changed);
+    EXPECT_EQ(driver(vfn), "nvme");
+  }
   EXPECT_THAT(journal_again().intents(), IsEmpty());
+}
+
+TEST_F(BindingFailureTest, WithoutItsJournalNothingChanges) {
+  session().claim();
+  put(folder.folders().run + "/journal.json/file", "a folder where a file should be");
+  const auto result = take("1-2");
+  EXPECT_TRUE(result.functions[0].failure && result.functions[1].failure);
+  EXPECT_FALSE(result.changed());
+  EXPECT_THAT(device.bus.changes, IsEmpty());
 }
 
 TEST_F(BindingFailureTest, BindFinishesWhatABindThatEndedEarlyBegan) {
@@ -140,15 +157,36 @@ TEST_F(BindingFailureTest, ABindThatEndedBeforeItsRecordIsRememberedAfterAll) {
   EXPECT_THAT(journal_again().intents(), IsEmpty());
 }
 
-TEST_F(BindingFailureTest, AStopSignalEndsItBetweenTwoFunctions) {
+TEST_F(BindingFailureTest, AStopSignalLetsThoseEndThatHaveBegun) {
+  for (const unsigned most : {1U, 2U}) {
+    device.bus.before_change = [](const std::string&) { set_interrupted(true); };
+    const auto result = take("1-3", {.together = {.most = most}});
+    unsigned bound = 0;
+    for (unsigned vfn = 1; vfn <= 3; ++vfn) {
+      const auto& one = result.functions[vfn - 1];
+      EXPECT_NE(one.changed, one.skipped);
+      EXPECT_EQ(driver(vfn), one.changed ? "vfio-pci" : "nvme");
+      EXPECT_EQ(registry_again().binding_of(one.cntlid) != nullptr, one.changed);
+      if (one.changed) ++bound;
+    }
+    EXPECT_THAT(bound, testing::AllOf(testing::Ge(1U), testing::Le(most)));
+    EXPECT_TRUE(result.skipped());
+    EXPECT_THAT(journal_again().intents(), IsEmpty());
+    set_interrupted(false);
+    heal();
+    give_back("all");
+  }
+}
+
+TEST_F(BindingFailureTest, WhatIsSkippedKeepsTheIntentOfARunThatEndedEarly) {
+  journal().record(IntentKind::unbound, 2, {{"address", vf(2)}, {"original_driver", "nvme"}});
+  device.bus.functions.at(vf(2)).driver.reset();
   device.bus.before_change = [](const std::string&) { set_interrupted(true); };
-  const auto result = take("1-2");
-  EXPECT_TRUE(result.functions[0].changed);
-  EXPECT_TRUE(result.functions[1].skipped);
-  EXPECT_TRUE(result.skipped());
-  EXPECT_EQ(driver(1), "vfio-pci");
-  EXPECT_EQ(driver(2), "nvme");
-  EXPECT_THAT(journal_again().intents(), IsEmpty());
+  const auto result = take("1-3", {.together = {.most = 1}});
+  EXPECT_TRUE(result.functions[1].skipped && result.functions[2].skipped);
+  const auto after = journal_again();
+  EXPECT_TRUE(test::find(after, IntentKind::unbound, 2));
+  EXPECT_FALSE(test::find(after, IntentKind::unbound, 3));
 }
 
 TEST_F(BindingFailureTest, AFunctionThatGoesAwayInTheMiddleIsNotFound) {
@@ -157,6 +195,20 @@ TEST_F(BindingFailureTest, AFunctionThatGoesAwayInTheMiddleIsNotFound) {
   };
   EXPECT_EQ(status_of(take("1")), ExitStatus::not_found);
   EXPECT_THAT(journal_again().intents(), IsEmpty()) << "there is nothing to give back";
+}
+
+TEST_F(BindingFailureTest, UnbindWithoutARegistryIsTriedAgain) {
+  take("1-2");
+  const auto state = folder.folders().state;
+  std::filesystem::rename(state, state + ".away");
+  put(state, "a file where a folder should be");
+  const auto result = give_back("1-2");
+  EXPECT_TRUE(result.functions[0].failure && result.functions[1].failure);
+  EXPECT_THAT(journal_again().intents(), testing::SizeIs(2));
+  std::filesystem::remove(state);
+  std::filesystem::rename(state + ".away", state);
+  EXPECT_FALSE(give_back("1-2").failed());
+  expect_no_records();
 }
 
 TEST_F(BindingFailureTest, WhateverChangeOfUnbindFailsTheNextRunFinishes) {

@@ -15,11 +15,12 @@ class BindingTest : public FakeSessionTest {
   BindingTest() { bring_up(3); }
 
   BindingResult take(const std::string& words, BindRequest request = {}) {
-    request.timeout = std::chrono::milliseconds{10};
+    if (request.timeout == BindRequest{}.timeout) request.timeout = std::chrono::milliseconds{10};
     return nvmigrate::bind(session(), select(topology(), words, "bind"), request);
   }
-  BindingResult give_back(const std::string& words, Codes allowed = {}) {
-    const UnbindRequest request{std::move(allowed), std::chrono::milliseconds{10}};
+  BindingResult give_back(const std::string& words, Codes allowed = {}, Together together = {}) {
+    const UnbindRequest request{std::move(allowed), std::chrono::milliseconds{10},
+                                std::move(together)};
     return unbind(session(), select(topology(), words, "unbind"), request);
   }
   /// The codes that stand against it.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <unistd.h>
 
+#include <system_error>
+#include <utility>
+
 #include "tests/lib/host/binding_fixture.h"
 #include "tests/support/find_intent.h"
 
@@ -36,19 +39,55 @@ TEST_F(BindingTest, RemembersTheOriginalDriver) {
   EXPECT_THAT(journal_again().intents(), IsEmpty());
 }
 
-TEST_F(BindingTest, TheIntentIsWrittenBeforeTheFirstChange) {
+TEST_F(BindingTest, TheIntentsOfAllAreWrittenBeforeTheFirstChange) {
   bool written = false;
   device.bus.before_change = [&](const std::string&) {
-    if (written) return;
+    if (std::exchange(written, true)) return;
     const auto before = journal_again();
-    const auto intent = test::find(before, IntentKind::unbound, 1);
-    ASSERT_TRUE(intent);
-    EXPECT_EQ(intent->details.at("original_driver"), "nvme");
-    EXPECT_EQ(intent->details.at("address"), vf(1));
-    written = true;
+    for (const unsigned vfn : {1U, 2U, 3U}) {
+      const auto intent = test::find(before, IntentKind::unbound, static_cast<std::uint16_t>(vfn));
+      ASSERT_TRUE(intent);
+      EXPECT_EQ(intent->details.at("original_driver"), "nvme");
+      EXPECT_EQ(intent->details.at("address"), vf(vfn));
+    }
   };
-  take("1");
+  take("1-3");
   EXPECT_TRUE(written);
+  written = false;
+  give_back("1-3");
+  EXPECT_TRUE(written);
+}
+
+TEST_F(BindingTest, ChangesSeveralAtATime) {
+  // The first waits for its driver until another has been probed, too.
+  device.bus.stubborn.insert("vfio-pci");
+  std::string first;
+  device.bus.before_change = [&](const std::string& change) {
+    if (!change.starts_with("probe ")) return;
+    const auto address = change.substr(change.find(' ') + 1);
+    if (first.empty()) {
+      first = address;
+    } else {
+      device.bus.stubborn.clear();
+      device.bus.give(first, "vfio-pci");
+    }
+  };
+  EXPECT_FALSE(take("1-2", {.timeout = std::chrono::minutes{1}}).failed());
+}
+
+TEST_F(BindingTest, WithoutThreadsOneFunctionFollowsAnother) {
+  const Together alone{.start = [](const std::function<void()>&) -> std::thread {
+    throw std::system_error(EAGAIN, std::generic_category());
+  }};
+  EXPECT_FALSE(take("1-2", {.together = alone}).failed());
+  EXPECT_THAT(
+      device.bus.changes,
+      ElementsAre("set_override " + vf(1) + " vfio-pci", "unbind " + vf(1), "probe " + vf(1),
+                  "set_override " + vf(2) + " vfio-pci", "unbind " + vf(2), "probe " + vf(2)));
+  EXPECT_FALSE(give_back("1-2", {}, alone).failed());
+  EXPECT_EQ(driver(1), "nvme");
+  EXPECT_EQ(driver(2), "nvme");
+  expect_no_records();
 }
 
 TEST_F(BindingTest, TheSecondTimeNothingChanges) {

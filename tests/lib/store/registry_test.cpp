@@ -118,13 +118,25 @@ TEST_F(RegistryTest, ABindingIsReplaced) {
   EXPECT_EQ(open().binding_of(3)->driver, "nvme_vfio_pci");
 }
 
+TEST_F(RegistryTest, SeveralBindingsChangeInOneWrite) {
+  auto registry = open();
+  registry.change_bindings({binding(5), binding(3)}, {4});
+  const auto renames = io.calls_of("rename");
+  registry.change_bindings({binding(4)}, {3, 9});
+  EXPECT_EQ(io.calls_of("rename"), renames + 1);
+  const auto again = open();
+  ASSERT_THAT(again.bindings(), SizeIs(2));
+  EXPECT_EQ(again.bindings().front().cntlid, 4) << "ascending";
+  EXPECT_EQ(again.binding_of(3), nullptr);
+}
+
 TEST_F(RegistryTest, WhatIsSoAlreadyIsNotWritten) {
   auto registry = open();
   registry.mark(3);
   const auto calls = io.calls();
   registry.mark(3);
   registry.unmark(4);
-  registry.forget_binding(3);
+  registry.change_bindings({}, {3});
   registry.forget({5, 6});
   EXPECT_EQ(io.calls(), calls);
 }
@@ -144,7 +156,7 @@ TEST_F(RegistryTest, AnEmptyOneLeavesNoFile) {
   auto registry = open();
   registry.mark(3);
   registry.remember(binding(3));
-  registry.forget_binding(3);
+  registry.change_bindings({}, {3});
   EXPECT_TRUE(std::filesystem::exists(path()));
   registry.unmark(3);
   EXPECT_FALSE(std::filesystem::exists(path()));

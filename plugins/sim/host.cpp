@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "nvmigrate/base/error.h"
 
@@ -22,16 +23,22 @@ bool takes(const Subsystem& subsystem, const Function& function, const std::stri
   return driver == "vfio-pci" || function.kind == Kind::vf;
 }
 
-unsigned lowest_free_instance(const Subsystem& subsystem, bool vfio) {
-  std::vector<unsigned> taken;
+/// By the place of the function where that is free, so that it does not depend on which of several
+/// functions that are bound at once comes first; else the lowest that is free.
+unsigned free_instance(const Subsystem& subsystem, const Function& function, bool vfio) {
+  std::set<unsigned> taken;
   for (const auto& each : subsystem.functions) {
-    if (each.driver && is_vfio(subsystem, each) == vfio) taken.push_back(each.instance);
+    if (each.driver && is_vfio(subsystem, each) == vfio) taken.insert(each.instance);
   }
-  std::sort(taken.begin(), taken.end());
+  const auto before = std::count_if(
+      subsystem.functions.begin(), subsystem.functions.end(), [&](const Function& each) {
+        return each.id < function.id && !(vfio && each.kind == Kind::controlling);
+      });
+  const auto place = static_cast<unsigned>(before);
+  if (!taken.contains(place)) return place;
   unsigned free = 0;
-  for (const unsigned each : taken) {
-    if (each == free) ++free;
-  }
+  while (taken.contains(free))
+    ++free;
   return free;
 }
 
@@ -65,7 +72,7 @@ void probe(Subsystem& subsystem, Function& function) {
                          !subsystem.primaries[function.primary].autoprobe;
   const std::string driver = function.override_to.value_or("nvme");
   if (function.driver || held_back || !takes(subsystem, function, driver)) return;
-  function.instance = lowest_free_instance(subsystem, is_vfio_driver(subsystem, driver));
+  function.instance = free_instance(subsystem, function, is_vfio_driver(subsystem, driver));
   function.driver = driver;
 }
 

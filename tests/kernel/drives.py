@@ -10,7 +10,8 @@ def make_drive(host, options):
     host.nvmigrate("provision nvme0 --vfs 1")
     host.nvmigrate("bind nvme0 vf1")
     host.must("rm -r state run")  # without a record any driver may take it
-    assert host.nvmigrate("unbind nvme0 vf1")["functions"][0]["driver"] == "nvme"
+    unbound = host.nvmigrate("unbind nvme0 vf1 --allow foreign_override")
+    assert unbound["functions"][0]["driver"] == "nvme"
     host.nvmigrate("mark nvme0 vf1")
 
 

@@ -169,6 +169,16 @@ TEST_F(ReleasePrimaryTest, IsRefusedWhileTheHostUsesItsNamespaces) {
   EXPECT_EQ(codes_of(make(allowed).findings), Codes{"controlling_function_used"});
 }
 
+TEST_F(ReleasePrimaryTest, IsRefusedWhileItCannotBeSeenWhoUsesThem) {
+  device.bus.not_seen = "the open files of pid 4711 cannot be read";
+  const auto error = refusal(request);
+  ASSERT_THAT(codes_of(error.findings()), Codes{"uses_unknown"});
+  EXPECT_THAT(error.findings()[0].message, HasSubstr("pid 4711"));
+  auto allowed = request;
+  allowed.allowed = {"uses_unknown"};
+  EXPECT_EQ(codes_of(make(allowed).findings), Codes{"uses_unknown"});
+}
+
 TEST_F(ReleasePrimaryTest, IsRefusedWithoutEnoughPrivateResources) {
   device.queues_private = 1;
   device.interrupts_private = 0;

@@ -13,6 +13,12 @@
 
 namespace nvmigrate {
 
+/// Where the answers of several conditions come from.
+namespace looked_at {
+inline constexpr auto secondary_list = "the Secondary Controller List (Identify CNS 15h)";
+inline constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
+}  // namespace looked_at
+
 /// The part of the table about provisioning, and about the host.
 [[nodiscard]] std::span<const Condition> conditions_of_provisioning() noexcept;
 /// The part of the table about a state and its destination.

@@ -19,7 +19,6 @@ constexpr Verbs takes_away = unbind | deprovision | provision;
 constexpr Verbs disturbs = takes_away | bind;
 constexpr Verbs records = migrates | disturbs | resume | release;
 
-constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto shared_nodes = "/dev/vfio/vfio and /dev/iommu";
 constexpr auto effects_log = "the Commands Supported and Effects log (log page 05h)";
 constexpr auto pci = "the PCI functions in sysfs";
@@ -98,7 +97,7 @@ constexpr std::array table{
               .remedy = Action::mark,
               .blocks = moves},
     Condition{.code = "offline",
-              .looks_at = device_list,
+              .looks_at = looked_at::secondary_list,
               .sentence = "{function} is offline",
               .advice = "provisioning brings it online",
               .blocks = migrates,

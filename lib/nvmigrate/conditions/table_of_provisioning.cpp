@@ -10,9 +10,6 @@ namespace {
 using enum Verb;
 using Action = Remedy::Action;
 
-constexpr auto list_of_device = "the Secondary Controller List (Identify CNS 15h)";
-constexpr auto capabilities_of_device = "the Primary Controller Capabilities (Identify CNS 14h)";
-
 constexpr std::array table_of_provisioning{
     // --- provisioning
     Condition{.code = "no_sriov",
@@ -25,17 +22,17 @@ constexpr std::array table_of_provisioning{
               .sentence = "{device} has at most {most} VFs, not {count}",
               .blocks = provision},
     Condition{.code = "no_secondary",
-              .looks_at = list_of_device,
+              .looks_at = looked_at::secondary_list,
               .sentence = "{device} has no secondary controller for VF {vfn}",
               .status = ExitStatus::unsupported,
               .blocks = provision},
     Condition{.code = "no_flexible_resources",
-              .looks_at = capabilities_of_device,
+              .looks_at = looked_at::capabilities,
               .sentence = "{device} has no flexible {kind}",
               .status = ExitStatus::unsupported,
               .blocks = provision},
     Condition{.code = "too_many_resources",
-              .looks_at = capabilities_of_device,
+              .looks_at = looked_at::capabilities,
               .sentence = "{device} grants a function at most {most} {kind}, not {count}",
               .status = ExitStatus::unsupported,
               .blocks = provision},
@@ -50,20 +47,20 @@ constexpr std::array table_of_provisioning{
         .remedy = Action::recreate,
         .blocks = provision},
     Condition{.code = "resources_assigned",
-              .looks_at = list_of_device,
+              .looks_at = looked_at::secondary_list,
               .sentence =
                   "{function} is online with {queues} queues and {interrupts} interrupts, and "
                   "resources are assigned only to a function that is offline",
               .remedy = Action::recreate,
               .blocks = provision},
     Condition{.code = "resources_short",
-              .looks_at = capabilities_of_device,
+              .looks_at = looked_at::capabilities,
               .sentence = "{device} has {free} flexible {kind} free, and {count} functions with "
                           "{each} each need {needed}{held}",
               .advice = "ask for fewer functions, or fewer {kind} for each",
               .blocks = provision},
     Condition{.code = "private_short",
-              .looks_at = capabilities_of_device,
+              .looks_at = looked_at::capabilities,
               .sentence =
                   "the driver of {device} needs at least {least} {kind}; without the flexible "
                   "ones it has {count}",
@@ -85,13 +82,13 @@ constexpr std::array table_of_provisioning{
                   "than its private {kind} ({private})",
               .warns = provision},
     Condition{.code = "granularity",
-              .looks_at = capabilities_of_device,
+              .looks_at = looked_at::capabilities,
               .sentence =
                   "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
                   "may grant another number, and fewer is a failure",
               .warns = provision},
     Condition{.code = "no_controller_ids",
-              .looks_at = list_of_device,
+              .looks_at = looked_at::secondary_list,
               .sentence =
                   "{device} has no Secondary Controller List, so the "
                   "controller ids of its VFs are unknown and other commands cannot name them",
@@ -105,7 +102,7 @@ constexpr std::array table_of_provisioning{
                         "NVMIGRATE_SIM_DIR",
               .told = Severity::problem},
     Condition{.code = "root",
-              .looks_at = "the capabilities_of_device of the caller",
+              .looks_at = "the capabilities of the caller",
               .sentence = sentences::root,
               .advice = sentences::root_advice,
               .status = ExitStatus::permission},

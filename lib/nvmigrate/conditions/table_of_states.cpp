@@ -11,7 +11,6 @@ using enum Verb;
 constexpr Verbs loading = import_state | transfer;
 constexpr Verbs reading_or_loading = Verbs(export_state) | loading;
 
-constexpr auto secondary_list = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto state = "the state";
 
 /// What the decoder of states finds and describes itself.
@@ -102,13 +101,13 @@ constexpr std::array state_rows{
               .blocks = loading,
               .overrides = loading},
     misfit({.code = "queues",
-            .looks_at = secondary_list,
+            .looks_at = looked_at::secondary_list,
             .sentence = "the state has I/O queues up to id {highest}, and {function} has {count} "
                         "queues, the admin queue included",
             .advice = "provision it with more queues"},
            loading),
     misfit({.code = "interrupts",
-            .looks_at = secondary_list,
+            .looks_at = looked_at::secondary_list,
             .sentence = "the state uses {used} interrupt vectors, and {function} has {count}",
             .advice = "provision it with more interrupts"},
            loading),

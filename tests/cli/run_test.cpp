@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "cli/command_line.h"
 #include "cli/render.h"
@@ -114,9 +115,9 @@ TEST_F(InProcess, ErrorsThatNobodyCanReadStillHaveTheirStatus) {
 TEST_F(InProcess, WhatFailsForOneOfSeveralFunctionsIsToldOfThatOne) {
   ASSERT_EQ(run_line({"provision", "sim:demo", "--vfs", "3"}), 0);
   test::Watcher watcher;
-  watcher.set([overrides = 0](const test::SeamCall& call) mutable {
-    const bool second = call.name == "set_override" && ++overrides == 2;
-    return test::Verdict{.error = second ? EIO : 0};
+  watcher.set([failed = false](const test::SeamCall& call) mutable {
+    const bool of_second = call.name == "set_override" && call.object == "0000:01:00.2";
+    return test::Verdict{.error = of_second && !std::exchange(failed, true) ? EIO : 0};
   });
   environment.wrap = [&](std::unique_ptr<Device> device) {
     return test::watch(std::move(device), watcher);

@@ -71,6 +71,7 @@ class SimAdminPort final : public AdminPort {
   Answer execute(const AdminCommand& command, const Subsystem& subsystem);
   [[nodiscard]] Answer execute_identify(const AdminCommand& command,
                                         const Subsystem& subsystem) const;
+  Answer execute_attachment(const AdminCommand& command);
   Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_suspend(const AdminCommand& command);

@@ -51,7 +51,8 @@ inline void from_json(const Json& json, PrimaryReset& reset) {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Parameters, personality, controlling, vfs_total, others, secondaries, migration, vq, vi, vq_max,
-    vi_max, vq_private, grain, round_down, primary_holds, primary_reset, state_size, vendor,
+    vi_max, vq_private, grain, round_down, primary_holds, primary_reset, namespace_management,
+    namespaces, namespace_size, block_size, private_namespaces, detached, state_size, vendor,
     vendor_uuids, versions, renumber_formats, mdts, iommu, vfio_groups, vfio_cdevs, shared_groups,
     variant_driver, reset_ms, model, firmware, nqn, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Primary, enabled_vfs, autoprobe, vq, vi,
@@ -105,8 +106,9 @@ inline void from_json(const Json& json, Guest& guest) {
 }
 
 // Kind, primary and VF number follow from the id and the parameters.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Function, online, vq, vi, suspended_by, guest, sequence, loaded,
-                                   was_set, stopped, continued, driver, override_to, instance, uses)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Function, online, vq, vi, namespaces, suspended_by, guest,
+                                   sequence, loaded, was_set, stopped, continued, driver,
+                                   override_to, instance, uses)
 
 namespace {
 

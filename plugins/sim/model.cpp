@@ -107,6 +107,14 @@ void check_guest(const Subsystem& subsystem, const Function& function) {
   }
 }
 
+std::set<std::uint32_t> attached_at_first(const Parameters& p, std::uint16_t id) {
+  std::set<std::uint32_t> attached;
+  const bool none = p.private_namespaces ? id != 0 : p.detached && id >= p.controlling;
+  for (std::uint32_t nsid = 1; !none && nsid <= p.namespaces; ++nsid)
+    attached.insert(attached.end(), nsid);
+  return attached;
+}
+
 Function made_secondary(Function function, const Parameters& p) {
   function.kind = Kind::secondary;
   function.online = true;
@@ -206,6 +214,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
   const Layout layout(p);
   Function function;
   function.id = id;
+  function.namespaces = attached_at_first(p, id);
   if (id < layout.controlling) {
     function.kind = Kind::controlling;
     function.online = true;

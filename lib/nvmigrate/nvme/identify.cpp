@@ -25,6 +25,7 @@ constexpr std::string_view identity_name = "the identity of the controlling func
 constexpr std::string_view capabilities_name = "the primary controller capabilities";
 constexpr std::string_view secondaries_name = "the list of secondary controllers";
 constexpr std::string_view controllers_name = "the list of controllers";
+constexpr std::string_view namespaces_name = "the list of namespaces";
 constexpr std::string_view formats_name = "the supported controller state formats";
 
 [[noreturn]] void malformed(std::string_view what, std::string_view cause) {
@@ -76,28 +77,37 @@ std::size_t max_transfer_of(std::uint8_t mdts) {
 }
 
 std::vector<std::byte> identify(AdminPort& port, command::Cns cns, std::uint16_t from,
-                                std::string_view what) {
+                                std::string_view what, std::uint32_t nsid = 0) {
   std::vector<std::byte> data(wire::identify_size);
-  submit_or_throw(port, command::identify(cns, from, data), fmt::format("read {}", what));
+  submit_or_throw(port, command::identify(cns, from, data, nsid), fmt::format("read {}", what));
   return data;
 }
 
-void check_ascending(std::optional<std::uint16_t> before, std::uint16_t id, std::string_view what) {
+template <typename Id>
+void check_ascending(std::optional<Id> before, Id id, std::string_view what) {
   if (!before || id > *before) return;
-  malformed(what,
-            fmt::format("controller id {} follows {}, but the list must ascend", id, *before));
+  malformed(what, fmt::format("id {} follows {}, but the list must ascend", id, *before));
+}
+
+std::string namespace_name(std::string_view what, std::uint32_t nsid) {
+  return fmt::format("{} namespace {}", what, nsid);
+}
+
+std::uint32_t block_size_of(std::uint8_t exponent) {
+  return exponent == 0 || exponent >= 32 ? 0 : std::uint32_t{1} << exponent;
 }
 
 /// Asks again from behind the last entry while the list is full.
 template <typename Entry, typename Decode, typename IdOf>
 std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page,
-                             std::string_view what, Decode decode, IdOf id_of) {
+                             std::string_view what, Decode decode, IdOf id_of,
+                             std::uint32_t nsid = 0) {
   std::vector<Entry> all;
   std::optional<std::uint16_t> last;
   for (std::uint16_t from = 0;; from = static_cast<std::uint16_t>(*last + 1U)) {
-    const auto entries = decode(identify(port, cns, from, what));
+    const auto entries = decode(identify(port, cns, from, what, nsid));
     for (const auto& entry : entries) {
-      check_ascending(last, id_of(entry), what);
+      check_ascending<std::uint16_t>(last, id_of(entry), what);
       last = id_of(entry);
       all.push_back(entry);
     }
@@ -134,6 +144,16 @@ std::uint8_t FormatTable::index_of(const Uuid& vendor) const noexcept {
                                 : static_cast<std::uint8_t>(found - vendors.begin() + 1);
 }
 
+std::string to_string(const std::vector<NamespaceShape>& namespaces) {
+  std::string text;
+  for (const auto& one : namespaces) {
+    const auto metadata = one.metadata == 0 ? "" : fmt::format(" and {} of metadata", one.metadata);
+    text += fmt::format("{}{} ({} blocks of {} bytes{})", text.empty() ? "" : ", ", one.nsid,
+                        one.blocks, one.block_size, metadata);
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::string default_nqn(const ControllerIdentity& identity) {
   auto serial = identity.raw_serial, model = identity.raw_model;
   serial.resize(sizeof(nvme_id_ctrl::sn), ' ');
@@ -159,6 +179,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.version = le32toh(wire.ver);
   identity.max_transfer = max_transfer_of(wire.mdts);
   identity.virtualization_management = (oacs & NVME_CTRL_OACS_VIRT_MGMT) != 0;
+  identity.namespace_management = (oacs & NVME_CTRL_OACS_NS_MGMT) != 0;
   identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
   return identity;
 }
@@ -229,6 +250,36 @@ FormatTable decode_formats(std::span<const std::byte> data) {
   return table;
 }
 
+std::vector<std::uint32_t> decode_namespaces(std::span<const std::byte> data) {
+  const auto wire = overlay<nvme_ns_list>(data, namespaces_name);
+  std::vector<std::uint32_t> ids;
+  for (const auto id : wire.ns) {
+    if (id == 0) break;
+    ids.push_back(le32toh(id));
+  }
+  return ids;
+}
+
+NamespaceIdentity decode_namespace(std::span<const std::byte> data, std::uint32_t nsid) {
+  const auto wire = overlay<nvme_id_ns>(data, namespace_name("the identity of", nsid));
+  const unsigned format = (wire.flbas & 0xFU) | (wire.flbas >> 1U & 0x30U);
+  const auto& used = std::span{wire.lbaf}[format];
+  return {.shape = {.nsid = nsid,
+                    .blocks = le64toh(wire.nsze),
+                    .block_size = block_size_of(used.ds),
+                    .metadata = le16toh(used.ms)},
+          .shared = (wire.nmic & 1U) != 0};
+}
+
+std::vector<std::byte> encode_controllers(std::span<const std::uint16_t> ids) {
+  nvme_ctrl_list wire{};
+  wire.num = htole16(static_cast<std::uint16_t>(ids.size()));
+  std::transform(ids.begin(), ids.end(), wire.identifier,
+                 [](std::uint16_t id) { return htole16(id); });
+  const auto bytes = std::as_bytes(std::span{&wire, 1});
+  return {bytes.begin(), bytes.end()};
+}
+
 ControllerIdentity read_identity(AdminPort& port) {
   return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
@@ -256,6 +307,34 @@ std::vector<std::uint16_t> read_controllers(AdminPort& port) {
                                     [](std::uint16_t id) { return id; });
   };
   return unless_unknown(read).value_or(std::vector<std::uint16_t>{});
+}
+
+std::optional<std::vector<std::uint32_t>> read_namespaces(AdminPort& port) {
+  return unless_unknown([&] {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t last = 0;;) {
+      const auto page =
+          decode_namespaces(identify(port, command::Cns::namespaces, 0, namespaces_name, last));
+      for (const auto id : page) {
+        check_ascending(std::optional{last}, id, namespaces_name);
+        all.push_back(last = id);
+      }
+      if (page.size() < NVME_ID_NS_LIST_MAX) return all;
+    }
+  });
+}
+
+NamespaceIdentity read_namespace(AdminPort& port, std::uint32_t nsid) {
+  return decode_namespace(identify(port, command::Cns::allocated_namespace, 0,
+                                   namespace_name("the identity of", nsid), nsid),
+                          nsid);
+}
+
+std::vector<std::uint16_t> read_attached(AdminPort& port, std::uint32_t nsid) {
+  return read_list<std::uint16_t>(
+      port, command::Cns::attached_controllers, NVME_ID_CTRL_LIST_MAX,
+      namespace_name("the controllers attached to", nsid), decode_controllers,
+      [](std::uint16_t id) { return id; }, nsid);
 }
 
 FormatTable read_formats(AdminPort& port) {

@@ -36,6 +36,12 @@ struct FormatTable {
   [[nodiscard]] std::uint8_t index_of(const Uuid& vendor) const noexcept;
 };
 
+/// A namespace that is allocated in the subsystem.
+struct NamespaceIdentity {
+  NamespaceShape shape;
+  bool shared = false;  ///< NMIC b0; else it can be attached to one controller only
+};
+
 /// Decoders of the 4096 bytes of an Identify answer. \throws Error(device) when there are fewer
 /// bytes, or when a count exceeds what they can hold
 ControllerIdentity decode_identity(std::span<const std::byte> data);
@@ -43,6 +49,13 @@ PrimaryResources decode_primary_resources(std::span<const std::byte> data);
 std::vector<SecondaryController> decode_secondaries(std::span<const std::byte> data);
 std::vector<std::uint16_t> decode_controllers(std::span<const std::byte> data);
 FormatTable decode_formats(std::span<const std::byte> data);
+std::vector<std::uint32_t> decode_namespaces(std::span<const std::byte> data);
+NamespaceIdentity decode_namespace(std::span<const std::byte> data, std::uint32_t nsid);
+
+/// The most controllers of one list.
+inline constexpr std::size_t most_controllers = 2047;
+/// A Controller List, Base 2.1 §4.6.1. \param ids ascending, at most most_controllers
+std::vector<std::byte> encode_controllers(std::span<const std::uint16_t> ids);
 
 /// Readers through the controlling function. They continue a full list (CNTID = last + 1).
 /// \throws NvmeError, OsError, Error(device) when a list does not ascend
@@ -53,6 +66,13 @@ std::optional<PrimaryResources> read_primary_resources(AdminPort& port);
 std::vector<SecondaryController> read_secondaries(AdminPort& port);
 /// The controllers of the subsystem. \return as above
 std::vector<std::uint16_t> read_controllers(AdminPort& port);
+/// The ids of all namespaces of the subsystem. \return nothing when the controller does not know
+/// the list (Invalid Field)
+std::optional<std::vector<std::uint32_t>> read_namespaces(AdminPort& port);
+/// A namespace that is allocated.
+NamespaceIdentity read_namespace(AdminPort& port, std::uint32_t nsid);
+/// The controllers that a namespace is attached to.
+std::vector<std::uint16_t> read_attached(AdminPort& port, std::uint32_t nsid);
 /// \throws unsupported naming CNS 20h when the controller does not know it
 FormatTable read_formats(AdminPort& port);
 

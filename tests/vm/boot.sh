@@ -4,6 +4,7 @@
 # "# machine: WORD..." in the script changes it:
 #   no-iommu            there is no IOMMU
 #   no-nvme             there is no NVMe controller
+#   detached-namespace  the namespace is attached to no controller at first
 #   second-controller   the subsystem has a second controller on another root port that is not a VF
 # Prints the console. The last line but the kernel's, "verdict: NAME STATUS", decides.
 set -euo pipefail
@@ -33,7 +34,7 @@ if ! has no-nvme; then
   machine+=(-device pcie-root-port,id=rp0,slot=1 -device nvme-subsys,id=ss0,nqn=ss0
     -device nvme,id=n0,serial=pf0,subsys=ss0,bus=rp0,max_ioqpairs=18,msix_qsize=19,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8
     -drive "if=none,id=d0,file=$scratch/namespace.img,format=raw"
-    -device nvme-ns,drive=d0,bus=n0,nsid=1,shared=on)
+    -device "nvme-ns,drive=d0,bus=n0,nsid=1,shared=on,detached=$(has detached-namespace && echo on || echo off)")
 fi
 if has second-controller; then
   machine+=(-device pcie-root-port,id=rp1,slot=2,chassis=2

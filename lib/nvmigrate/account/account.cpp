@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "nvmigrate/base/io.h"
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
@@ -83,6 +84,28 @@ class Account {
     findings_.push_back(std::move(finding));
   }
 
+  /// One finding of all of them: they come up so.
+  void add_without_namespace(FunctionList functions) {
+    std::erase_if(functions, [](const auto* function) { return !function->lacks_namespace(); });
+    if (functions.empty()) return;
+    const auto& topology = session_->topology();
+    Fact fact{.code = "no_namespace_attached",
+              .device = session_->device(),
+              .words = {{"functions", names_of(functions)}}};
+    // Where others have some, which one is meant for whom is not known here.
+    const bool any =
+        std::any_of(topology.functions.begin(), topology.functions.end(),
+                    [](const auto& one) { return one.secondary && !one.namespaces->empty(); });
+    const auto vfs = vfs_of(functions);
+    if (!any && vfs != 0 && !topology.namespaces->empty()) {
+      fact.remedies = {{.action = Remedy::Action::provision,
+                        .device = session_->device(),
+                        .object = "all",
+                        .count = vfs}};
+    }
+    findings_.push_back(told(fact));
+  }
+
   void add_records_without_function() {
     for (const auto& mark : session_->registry().marks())
       consider_record("mark_without_function", mark.cntlid);
@@ -95,16 +118,10 @@ class Account {
  private:
   static std::string names_of(const FunctionList& functions) {
     if (functions.size() == 1) return describe(*functions.front());
-    std::string ids;
-    for (std::size_t i = 0; i < functions.size();) {
-      const auto start = i;
-      const unsigned first = functions[start]->cntlid;
-      while (i < functions.size() && functions[i]->cntlid == first + (i - start))
-        ++i;
-      ids += (ids.empty() ? "" : ", ") + std::to_string(first);
-      if (i - start > 1) ids += "-" + std::to_string(functions[i - 1]->cntlid);
-    }
-    return "controlled functions " + ids;
+    std::vector<std::uint32_t> ids;
+    for (const auto* function : functions)
+      ids.push_back(function->cntlid);
+    return "controlled functions " + ranges_of(ids);
   }
 
   /// The number of VFs with which a provisioning has them again.
@@ -192,20 +209,24 @@ Finding with_severity(Finding found, Severity severity) {
 }  // namespace
 
 Findings account_of(Session& session) {
+  session.ask_namespaces();
   Account account(session);
   account.add_journal();
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);
   account.add_lost_resources(all_of(session.topology()));
+  account.add_without_namespace(all_of(session.topology()));
   account.add_records_without_function();
   return account.take();
 }
 
 Findings account_of(Session& session, std::uint16_t cntlid) {
+  session.ask_namespaces();
   Account account(session);
   account.add(session.function(cntlid));
   account.add_lost_resources({&session.function(cntlid)});
+  account.add_without_namespace({&session.function(cntlid)});
   return account.take();
 }
 

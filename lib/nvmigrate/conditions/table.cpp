@@ -22,6 +22,8 @@ constexpr Verbs records = migrates | disturbs | resume | release;
 constexpr auto device_list = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
+constexpr auto namespaces =
+    "the namespaces and whom they are attached to (Identify CNS 10h and 12h)";
 constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
 
 /// Where the guest of a function is.
@@ -302,6 +304,10 @@ constexpr std::array table{
                         "the kernel answers a command that timed out; provisioning again restores "
                         "them",
               .remedy = Action::provision},
+    Condition{.code = "no_namespace_attached",
+              .looks_at = namespaces,
+              .sentence = "no namespace is attached to {functions} of {device}",
+              .advice = "a host or VM finds no disk there; attach one of the namespaces"},
     Condition{.code = "mark_without_function",
               .looks_at = "the registry",
               .sentence = "controller {id} is marked, but {device} does not control it",
@@ -395,6 +401,25 @@ constexpr std::array table{
                   "{device} has no Secondary Controller List, so the "
                   "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
+
+    Condition{.code = "no_namespace_management",
+              .looks_at = "OACS bit 3 (Identify CNS 01h)",
+              .sentence = "{device} cannot attach namespaces",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "no_such_namespace",
+              .looks_at = namespaces,
+              .sentence = "{device} has no namespace{nsid}",
+              .advice = "create one first",
+              .status = ExitStatus::not_found,
+              .blocks = provision},
+    Condition{.code = "private_namespace",
+              .looks_at = "NMIC (Identify CNS 11h), and whom the namespace is attached to",
+              .sentence =
+                  "namespace {nsid} of {device} is private: it cannot be attached to {count} "
+                  "controllers",
+              .advice = "detach it elsewhere and provision one function, or create a shared one",
+              .blocks = provision},
 
     // --- the host
     Condition{.code = "folder",

@@ -31,7 +31,9 @@ struct ControlledFunction {
   std::uint16_t queues = 0, interrupts = 0;  ///< assigned flexible resources
   std::optional<PciFunction> pci;            ///< nothing: not (yet) on the bus, or not known
   bool controls = false;  ///< has an SR-IOV capability: another controlling function
-  VfioNodes vfio;         ///< nodes through which a VM opens it
+  std::optional<std::vector<std::uint32_t>>
+      namespaces{};  ///< attached to it; nothing: see Session::ask_namespaces()
+  VfioNodes vfio;    ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
@@ -59,6 +61,8 @@ struct ControlledFunction {
   /// It is offline without the resources that it was provisioned with: the controlling function was
   /// reset, or the host restarted.
   [[nodiscard]] NVMIGRATE_API bool lost_resources() const noexcept;
+  /// It is provisioned, bound or to migrate, and no namespace is attached to it.
+  [[nodiscard]] NVMIGRATE_API bool lacks_namespace() const noexcept;
   /// Whether it may be online: it is, or the device does not say.
   [[nodiscard]] bool may_be_online() const noexcept { return online.value_or(true); }
 };
@@ -97,6 +101,8 @@ struct Topology {
   std::optional<std::uint32_t>
       host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
+  std::optional<std::vector<std::uint32_t>>
+      namespaces{};  ///< that there are; nothing: see Session::ask_namespaces()
   std::vector<ControlledFunction> functions;
   std::vector<Intent> intents;        ///< of the controlling function itself
   std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem

@@ -49,7 +49,8 @@ class Registry {
   void forget_binding(std::uint16_t cntlid);
   /// Replaces all wanted resources. \param wanted ascending by controller id
   void want(std::vector<WantedResources> wanted);
-  /// Forgets everything of these functions (their VFs were destroyed).
+  /// Forgets everything of these functions (their VFs were destroyed), but the namespaces that were
+  /// attached for them: a controller keeps those.
   void forget(const std::vector<std::uint16_t>& cntlids);
 
  private:

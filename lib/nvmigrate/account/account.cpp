@@ -25,6 +25,11 @@ Finding fine(std::string code, std::string message, std::string device = {}) {
   return found;
 }
 
+Finding with_severity(Finding found, Severity severity) {
+  found.severity = severity;
+  return found;
+}
+
 /// That the device does not answer matters only for a function that this tool has to do with.
 bool is_news(const Fact& fact, const ControlledFunction& function) {
   return fact.code != "suspension_unknown" || function.marked || !function.intents.empty();
@@ -82,6 +87,19 @@ class Account {
     auto finding = told(fact);
     if (fact.count == 0) finding.remedies.clear();
     findings_.push_back(std::move(finding));
+  }
+
+  /// Without an answer the rest of the account is still worth having.
+  void ask_namespaces() {
+    try {
+      session_->ask_namespaces();
+    } catch (const Error& error) {
+      if (error.status() != ExitStatus::device) throw;
+      findings_.push_back(with_severity(told({.code = "device",
+                                              .device = session_->device(),
+                                              .words = {{"reason", error.what()}}}),
+                                        Severity::warning));
+    }
   }
 
   /// One finding of all of them: they come up so.
@@ -201,16 +219,11 @@ Finding folder(Io& io, const std::string& path) {
   }
 }
 
-Finding with_severity(Finding found, Severity severity) {
-  found.severity = severity;
-  return found;
-}
-
 }  // namespace
 
 Findings account_of(Session& session) {
-  session.ask_namespaces();
   Account account(session);
+  account.ask_namespaces();
   account.add_journal();
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
@@ -222,8 +235,8 @@ Findings account_of(Session& session) {
 }
 
 Findings account_of(Session& session, std::uint16_t cntlid) {
-  session.ask_namespaces();
   Account account(session);
+  account.ask_namespaces();
   account.add(session.function(cntlid));
   account.add_lost_resources({&session.function(cntlid)});
   account.add_without_namespace({&session.function(cntlid)});

@@ -405,6 +405,7 @@ constexpr std::array table{
     Condition{.code = "no_namespace_management",
               .looks_at = "OACS bit 3 (Identify CNS 01h)",
               .sentence = "{device} cannot attach namespaces",
+              .advice = "provision without them, and attach them with the tool of its vendor",
               .status = ExitStatus::unsupported,
               .blocks = provision},
     Condition{.code = "no_such_namespace",

@@ -37,6 +37,19 @@ TEST_F(AccountTest, FunctionsWithoutANamespaceAreOneFinding) {
   EXPECT_EQ(found[0].remedies[0].count, topology().sriov.enabled);
 }
 
+TEST_F(AccountTest, AListOfNamespacesThatCannotBeReadIsAWarning) {
+  device.namespaces = FakeSubsystem::Attached{{1, {0}}};
+  close();
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) != 0x12) return std::nullopt;
+    return FakeSubsystem::error(sc::internal_error);
+  };
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("device"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  EXPECT_THAT(found[0].message, HasSubstr("attached to namespace 1"));
+}
+
 TEST_F(AccountTest, WhoIsToHaveWhichNamespaceIsNotGuessed) {
   device.namespaces = FakeSubsystem::Attached{{1, {0, 1}}};
   close();

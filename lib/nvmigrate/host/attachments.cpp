@@ -142,17 +142,16 @@ void Attachments::change(std::span<const ProvisionStep> steps, const std::string
 /// Before it is attached, so that whatever happens then, it can be taken back.
 void Attachments::record(const std::vector<std::uint16_t>& cntlids, std::uint32_t nsid) {
   auto& registry = session_->registry();
-  std::map<std::uint16_t, WantedResources> all;
-  for (const auto& one : registry.wanted())
-    all.emplace(one.cntlid, one);
+  auto wanted = registry.wanted();
   for (const auto cntlid : cntlids) {
-    auto& wanted = all[cntlid];
-    wanted.cntlid = cntlid;
-    wanted.namespaces.insert(nsid);
+    auto place = std::lower_bound(
+        wanted.begin(), wanted.end(), cntlid,
+        [](const WantedResources& one, std::uint16_t id) { return one.cntlid < id; });
+    if (place == wanted.end() || place->cntlid != cntlid) {
+      place = wanted.insert(place, {.cntlid = cntlid});
+    }
+    place->namespaces.insert(nsid);
   }
-  std::vector<WantedResources> wanted;
-  for (const auto& [cntlid, one] : all)
-    wanted.push_back(one);
   registry.want(std::move(wanted));
 }
 

@@ -137,7 +137,7 @@ std::optional<std::vector<JsonMembers>> JsonMembers::maybe_objects(const char* n
   std::vector<JsonMembers> objects;
   for (const auto& each : *found) {
     if (!each.is_object()) fail(name, "has an entry that is not an object");
-    objects.push_back({each, offset_});
+    objects.emplace_back(each, offset_);
   }
   return objects;
 }

@@ -85,7 +85,7 @@ bool is_of(std::uint16_t status, std::initializer_list<std::uint16_t> codes) {
 // Identify, by CNS: lists that a device may lack, or its state formats.
 std::vector<ExitStatus> answers_to_identify(const std::string& object, std::uint16_t status) {
   const auto cns = object.substr(8, 2);
-  const bool optional = cns == "13" || cns == "14" || cns == "15";
+  const bool optional = cns == "10" || cns == "13" || cns == "14" || cns == "15";
   if (optional && is_of(status, {sc::invalid_field, sc::invalid_controller_data_queue}))
     return {ExitStatus::ok, ExitStatus::not_found};
   if (cns == "20" && is_of(status, {sc::invalid_field, sc::invalid_opcode})) {

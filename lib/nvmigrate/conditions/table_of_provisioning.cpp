@@ -12,6 +12,8 @@ using Action = Remedy::Action;
 
 constexpr auto list_of_device = "the Secondary Controller List (Identify CNS 15h)";
 constexpr auto capabilities_of_device = "the Primary Controller Capabilities (Identify CNS 14h)";
+constexpr auto namespaces_of_device =
+    "the namespaces and whom they are attached to (Identify CNS 10h and 12h)";
 
 constexpr std::array table_of_provisioning{
     // --- provisioning
@@ -97,6 +99,26 @@ constexpr std::array table_of_provisioning{
                   "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
 
+    Condition{.code = "no_namespace_management",
+              .looks_at = "OACS bit 3 (Identify CNS 01h)",
+              .sentence = "{device} cannot attach namespaces",
+              .advice = "provision without them, and attach them with the tool of its vendor",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "no_such_namespace",
+              .looks_at = namespaces_of_device,
+              .sentence = "{device} has no namespace{nsid}",
+              .advice = "create one first",
+              .status = ExitStatus::not_found,
+              .blocks = provision},
+    Condition{.code = "private_namespace",
+              .looks_at = "NMIC (Identify CNS 11h), and whom the namespace is attached to",
+              .sentence =
+                  "namespace {nsid} of {device} is private: it cannot be attached to {count} "
+                  "controllers",
+              .advice = "detach it elsewhere and provision one function, or create a shared one",
+              .blocks = provision},
+
     // --- the host
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",
@@ -105,7 +127,7 @@ constexpr std::array table_of_provisioning{
                         "NVMIGRATE_SIM_DIR",
               .told = Severity::problem},
     Condition{.code = "root",
-              .looks_at = "the capabilities_of_device of the caller",
+              .looks_at = "the capabilities of the caller",
               .sentence = sentences::root,
               .advice = sentences::root_advice,
               .status = ExitStatus::permission},

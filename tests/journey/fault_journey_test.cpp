@@ -149,8 +149,6 @@ std::vector<ExitStatus> answers_to(const Job& job, const SeamCall& call, const F
   if (status != 0) return answers_to_status(call, status);
   if (has_another_way(call, fault)) return {ExitStatus::ok};
   if (is_of_one_function(call)) return {ExitStatus::ok, ExitStatus::io, ExitStatus::timed_out};
-  // It is asked what could not be seen, which matters where nothing was seen.
-  if (call.name == "unseen") return {ExitStatus::ok, ExitStatus::refused};
   // In a message; who holds a lock is known by the lock.
   if (call.object == "/proc/self/ns/pid" && !fault.for_good) return {ExitStatus::ok};
   if (error == ETIMEDOUT) return {ExitStatus::timed_out};

@@ -112,6 +112,9 @@ std::vector<KernelController> SimPciBus::controllers() {
   }
   std::sort(bound.begin(), bound.end(),
             [](const auto* a, const auto* b) { return a->instance < b->instance; });
+  // As sysfs, which ends at the first NUL.
+  const auto whole = serial_of(*subsystem);
+  const auto serial = whole.substr(0, whole.find('\0'));
   std::vector<KernelController> found;
   found.reserve(bound.size());
   for (const auto* each : bound) {
@@ -123,8 +126,7 @@ std::vector<KernelController> SimPciBus::controllers() {
                      .cntlid = each->id,
                      .max_queue_entries = max_queue_size + 1U,
                      .queues = queues_of_driver(*subsystem, *each),
-
-                     .serial = serial_of(*subsystem).c_str()});
+                     .serial = serial});
   }
   return found;
 }

@@ -33,7 +33,8 @@ Json object_of(const WantedResources& wanted) {
   return {{"queues", wanted.queues},
           {"interrupts", wanted.interrupts},
           {"granted_queues", wanted.granted_queues},
-          {"granted_interrupts", wanted.granted_interrupts}};
+          {"granted_interrupts", wanted.granted_interrupts},
+          {"namespaces", wanted.namespaces}};
 }
 
 Json intents_json(const std::vector<Intent>& intents) {
@@ -58,6 +59,7 @@ Json object_of(const ControllerIdentity& identity) {
           {"nvme_version", version_text(identity.version)},
           {"max_transfer", identity.max_transfer},
           {"virtualization_management", identity.virtualization_management},
+          {"namespace_management", identity.namespace_management},
           {"live_migration", identity.live_migration}};
 }
 
@@ -98,6 +100,11 @@ std::string status_text(const ControlledFunction& function) {
                                 : std::string{to_string(custody_of(function))};
 }
 
+std::string namespaces_text(const std::optional<std::vector<std::uint32_t>>& ids) {
+  if (!ids) return {};
+  return ids->empty() ? "none" : ranges_of(*ids);
+}
+
 std::string vfio_node(const VfioNodes& nodes) {
   if (nodes.device) return *nodes.device;
   return nodes.group.value_or(std::string{});
@@ -126,6 +133,7 @@ Json json_of(const ControlledFunction& function) {
           {"status", to_string(custody_of(function))},
           {"queues", function.secondary ? Json(function.queues) : Json(nullptr)},
           {"interrupts", function.secondary ? Json(function.interrupts) : Json(nullptr)},
+          {"namespaces", or_null(function.namespaces)},
           {"wanted", function.wanted ? object_of(*function.wanted) : Json(nullptr)},
           {"resources_lost", function.lost_resources()},
           {"driver", pci ? or_null(pci->driver) : Json(nullptr)},
@@ -149,6 +157,7 @@ Json json_of(const Topology& topology) {
                      {"enabled", topology.sriov.enabled},
                      {"autoprobe", topology.sriov.autoprobe}};
   document["resources"] = topology.resources ? object_of(*topology.resources) : Json(nullptr);
+  document["namespaces"] = or_null(topology.namespaces);
   document["intents"] = intents_json(topology.intents);
   return document;
 }
@@ -186,7 +195,7 @@ std::string text_of(const TransferLimits& limits) {
 }
 
 Table table_of(const Topology& topology) {
-  Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI", "DRIVER", "NAME", "GROUP", "VFIO",
+  Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI", "NS", "DRIVER", "NAME", "GROUP", "VFIO",
                "MARK", "STATUS"}};
   for (const std::size_t numbers : {0U, 1U, 4U, 5U})
     table.align_right(numbers);
@@ -195,9 +204,10 @@ Table table_of(const Topology& topology) {
     const bool grouped = pci && pci->iommu_group;
     table.add({std::to_string(one.cntlid), one.vfn == 0 ? "" : std::to_string(one.vfn),
                pci ? pci->address : "", online_word(one), count_of(one, one.queues),
-               count_of(one, one.interrupts), pci ? pci->driver.value_or("") : "",
-               one.kernel_name.value_or(""), grouped ? std::to_string(*pci->iommu_group) : "",
-               vfio_node(one.vfio), one.marked ? "yes" : "", remarkable_status(one)});
+               count_of(one, one.interrupts), namespaces_text(one.namespaces),
+               pci ? pci->driver.value_or("") : "", one.kernel_name.value_or(""),
+               grouped ? std::to_string(*pci->iommu_group) : "", vfio_node(one.vfio),
+               one.marked ? "yes" : "", remarkable_status(one)});
   }
   return table;
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/json.h"
 #include "cli/table.h"
@@ -19,6 +22,8 @@ std::string label_of(std::uint16_t cntlid, unsigned vfn);
 std::string status_text(const ControlledFunction& function);
 /// The vfio node a VM would open: the device node where there is one, else the group; or empty.
 std::string vfio_node(const VfioNodes& nodes);
+/// `1-3, 7`, `none`; empty when it is not known.
+std::string namespaces_text(const std::optional<std::vector<std::uint32_t>>& ids);
 
 Json json_of(const Intent& intent);
 /// One controlled function: the same object in every document.

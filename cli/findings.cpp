@@ -50,6 +50,7 @@ Argv provision_of(const Remedy& remedy) {
   };
   add("--vq", remedy.queues);
   add("--vi", remedy.interrupts);
+  if (!remedy.object.empty()) command.insert(command.end(), {"--attach", remedy.object});
   if (remedy.release_primary) command.emplace_back("--release-primary");
   if (remedy.action == Action::recreate) command.emplace_back("--recreate");
   return command;

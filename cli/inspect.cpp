@@ -112,6 +112,7 @@ void describe(Description& to, const StateIdentity& identity, const StateEnd& en
   to.add("device", device_of(identity));
   to.add("controlling function", "controller " + std::to_string(identity.controlling_function));
   to.add("function", function_of(identity));
+  to.add("namespaces", identity.namespaces ? nvmigrate::to_string(*identity.namespaces) : "");
   to.add("taken", identity.time + " on " + identity.host + " by " + identity.tool);
   if (end.source_resumed) {
     to.add("source", *end.source_resumed ? "resumed after the state was read (a snapshot)"

@@ -2,21 +2,25 @@
 #include "nvmigrate/host/provision.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "cli/changing.h"
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/findings.h"
+#include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {
 namespace {
 
 constexpr std::uint64_t most = 0xFFFF;
+constexpr std::uint32_t last_namespace = 0xFFFFFFFD;
 
 struct Provisioning : Changing {
   std::optional<std::uint64_t> vfs, queues, interrupts;
   bool recreate = false, release_primary = false;
+  std::optional<std::string> attach;
 };
 
 Json object_of(const ProvisionStep& step) {
@@ -39,19 +43,10 @@ using Steps = std::span<const ProvisionStep>;
 
 /// `1-4, 7` of the steps' functions, by controller id or, where the device has none, by VF number.
 std::string numbers_of(Steps steps) {
-  std::string text;
-  for (std::size_t i = 0; i < steps.size();) {
-    const auto number = [&](std::size_t at) -> std::size_t {
-      return steps[at].cntlid.value_or(steps[at].vfn);
-    };
-    const auto start = i;
-    const auto first = number(start);
-    while (i < steps.size() && number(i) == first + (i - start))
-      ++i;
-    text += (text.empty() ? "" : ", ") + std::to_string(first);
-    if (i - start > 1) text += '-' + std::to_string(number(i - 1));
-  }
-  return text;
+  std::vector<std::uint32_t> numbers;
+  for (const auto& step : steps)
+    numbers.push_back(step.cntlid.value_or(step.vfn));
+  return ranges_of(numbers);
 }
 
 std::string who(Steps steps) {
@@ -79,6 +74,10 @@ std::string words_of(Steps steps) {
       return "let the controlling function hold " + plural(value, "flexible interrupt");
     case reset_controlling:
       return "reset the controlling function";
+    case attach:
+      return "attach namespace " + std::to_string(value) + " to " + who(steps);
+    case detach:
+      return "detach namespace " + std::to_string(value) + " from " + who(steps);
     case forget:
       return "forget marks and bindings of " + who(steps);
     case offline:
@@ -124,7 +123,10 @@ std::string functions_text(const ProvisionResult& result) {
 }
 
 std::string headline(const Changing& given, const ProvisionResult& result) {
-  const auto vfs = plural(result.vfs, "VF");
+  auto vfs = plural(result.vfs, "VF");
+  if (const auto& ids = result.namespaces; !ids.empty()) {
+    vfs += std::string{" with namespace"} + (ids.size() > 1 ? "s " : " ") + ranges_of(ids);
+  }
   if (!result.changed()) return given.device + " already has " + vfs + "; nothing to do\n";
   if (given.dry_run) return given.device + " would have " + vfs + ":\n";
   return given.device + " has " + vfs + "\n";
@@ -161,6 +163,7 @@ Outcome outcome_of(Context& context, const Changing& given, const ProvisionResul
   document["vfs"] = result.vfs;
   document["finishes"] = result.unfinished ? json_of(*result.unfinished) : Json(nullptr);
   document["release"] = result.release ? object_of(*result.release) : Json(nullptr);
+  document["namespaces"] = result.namespaces;
   document["plan"] = Json::array();
   for (const auto& step : result.steps)
     document["plan"].push_back(object_of(step));
@@ -179,12 +182,26 @@ std::optional<std::uint16_t> small(const std::optional<std::uint64_t>& number) {
   return static_cast<std::uint16_t>(*number);
 }
 
+/// Ascending, each once; empty: all.
+std::optional<std::vector<std::uint32_t>> namespaces_of(const std::optional<std::string>& attach) {
+  if (!attach) return std::nullopt;
+  std::vector<std::uint32_t> ids;
+  if (*attach == "all") return ids;
+  const auto given = parse_list(*attach, last_namespace);
+  if (!given) {
+    throw usage_error("--attach: '" + *attach + "' is not a list of namespace ids, nor 'all'");
+  }
+  const std::set<std::uint32_t> sorted(given->begin(), given->end());
+  return std::vector(sorted.begin(), sorted.end());
+}
+
 Outcome provision_device(Context& context, const Provisioning& given) {
   const ProvisionRequest request{.vfs = static_cast<unsigned>(given.vfs.value_or(0)),
                                  .queues = small(given.queues),
                                  .interrupts = small(given.interrupts),
                                  .recreate = given.recreate,
                                  .release_primary = given.release_primary,
+                                 .attach = namespaces_of(given.attach),
                                  .allowed = given.allowed};
   const auto session = context.open(given.device);
   return outcome_of(context, given,
@@ -216,6 +233,8 @@ Runner declare_provision(Options& options) {
                "Destroy existing functions where the request cannot be met otherwise");
   options.flag("--release-primary", given->release_primary,
                "First give back what the controlling function holds; this resets it");
+  options.text("--attach", given->attach, "Namespaces to attach to each function: 1,2 or all",
+               "NSIDS");
   given->declare_allow(options, "provision");
   return [given](Context& context) { return provision_device(context, *given); };
 }

@@ -139,6 +139,7 @@ Outcome controlling(Session& session) {
     text.add("queues", resources_text(topology.resources->queues));
     text.add("interrupts", resources_text(topology.resources->interrupts));
   }
+  text.add("namespaces", namespaces_text(topology.namespaces));
   text.add("virtualization management", yes_or_no(identity.virtualization_management));
   text.add("host-managed live migration", yes_or_no(identity.live_migration));
   describe_migration(text, session);
@@ -180,6 +181,7 @@ Outcome controlled(Session& session, const std::string& word) {
     text.add("queues", std::to_string(function.queues));
     text.add("interrupts", std::to_string(function.interrupts));
   }
+  text.add("namespaces", namespaces_text(function.namespaces));
   text.add("driver", driver_text(function));
   if (function.pci && function.pci->iommu_group) {
     text.add("IOMMU group", std::to_string(*function.pci->iommu_group));

@@ -8,7 +8,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-constexpr std::uint64_t u16_max = 0xFFFF;
+constexpr std::uint16_t u16_max = 0xFFFF;
 
 struct CreateOptions {
   std::string name, personality = "spec", primary_reset = "function", odd_list = "none",
@@ -17,6 +17,8 @@ struct CreateOptions {
   std::optional<std::uint64_t> vq, vi, vq_max, vi_max, vq_private, grain, reset_ms, seed;
   std::optional<std::uint64_t> state_size, mdts;
   bool round_down = false, primary_holds = false;
+  std::optional<std::uint64_t> namespaces, namespace_size, block_size;
+  bool private_namespaces = false, detached = false, no_namespace_management = false;
   bool vendor = false, standard_only = false;
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
@@ -41,18 +43,11 @@ std::vector<Uuid> uuids_of(const std::vector<std::string>& texts) {
 }
 
 std::vector<std::uint16_t> versions_of(const std::string& list) {
-  std::vector<std::uint16_t> versions;
-  std::size_t from = 0;
-  while (from <= list.size()) {
-    const auto to = std::min(list.find(',', from), list.size());
-    const auto version = parse_number(list.substr(from, to - from));
-    if (!version || *version > u16_max) {
-      throw usage_error("--versions: '" + list + "' is not a list of versions such as 0,1");
-    }
-    versions.push_back(static_cast<std::uint16_t>(*version));
-    from = to + 1;
+  const auto versions = parse_list(list, u16_max);
+  if (!versions) {
+    throw usage_error("--versions: '" + list + "' is not a list of versions such as 0,1");
   }
-  return versions;
+  return {versions->begin(), versions->end()};
 }
 
 void put_counts(sim::Parameters& p, const CreateOptions& options) {
@@ -72,6 +67,15 @@ void put_counts(sim::Parameters& p, const CreateOptions& options) {
   p.primary_reset = *sim::primary_reset_of(options.primary_reset);
   put(p.reset_ms, options.reset_ms);
   put(p.seed, options.seed);
+}
+
+void put_namespaces(sim::Parameters& p, const CreateOptions& options) {
+  put(p.namespaces, options.namespaces);
+  put(p.namespace_size, options.namespace_size);
+  put(p.block_size, options.block_size);
+  p.private_namespaces = options.private_namespaces;
+  p.detached = options.detached;
+  p.namespace_management = !options.no_namespace_management;
 }
 
 void put_formats(sim::Parameters& p, const CreateOptions& options) {
@@ -107,6 +111,7 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   put(p.firmware, options.firmware);
   put(p.nqn, options.nqn);
   put_counts(p, options);
+  put_namespaces(p, options);
   put_formats(p, options);
   return p;
 }
@@ -148,6 +153,18 @@ void declare_counts(Options& options, CreateOptions& chosen) {
                "A controlling function holds all flexible resources at first");
   options.choice("--primary-reset", chosen.primary_reset,
                  {"function", "controller", "both", "never"}, "Reset at which it gives them back");
+}
+
+void declare_namespaces(Options& options, CreateOptions& chosen) {
+  options.number("--namespaces", chosen.namespaces, "Namespaces [1]", 0, 1024);
+  options.size("--namespace-size", chosen.namespace_size, "Size of each [16G]");
+  options.number("--block-size", chosen.block_size, "Bytes of a block [512]", 512, 4096);
+  options.flag("--private-namespaces", chosen.private_namespaces,
+               "Each can be attached to one controller only");
+  options.flag("--detached", chosen.detached,
+               "No namespace is attached to a controlled function at first");
+  options.flag("--no-namespace-management", chosen.no_namespace_management,
+               "Without Namespace Management and Attachment");
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {
@@ -209,6 +226,7 @@ Runner declare_sim_create(Options& options) {
   const auto chosen = std::make_shared<CreateOptions>();
   options.positional("NAME", chosen->name, "Its name; the device is then sim:NAME");
   declare_counts(options, *chosen);
+  declare_namespaces(options, *chosen);
   declare_formats(options, *chosen);
   declare_host(options, *chosen);
   options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");

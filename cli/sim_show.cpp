@@ -78,6 +78,10 @@ std::string guest_word(const sim::Function& function) {
 
 std::string driver_word(const sim::Function& function) { return function.driver.value_or(""); }
 
+std::string namespaces_word(const sim::Function& function) {
+  return ranges_of(std::vector(function.namespaces.begin(), function.namespaces.end()));
+}
+
 /// Flexible queues and interrupts, also those that a controlling function holds itself.
 std::pair<unsigned, unsigned> resources_of(const sim::Subsystem& subsystem,
                                            const sim::Function& function) {
@@ -96,6 +100,7 @@ Json object_of(const sim::Subsystem& subsystem, const sim::Function& function) {
             {"online", function.online},
             {"queues", queues},
             {"interrupts", interrupts},
+            {"namespaces", function.namespaces},
             {"driver", function.driver ? Json(*function.driver) : Json()},
             {"suspended", function.suspended()},
             {"loaded", function.loaded.has_value()},
@@ -137,6 +142,11 @@ Json document_of(const sim::Subsystem& subsystem) {
           {"max_transfer", *p.mdts},
           {"seed", p.seed},
           {"formats", formats_of(p)},
+          {"namespaces",
+           {{"count", p.namespaces},
+            {"size", p.namespace_size},
+            {"block_size", p.block_size},
+            {"shared", !p.private_namespaces}}},
           {"changes", subsystem.generation},
           {"functions", std::move(functions)},
           {"node_owners", std::move(owners)}};
@@ -152,7 +162,9 @@ std::string lines_of(const sim::Subsystem& subsystem) {
   about.add("migration", p.migration ? "yes" : "no");
   about.add("max transfer", *p.mdts == 0 ? "no limit" : format_size(*p.mdts));
   about.add("state size", p.state_size ? format_size(*p.state_size) : "");
-  Table table{{"ID", "KIND", "VF", "ADDRESS", "STATE", "VQ", "VI", "DRIVER", "GUEST"}};
+  about.add("namespaces", std::to_string(p.namespaces) + " of " + format_size(p.namespace_size) +
+                              (p.private_namespaces ? ", private" : ""));
+  Table table{{"ID", "KIND", "VF", "ADDRESS", "STATE", "VQ", "VI", "NS", "DRIVER", "GUEST"}};
   for (const auto& function : subsystem.functions) {
     const bool flexible = function.is_secondary() || function.kind == sim::Kind::controlling;
     const auto [queues, interrupts] = resources_of(subsystem, function);
@@ -160,8 +172,8 @@ std::string lines_of(const sim::Subsystem& subsystem) {
                function.vfn == 0 ? "" : std::to_string(function.vfn),
                subsystem.present(function) ? subsystem.address_of(function) : "",
                function.online ? "online" : "offline", flexible ? std::to_string(queues) : "",
-               flexible ? std::to_string(interrupts) : "", driver_word(function),
-               guest_word(function)});
+               flexible ? std::to_string(interrupts) : "", namespaces_word(function),
+               driver_word(function), guest_word(function)});
   }
   return about.text() + "\n" + table.text();
 }

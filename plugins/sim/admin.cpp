@@ -64,6 +64,9 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   const auto opcode = command.opcode;
   if (opcode == command::opcode::identify) return execute_identify(command, subsystem);
   if (opcode == command::opcode::get_log_page) return execute_log_page(command, p);
+  if (opcode == command::opcode::namespace_attachment && p.namespace_management) {
+    return execute_attachment(command);
+  }
   if (opcode == command::opcode::virtualization_management && virtualizes) {
     return execute_virtualization(command);
   }
@@ -79,11 +82,22 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
 Answer SimAdminPort::execute_identify(const AdminCommand& command,
                                       const Subsystem& subsystem) const {
   const bool right = command.from_device.size() == wire::identify_size &&
-                     command.to_device.empty() && command.nsid == 0 && command.cdw11 == 0 &&
+                     command.to_device.empty() && command.cdw11 == 0 &&
                      bits(command.cdw10, 15, 8) == 0 && !has_tail(command);
   if (!right) return invalid_field;
   return identify(subsystem, controlling_, low_byte(command.cdw10), low_half(command.cdw10 >> 16U),
-                  command.from_device);
+                  command.nsid, command.from_device);
+}
+
+Answer SimAdminPort::execute_attachment(const AdminCommand& command) {
+  const std::uint32_t select = command.cdw10;
+  if (select > 1 || command.cdw11 != 0 || has_tail(command) || !command.from_device.empty() ||
+      command.to_device.size() != wire::identify_size) {
+    return invalid_field;
+  }
+  return store_->change([&](Subsystem& now) {
+    return attach_namespace(now, command.nsid, select == 1, command.to_device);
+  });
 }
 
 /// Of all log pages there is one at most.

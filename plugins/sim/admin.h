@@ -73,6 +73,7 @@ class SimAdminPort final : public AdminPort {
                                         const Subsystem& subsystem) const;
   [[nodiscard]] static Answer execute_log_page(const AdminCommand& command,
                                                const Parameters& parameters);
+  Answer execute_attachment(const AdminCommand& command);
   Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_suspend(const AdminCommand& command);

@@ -20,9 +20,17 @@ struct Answer {
 };
 
 /// Identify data structures, as the controlling function `id` answers them.
+/// \param from lowest controller id of a list \param nsid 0: the command names none
 /// \param into 4096 bytes, all of them written, but only 4 for CNS 20h of the emulator
 Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, std::uint16_t from,
-                std::span<std::byte> into);
+                std::uint32_t nsid, std::span<std::byte> into);
+/// Those about namespaces, CNS 10h to 12h, which differ by no controlling function.
+Answer identify_namespaces(const Subsystem& subsystem, std::uint8_t cns, std::uint16_t from,
+                           std::uint32_t nsid, std::span<std::byte> into);
+
+/// Namespace Attachment. \param list 4096 bytes
+Answer attach_namespace(Subsystem& subsystem, std::uint32_t nsid, bool detach,
+                        std::span<const std::byte> list);
 
 /// The Commands Supported and Effects log. \param into 4096 bytes
 Answer effects_log(const Parameters& parameters, std::span<std::byte> into);

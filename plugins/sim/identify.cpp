@@ -30,6 +30,7 @@ bool virtualizes(const Parameters& p) { return p.vfs_total != 0 || p.secondaries
 nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   const auto& p = subsystem.parameters;
   const unsigned oacs = (virtualizes(p) ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
+                        (p.namespace_management ? unsigned{NVME_CTRL_OACS_NS_MGMT} : 0U) |
                         (p.migration ? wire::oacs_live_migration : 0U);
   nvme_id_ctrl data{};
   data.vid = htole16(pci_vendor);
@@ -45,7 +46,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   data.cntrltype = io_controller;
   data.oacs = htole16(static_cast<std::uint16_t>(oacs));
   data.lpa = p.effects == Effects::absent ? 0 : NVME_CTRL_LPA_CMD_EFFECTS;
-  data.nn = htole32(1);
+  data.nn = htole32(std::max(p.namespaces, 1U));
   std::copy(p.nqn.begin(), p.nqn.end(), data.subnqn);
   return data;
 }
@@ -149,9 +150,16 @@ Answer answer_with(const T& data, std::span<std::byte> into,
 }  // namespace
 
 Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, std::uint16_t from,
-                std::span<std::byte> into) {
+                std::uint32_t nsid, std::span<std::byte> into) {
   const auto& p = subsystem.parameters;
-  switch (static_cast<command::Cns>(cns)) {
+  const auto kind = static_cast<command::Cns>(cns);
+  const bool of_namespaces =
+      kind >= command::Cns::namespaces && kind <= command::Cns::attached_controllers;
+  if (of_namespaces && p.namespace_management) {
+    return identify_namespaces(subsystem, cns, from, nsid, into);
+  }
+  if (nsid != 0) return {.status = sc::invalid_field};
+  switch (kind) {
     case command::Cns::controller:
       return answer_with(controller(subsystem, id), into);
     case command::Cns::controllers:
@@ -170,6 +178,8 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
       if (!p.migration) break;
       return answer_with(formats(p, id), into,
                          p.is_emulator() ? emulator_format_bytes : wire::identify_size);
+    default:
+      break;
   }
   return {.status = sc::invalid_field};
 }

@@ -108,6 +108,14 @@ void check_guest(const Subsystem& subsystem, const Function& function) {
   }
 }
 
+std::set<std::uint32_t> attached_at_first(const Parameters& p, std::uint16_t id) {
+  std::set<std::uint32_t> attached;
+  const bool none = p.private_namespaces ? id != 0 : p.detached && id >= p.controlling;
+  for (std::uint32_t nsid = 1; !none && nsid <= p.namespaces; ++nsid)
+    attached.insert(attached.end(), nsid);
+  return attached;
+}
+
 void bring_online(Function& function, const Parameters& p) {
   function.online = true;
   function.vq = *p.vq == 0 ? std::uint16_t{0} : std::uint16_t{2};
@@ -220,6 +228,7 @@ Function made_function(const Parameters& p, std::uint16_t id) {
   const Layout layout(p);
   Function function;
   function.id = id;
+  function.namespaces = attached_at_first(p, id);
   if (id < layout.controlling) {
     function.kind = Kind::controlling;
     function.online = true;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,7 @@ struct Function {
   std::uint16_t vfn = 0;      ///< 1-based; 0: not a VF
   bool online = false;
   std::uint16_t vq = 0, vi = 0;
+  std::set<std::uint32_t> namespaces;         ///< attached to it, also while it is offline
   std::optional<std::uint16_t> suspended_by;  ///< controlling function that suspended it
   std::optional<Guest> guest;                 ///< the controller is enabled while it has one
   std::optional<OpenSequence> sequence;

@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 5> all_effects{"absent", "free", "same-na
                                                       "any-namespace", "unreadable"};
 constexpr unsigned max_functions = 60000;
 constexpr unsigned max_formats = 64;
+constexpr unsigned max_namespaces = 1024;
 constexpr std::uint16_t secondary_queues = 2, secondary_interrupts = 1;
 
 void require(bool holds, std::string_view rule) {
@@ -54,6 +55,14 @@ void check_sizes(const Parameters& p) {
   const std::uint64_t mdts = *p.mdts;
   require(mdts == 0 || (mdts > page_size && std::has_single_bit(mdts) && mdts >> 32U == 0),
           "a largest transfer of 0 (no limit) or a power of 2 from 8K on");
+}
+
+void check_namespaces(const Parameters& p) {
+  require(p.namespaces <= max_namespaces, fmt::format("at most {} namespaces", max_namespaces));
+  require(p.block_size >= 512 && p.block_size <= page_size && std::has_single_bit(p.block_size),
+          "blocks of 512, 1024, 2048 or 4096 bytes");
+  require(p.namespace_size != 0 && p.namespace_size % p.block_size == 0,
+          "namespaces of one or more whole blocks");
 }
 
 void check_formats(const Parameters& p) {
@@ -148,6 +157,7 @@ Parameters completed(Parameters p, const std::string& name) {
   complete_formats(p);
   check_counts(p);
   check_sizes(p);
+  check_namespaces(p);
   check_formats(p);
   check_texts(p);
   return p;

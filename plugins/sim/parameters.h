@@ -57,6 +57,15 @@ struct Parameters {
   bool primary_holds = false;  ///< at first a primary holds all flexible resources that are free
   PrimaryReset primary_reset = PrimaryReset::function;
 
+  bool namespace_management = true;
+  unsigned namespaces = 1;                                  ///< with ids from 1
+  std::uint64_t namespace_size = std::uint64_t{16} << 30U;  ///< bytes of each, whole blocks
+  std::uint32_t block_size = 512;                           ///< a power of 2
+  /// Each can be attached to one controller only, and is attached to the first controlling
+  /// function.
+  bool private_namespaces = false;
+  bool detached = false;  ///< at first no namespace is attached to a function that is controlled
+
   /// Bytes of a whole image, a multiple of 4; 48 for a bare header with neither part. Bytes that
   /// the queues do not need go to the vendor part, or, without one, pad the NVMe part. By default
   /// the vendor part has 64 KiB and 20 bytes.

@@ -34,7 +34,8 @@ TEST(FindingsTest, ARemedyNamesDeviceFunctionAndObject) {
   EXPECT_THAT(command_of(remedy_of(Action::import_state)),
               ElementsAre("nvmigrate", "import", "sim:a/1", "3", "-f", "/srv/x"));
   EXPECT_THAT(command_of(remedy_of(Action::recreate)),
-              ElementsAre("nvmigrate", "provision", "sim:a/1", "--vfs", "2", "--recreate"));
+              ElementsAre("nvmigrate", "provision", "sim:a/1", "--vfs", "2", "--attach", "/srv/x",
+                          "--recreate"));
   auto reset = remedy_of(Action::reset);
   reset.object = "0000:01:00.1";
   EXPECT_THAT(command_of(reset),

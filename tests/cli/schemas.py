@@ -149,7 +149,7 @@ def whole_job():
     run("provision sim:a --vfs 2 --vq 2 --vi 1 --dry-run")
     run("provision sim:a --vfs 2 --vq 2 --vi 1")
     run("provision sim:a --vfs 2 --vq 2 --vi 1")
-    run("provision sim:b --vfs 2 --vq 2 --vi 1")
+    run("provision sim:b --vfs 2 --vq 2 --vi 1 --attach all")
     for host in "ab":
         run(f"mark sim:{host} vf1,vf2 --dry-run")
         run(f"mark sim:{host} vf1,vf2")

@@ -32,6 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (decode_controllers(bytes).size() > 2047) std::abort();
   });
   attempt([&] {
+    if (decode_namespaces(bytes).size() > 1024) std::abort();
+  });
+  attempt([&] {
+    if (decode_namespace(bytes, 1).shape.block_size % 2 != 0) std::abort();
+  });
+  attempt([&] {
     const auto table = decode_formats(bytes);
     if (table.versions.size() > 255 || table.vendors.size() > 255) std::abort();
   });

@@ -56,18 +56,30 @@ class CountJourney : public testing::Test {
 TEST_F(CountJourney, AListSendsWhatItsDataNeedAndNothingTwice) {
   prepare("a");
   EXPECT_THAT(sent_by("list sim:a"),
-              ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x13", 1), Pair("cns 0x14", 1),
-                          Pair("cns 0x15", 1), Pair("cns 0x20", 1), Pair("opcode 0x42", 3)));
+              ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x10", 1), Pair("cns 0x12", 1),
+                          Pair("cns 0x13", 1), Pair("cns 0x14", 1), Pair("cns 0x15", 1),
+                          Pair("cns 0x20", 1), Pair("opcode 0x42", 3)));
 }
 
 TEST_F(CountJourney, AListOfThreeHundredOfflineFunctionsTakesThreePagesOnly) {
   world.must("sim create a --vfs-total 300 --vq 900 --vi 600");
-  EXPECT_THAT(sent_by("list sim:a"), ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x13", 1),
-                                                 Pair("cns 0x14", 1), Pair("cns 0x15", 3)));
+  EXPECT_THAT(sent_by("list sim:a"),
+              ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x10", 1), Pair("cns 0x12", 1),
+                          Pair("cns 0x13", 1), Pair("cns 0x14", 1), Pair("cns 0x15", 3)));
 }
 
-TEST_F(CountJourney, ADeviceWithoutLiveMigrationIsNotAskedAboutIt) {
-  world.must("sim create a --vfs-total 2 --no-migration");
+TEST_F(CountJourney, AListAsksForTheControllersOfEachNamespace) {
+  world.must("sim create a --vfs-total 2 --namespaces 3 --no-migration");
+  EXPECT_EQ(sent_by("list sim:a")["cns 0x12"], 3);
+}
+
+TEST_F(CountJourney, APlainDriveIsNotAskedForNamespaces) {
+  world.must("sim create a --vfs-total 0 --no-migration");
+  EXPECT_THAT(sent_by("list sim:a"), ElementsAre(Pair("cns 0x01", 1)));
+}
+
+TEST_F(CountJourney, ADeviceIsNotAskedForWhatItDoesNotHave) {
+  world.must("sim create a --vfs-total 2 --no-migration --no-namespace-management");
   world.must("provision sim:a --vfs 2");
   EXPECT_THAT(sent_by("list sim:a"), ElementsAre(Pair("cns 0x01", 1), Pair("cns 0x13", 1),
                                                  Pair("cns 0x14", 1), Pair("cns 0x15", 1)));

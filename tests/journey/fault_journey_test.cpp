@@ -85,7 +85,7 @@ bool is_of(std::uint16_t status, std::initializer_list<std::uint16_t> codes) {
 // Identify, by CNS: lists that a device may lack, or its state formats.
 std::vector<ExitStatus> answers_to_identify(const std::string& object, std::uint16_t status) {
   const auto cns = object.substr(8, 2);
-  const bool optional = cns == "13" || cns == "14" || cns == "15";
+  const bool optional = cns == "10" || cns == "13" || cns == "14" || cns == "15";
   if (optional && is_of(status, {sc::invalid_field, sc::invalid_controller_data_queue}))
     return {ExitStatus::ok, ExitStatus::not_found};
   if (cns == "20" && is_of(status, {sc::invalid_field, sc::invalid_opcode})) {
@@ -149,8 +149,6 @@ std::vector<ExitStatus> answers_to(const Job& job, const SeamCall& call, const F
   if (status != 0) return answers_to_status(call, status);
   if (has_another_way(call, fault)) return {ExitStatus::ok};
   if (is_of_one_function(call)) return {ExitStatus::ok, ExitStatus::io, ExitStatus::timed_out};
-  // It is asked what could not be seen, which matters where nothing was seen.
-  if (call.name == "unseen") return {ExitStatus::ok, ExitStatus::refused};
   // In a message; who holds a lock is known by the lock.
   if (call.object == "/proc/self/ns/pid" && !fault.for_good) return {ExitStatus::ok};
   if (error == ETIMEDOUT) return {ExitStatus::timed_out};

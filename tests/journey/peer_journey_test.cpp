@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "nvmigrate/nvme/status.h"
+#include "plugins/sim/store.h"
 #include "tests/journey/job.h"
 #include "tests/journey/peer_proxy.h"
 
@@ -76,6 +77,20 @@ TEST_F(PeerJourney, TheGuestContinuesOnTheOtherHost) {
   EXPECT_EQ(passed.answered, answered);
   EXPECT_TRUE(passed.source.resumed);
   hosts.expect_saved(passed.source, true);
+}
+
+TEST_F(PeerJourney, OtherNamespacesAreRefusedBeforeAnythingIsSuspended) {
+  PeerHosts hosts(small_state);
+  sim::Store(hosts.b.folders().sim, "b").change([](sim::Subsystem& now) {
+    for (auto& function : now.functions)
+      function.namespaces.clear();
+    return 0;
+  });
+  const auto passed = pass(hosts, {});
+  EXPECT_EQ(passed.source.code, "namespaces_differ");
+  EXPECT_EQ(passed.sent.back(), "PREP");
+  EXPECT_TRUE(hosts.runs_on_a());
+  EXPECT_FALSE(hosts.runs_on_b());
 }
 
 class PeerJourneyOfModes : public PeerJourney, public testing::WithParamInterface<PeerMode> {};

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,7 @@ namespace nvmigrate::test {
 class FakeSubsystem : public Device, public AdminPort {
  public:
   static constexpr const char* nqn = "nqn.2024-01.test:fake";
+  using Attached = std::map<std::uint32_t, std::set<std::uint16_t>>;
   using Hook = std::function<std::optional<AdminCompletion>(const AdminCommand&)>;
 
   /// \param secondaries how many, with controller ids from 1 and VF numbers alike
@@ -58,7 +61,12 @@ class FakeSubsystem : public Device, public AdminPort {
   std::uint8_t mdts = 0;
   /// CSE of the migration commands and of Virtualization Management; nothing: it has no such log.
   std::optional<unsigned> restriction, restriction_of_management;
-  int grant_more = 0;                 ///< added to what assign grants
+  /// With it, the namespaces and the controllers that each is attached to.
+  std::optional<Attached> namespaces;
+  std::set<std::uint32_t> private_namespaces;
+  std::uint64_t blocks = 1024;                      ///< of each, with 512 bytes
+  std::optional<std::uint16_t> refused_attachment;  ///< to this controller nothing can be attached
+  int grant_more = 0;                               ///< added to what assign grants
   std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
   Hook before;                        ///< may answer in place of the device
 
@@ -74,6 +82,7 @@ class FakeSubsystem : public Device, public AdminPort {
       if (const auto answer = before(command)) return *answer;
     }
     if (command.opcode == command::opcode::get_log_page) return effects_log(command);
+    if (command.opcode == command::opcode::namespace_attachment) return attach(command);
     return command.opcode == command::opcode::identify ? identify(command) : manage(command);
   }
 
@@ -102,6 +111,14 @@ class FakeSubsystem : public Device, public AdminPort {
     }
     if (command.opcode == command::opcode::get_log_page) {
       commands.emplace_back("log page");
+      return;
+    }
+    if (command.opcode == command::opcode::namespace_attachment) {
+      std::string words = command.cdw10 == 0 ? "attach " : "detach ";
+      words += std::to_string(command.nsid) + ":";
+      for (const auto each : decode_controllers(command.to_device))
+        words += " " + std::to_string(each);
+      commands.push_back(words);
       return;
     }
     const auto id = std::to_string(command.cdw10 >> 16U);
@@ -137,6 +154,10 @@ class FakeSubsystem : public Device, public AdminPort {
         return primary(command, from);
       case command::Cns::secondary_controllers:
         return list_secondaries(command, from);
+      case command::Cns::namespaces:
+      case command::Cns::allocated_namespace:
+      case command::Cns::attached_controllers:
+        return namespaces ? identify_namespaces(command) : error(sc::invalid_field);
       default:
         return error(sc::invalid_field);
     }
@@ -149,6 +170,7 @@ class FakeSubsystem : public Device, public AdminPort {
     std::memcpy(data.fr, firmware.data(), firmware.size());
     std::memcpy(data.subnqn, subsystem_nqn.data(), subsystem_nqn.size());
     const unsigned oacs = (virtualization ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
+                          (namespaces ? unsigned{NVME_CTRL_OACS_NS_MGMT} : 0U) |
                           (live_migration ? wire::oacs_live_migration : 0U);
     data.oacs = htole16(static_cast<std::uint16_t>(oacs));
     data.mdts = mdts;
@@ -176,6 +198,44 @@ class FakeSubsystem : public Device, public AdminPort {
     }
     data.num = htole16(count);
     return answer(command, data);
+  }
+
+  AdminCompletion identify_namespaces(const AdminCommand& command) {
+    if ((command.cdw10 & 0xFFU) == 0x10) {
+      nvme_ns_list data{};
+      std::size_t count = 0;
+      for (const auto& [nsid, ids] : *namespaces) {
+        if (nsid > command.nsid) data.ns[count++] = htole32(nsid);
+      }
+      return answer(command, data);
+    }
+    const auto found = namespaces->find(command.nsid);
+    if (found == namespaces->end()) return error(sc::invalid_namespace);
+    if ((command.cdw10 & 0xFFU) == 0x12) {
+      const std::vector<std::uint16_t> ids(found->second.begin(), found->second.end());
+      const auto list = encode_controllers(ids);
+      std::copy(list.begin(), list.end(), command.from_device.begin());
+      return {};
+    }
+    nvme_id_ns data{};
+    data.nsze = htole64(blocks);
+    data.nmic = private_namespaces.contains(command.nsid) ? 0 : 1;
+    data.lbaf[0].ds = 9;
+    return answer(command, data);
+  }
+
+  /// One controller after the other, as the emulator does it.
+  AdminCompletion attach(const AdminCommand& command) {
+    const auto found = namespaces->find(command.nsid);
+    if (found == namespaces->end()) return error(sc::invalid_namespace);
+    for (const auto id : decode_controllers(command.to_device)) {
+      const bool attaches = command.cdw10 == 0;
+      if (refused_attachment == id) return error(sc::internal_error);
+      if (attaches && !found->second.insert(id).second)
+        return error(sc::namespace_already_attached);
+      if (!attaches && found->second.erase(id) == 0) return error(sc::namespace_not_attached);
+    }
+    return {};
   }
 
   /// As some devices do, it answers with its own capabilities for a controller that has none.

@@ -6,7 +6,7 @@
 #   no-nvme             there is no NVMe controller
 #   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs
 #   16-vfs, 64-vfs      the controller has so many VFs, each with two queues and an interrupt
-#   detached            a second namespace is attached to no controller
+#   detached-namespace  the namespace is attached to no controller at first
 # Prints the console, where a line "verdict: NAME STATUS" decides for each. Ends with 77 when image.sh
 # found no kernel.
 set -euo pipefail
@@ -25,12 +25,6 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 has() { [[ " $words " == *" $1 "* ]]; }
-
-# drive NAME: an empty disk.
-drive() {
-  truncate -s 16M "$scratch/$1.img"
-  machine+=(-drive "if=none,id=$1,file=$scratch/$1.img,format=raw")
-}
 
 machine=(-M "q35,kernel-irqchip=split" -cpu max -smp 1 -m 512 -nographic -nodefaults
   -monitor none -serial stdio -no-reboot)
@@ -51,14 +45,11 @@ if [[ $words =~ ([0-9]+)-vfs ]]; then
   functions+=,sriov_max_vq_per_vf=2,sriov_max_vi_per_vf=1
 fi
 if ! has no-nvme; then
-  drive disk1
+  truncate -s 16M "$scratch/namespace.img"
   machine+=(-device pcie-root-port,id=rp0,slot=1 -device nvme-subsys,id=ss0,nqn=ss0
     -device "nvme,id=n0,serial=pf0,subsys=ss0,bus=rp0,$functions"
-    -device nvme-ns,drive=disk1,bus=n0,nsid=1,shared=on)
-fi
-if has detached; then
-  drive disk2
-  machine+=(-device nvme-ns,drive=disk2,bus=n0,nsid=2,shared=on,detached=on)
+    -drive "if=none,id=d0,file=$scratch/namespace.img,format=raw"
+    -device "nvme-ns,drive=d0,bus=n0,nsid=1,shared=on,detached=$(has detached-namespace && echo on || echo off)")
 fi
 if has more-controllers; then
   for number in 1 2; do

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "nvmigrate/base/io.h"
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
@@ -23,6 +24,11 @@ namespace {
 Finding fine(std::string code, std::string message, std::string device = {}) {
   Finding found{.code = std::move(code), .severity = Severity::ok, .message = std::move(message)};
   found.device = std::move(device);
+  return found;
+}
+
+Finding with_severity(Finding found, Severity severity) {
+  found.severity = severity;
   return found;
 }
 
@@ -115,6 +121,41 @@ class Account {
     findings_.push_back(std::move(finding));
   }
 
+  /// Without an answer the rest of the account is still worth having.
+  void ask_namespaces() {
+    try {
+      session_->ask_namespaces();
+    } catch (const Error& error) {
+      if (error.status() != ExitStatus::device) throw;
+      findings_.push_back(with_severity(told({.code = "device",
+                                              .device = session_->device(),
+                                              .words = {{"reason", error.what()}}}),
+                                        Severity::warning));
+    }
+  }
+
+  /// One finding of all of them: they come up so.
+  void add_without_namespace(FunctionList functions) {
+    std::erase_if(functions, [](const auto* function) { return !function->lacks_namespace(); });
+    if (functions.empty()) return;
+    const auto& topology = session_->topology();
+    Fact fact{.code = "no_namespace_attached",
+              .device = session_->device(),
+              .words = {{"functions", names_of(functions)}}};
+    // Where others have some, which one is meant for whom is not known here.
+    const bool any =
+        std::any_of(topology.functions.begin(), topology.functions.end(),
+                    [](const auto& one) { return one.secondary && !one.namespaces->empty(); });
+    const auto vfs = vfs_of(functions);
+    if (!any && vfs != 0 && !topology.namespaces->empty()) {
+      fact.remedies = {{.action = Remedy::Action::provision,
+                        .device = session_->device(),
+                        .object = "all",
+                        .count = vfs}};
+    }
+    findings_.push_back(told(fact));
+  }
+
   /// A function that is not listed may be there all the same.
   void add_records_without_function() {
     const auto& oddities = session_->topology().oddities;
@@ -132,16 +173,10 @@ class Account {
  private:
   static std::string names_of(const FunctionList& functions) {
     if (functions.size() == 1) return describe(*functions.front());
-    std::string ids;
-    for (std::size_t i = 0; i < functions.size();) {
-      const auto start = i;
-      const unsigned first = functions[start]->cntlid;
-      while (i < functions.size() && functions[i]->cntlid == first + (i - start))
-        ++i;
-      ids += (ids.empty() ? "" : ", ") + std::to_string(first);
-      if (i - start > 1) ids += "-" + std::to_string(functions[i - 1]->cntlid);
-    }
-    return "controlled functions " + ids;
+    std::vector<std::uint32_t> ids;
+    for (const auto* function : functions)
+      ids.push_back(function->cntlid);
+    return "controlled functions " + ranges_of(ids);
   }
 
   /// The number of VFs with which a provisioning has them again.
@@ -221,29 +256,28 @@ Finding folder(Io& io, const std::string& path) {
   }
 }
 
-Finding with_severity(Finding found, Severity severity) {
-  found.severity = severity;
-  return found;
-}
-
 }  // namespace
 
 Findings account_of(Session& session) {
   Account account(session);
+  account.ask_namespaces();
   account.add_journal();
   account.add_oddities();
   account.add_controlling_function();
   for (const auto& function : session.topology().functions)
     account.add(function);
   account.add_lost_resources(all_of(session.topology()));
+  account.add_without_namespace(all_of(session.topology()));
   account.add_records_without_function();
   return account.take();
 }
 
 Findings account_of(Session& session, std::uint16_t cntlid) {
   Account account(session);
+  account.ask_namespaces();
   account.add(session.function(cntlid));
   account.add_lost_resources({&session.function(cntlid)});
+  account.add_without_namespace({&session.function(cntlid)});
   return account.take();
 }
 

@@ -83,7 +83,8 @@ struct Remedy {
     // Of a controlling function: `device`.
     list,
     show,
-    provision,  ///< `count`: the number of VFs; `queues` and `interrupts` of each, where requested
+    provision,  ///< `count`: the number of VFs; `queues` and `interrupts` of each, where requested;
+                ///< `object`: the ids of namespaces to attach, `1,2` or `all`; empty: none
     recreate,   ///< likewise, destroying the VFs that are there
     deprovision,
     repair,

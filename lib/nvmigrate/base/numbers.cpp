@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -38,8 +39,32 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   return *value << shift;
 }
 
+std::optional<std::vector<std::uint32_t>> parse_list(std::string_view text, std::uint32_t most) {
+  std::vector<std::uint32_t> numbers;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto to = std::min(text.find(',', from), text.size());
+    const auto number = parse_number(text.substr(from, to - from));
+    if (!number || *number > most) return std::nullopt;
+    numbers.push_back(static_cast<std::uint32_t>(*number));
+    from = to + 1;
+  }
+  return numbers;
+}
+
 std::string to_hex(std::uint64_t value, int digits) {
   return fmt::format("0x{:0{}x}", value, digits);
+}
+
+std::string ranges_of(std::span<const std::uint32_t> ascending) {
+  std::string text;
+  for (std::size_t i = 0; i < ascending.size();) {
+    const auto start = i;
+    while (i < ascending.size() && ascending[i] - ascending[start] == i - start)
+      ++i;
+    text += (text.empty() ? "" : ", ") + std::to_string(ascending[start]);
+    if (i - start > 1) text += "-" + std::to_string(ascending[i - 1]);
+  }
+  return text;
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -17,6 +17,8 @@ namespace nvmigrate {
 namespace looked_at {
 inline constexpr auto secondary_list = "the Secondary Controller List (Identify CNS 15h)";
 inline constexpr auto capabilities = "the Primary Controller Capabilities (Identify CNS 14h)";
+inline constexpr auto attached_namespaces =
+    "the namespaces and whom they are attached to (Identify CNS 10h and 12h)";
 }  // namespace looked_at
 
 /// The part of the table about provisioning, and about the host.

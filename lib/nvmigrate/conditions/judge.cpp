@@ -240,8 +240,9 @@ void Judge::look_at_users(Fact who, const std::string& address) {
   auto& bus = session_->pci();
   if (cares("used_by_host")) add_users("used_by_host", "uses", bus.host_uses(address));
   if (cares("open_in_vm")) add_users("open_in_vm", "holders", bus.vfio_holders(address));
+  if (found || !cares("open_in_vm") || !cares("uses_unknown")) return;
   const auto unseen = bus.unseen(address);
-  if (found || unseen.empty() || !cares("open_in_vm") || !cares("uses_unknown")) return;
+  if (unseen.empty()) return;
   who.code = "uses_unknown";
   who.words = {{"reason", unseen}};
   add(who);

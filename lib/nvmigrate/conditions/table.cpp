@@ -23,6 +23,8 @@ constexpr auto shared_nodes = "/dev/vfio/vfio and /dev/iommu";
 constexpr auto effects_log = "the Commands Supported and Effects log (log page 05h)";
 constexpr auto pci = "the PCI functions in sysfs";
 constexpr auto journal = "the journal and the device";
+constexpr auto namespaces =
+    "the namespaces and whom they are attached to (Identify CNS 10h and 12h)";
 
 /// Where the guest of a function is.
 constexpr Condition custody(Condition row) {
@@ -386,6 +388,10 @@ constexpr std::array table{
                         "the kernel answers a command that timed out; provisioning again restores "
                         "them",
               .remedy = Action::provision},
+    Condition{.code = "no_namespace_attached",
+              .looks_at = namespaces,
+              .sentence = "no namespace is attached to {functions} of {device}",
+              .advice = "a host or VM finds no disk there; attach one of the namespaces"},
     Condition{.code = "mark_without_function",
               .looks_at = "the registry",
               .sentence = "controller {id} is marked, but {device} does not control it",

@@ -94,6 +94,26 @@ constexpr std::array table_of_provisioning{
                   "controller ids of its VFs are unknown and other commands cannot name them",
               .warns = provision},
 
+    Condition{.code = "no_namespace_management",
+              .looks_at = "OACS bit 3 (Identify CNS 01h)",
+              .sentence = "{device} cannot attach namespaces",
+              .advice = "provision without them, and attach them with the tool of its vendor",
+              .status = ExitStatus::unsupported,
+              .blocks = provision},
+    Condition{.code = "no_such_namespace",
+              .looks_at = looked_at::attached_namespaces,
+              .sentence = "{device} has no namespace{nsid}",
+              .advice = "create one first",
+              .status = ExitStatus::not_found,
+              .blocks = provision},
+    Condition{.code = "private_namespace",
+              .looks_at = "NMIC (Identify CNS 11h), and whom the namespace is attached to",
+              .sentence =
+                  "namespace {nsid} of {device} is private: it cannot be attached to {count} "
+                  "controllers",
+              .advice = "detach it elsewhere and provision one function, or create a shared one",
+              .blocks = provision},
+
     // --- the host
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",

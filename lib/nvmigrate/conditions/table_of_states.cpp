@@ -60,6 +60,14 @@ constexpr std::array state_rows{
             .sentence = "the state was read by the backend '{source}', and the destination has "
                         "'{destination}'"}),
     misfit(
+        {.code = "namespaces_differ",
+         .looks_at = "the state, and the namespaces attached to the destination (Identify CNS 10h "
+                     "to 12h)",
+         .sentence = "the namespaces of the source were {source}, those of {function} are "
+                     "{destination}",
+         .advice = "attach namespaces with the same ids, sizes and formats"},
+        loading),
+    misfit(
         {.code = "no_formats", .sentence = "the state names no format that it could be loaded in"}),
     misfit({.code = "version",
             .sentence = "{device} does not know version {version} of the NVMe controller state"}),

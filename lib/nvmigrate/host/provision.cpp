@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "nvmigrate/host/attachments.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_restore.h"
 #include "nvmigrate/host/provision_steps.h"
@@ -38,6 +39,7 @@ void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryContr
 
 /// Reads back, compares and completes what was planned.
 void confirm(Session& session, ProvisionResult& result) {
+  compare_attachments(session, result);
   const auto all = read_secondaries(session.admin());
   for (auto& function : result.functions) {
     if (function.cntlid) compare(function, all);
@@ -155,7 +157,10 @@ class Provisioning {
     session_->refresh();
     const std::span done{plan_.steps.data(), runner_.begun()};
     const bool autoprobe = autoprobe_before(before_, plan_.unfinished);
-    auto failures = runner_.run_all(steps_back(before_, vfs_now(), autoprobe, done));
+    auto back = steps_back(before_, vfs_now(), autoprobe, done);
+    for (const auto& step : runner_.attachments_back())
+      back.insert(step.action == ProvisionAction::detach ? back.begin() : back.end(), step);
+    auto failures = runner_.run_all(back);
     if (remakes_vfs(done) || (plan_.release && !done.empty())) {
       for (auto& failure : restore_functions(*session_, before_, owners_, timeout_))
         failures.push_back(std::move(failure));

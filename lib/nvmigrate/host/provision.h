@@ -23,6 +23,8 @@ struct ProvisionRequest {
   bool recreate = false;  ///< existing functions may be destroyed and made again
   /// The controlling function gives back the flexible resources that it holds, and is reset for it.
   bool release_primary = false;
+  /// Ids of namespaces to attach to each function; empty: all; nothing: attachments stay.
+  std::optional<std::vector<std::uint32_t>> attach{};
   std::vector<std::string> allowed{};  ///< codes of conditions: `suspension_unknown`
 };
 
@@ -34,6 +36,8 @@ enum class ProvisionAction {
   allocate_queues,  ///< value: flexible ones that the controlling function holds after its reset
   allocate_interrupts,  ///< likewise
   reset_controlling,    ///< resets of the controlling function until it holds what was allocated
+  attach,               ///< Namespace Attachment; value: the namespace id
+  detach,               ///< likewise
   forget,               ///< marks, binding and journal of a VF that is gone
   offline,              ///< Virtualization Management
   assign_queues,        ///< likewise; value: how many
@@ -74,8 +78,9 @@ struct ProvisionResult {
   std::vector<ProvisionStep> steps;            ///< none: everything is as requested
   std::vector<ProvisionedFunction> functions;  ///< afterwards
   std::optional<PrimaryRelease> release{};     ///< nothing: the controlling function is not reset
-  std::optional<Intent> unfinished;            ///< of an earlier run, which this one finishes
-  Findings findings;                           ///< warnings
+  std::vector<std::uint32_t> namespaces{};  ///< that were asked for, attached to each VF afterwards
+  std::optional<Intent> unfinished;         ///< of an earlier run, which this one finishes
+  Findings findings;                        ///< warnings
 
   [[nodiscard]] bool changed() const noexcept { return !steps.empty(); }
 };
@@ -98,14 +103,16 @@ NVMIGRATE_API ProvisionResult plan_provision(Session& session, const ProvisionRe
 
 /// Makes it so (sriov_numvfs; Virtualization Management, Base 2.1 §8.2.6), reads it back and
 /// compares. After a failure everything is as it was before, with the marks, bindings and drivers
-/// of VFs that were destroyed, or the journal names what is not; the controlling function is reset
+/// of VFs that were destroyed, or the journal names what is not; namespaces that were attached are
+/// detached; the controlling function is reset
 /// only to release what it holds (ACT 1 with NR 0, a reset in sysfs, and a Controller Reset where
 /// the device still holds it then), or to undo that. Functions that are offline without the
-/// resources that an earlier run recorded get those again. Finishes what a run that ended early
-/// began. Claims the session.
-/// \throws as plan_provision; NvmeError; OsError; Error(device) when the controller granted fewer
-/// resources than asked for, or reads back otherwise; Error(unsupported) when it says that a
-/// function may not have so many; Error(timed_out); Interrupted, rolled back
+/// resources that an earlier run recorded get those again. Namespaces are attached before a
+/// function is online, and recorded, to be detached when it is no longer provisioned. Finishes what
+/// a run that ended early began. Claims the session. \throws as plan_provision; NvmeError; OsError;
+/// Error(device) when the controller granted fewer resources than asked for, or reads back
+/// otherwise; Error(unsupported) when it says that a function may not have so many;
+/// Error(timed_out); Interrupted, rolled back
 NVMIGRATE_API ProvisionResult provision(Session& session, const ProvisionRequest& request,
                                         const ProvisionLimits& limits = {});
 
@@ -113,7 +120,8 @@ NVMIGRATE_API ProvisionResult provision(Session& session, const ProvisionRequest
 NVMIGRATE_API ProvisionResult plan_deprovision(Session& session,
                                                const std::vector<std::string>& allowed = {});
 
-/// Takes all VFs away and forgets what is recorded of them. What it did not reach after a failure
+/// Takes all VFs away, detaches the namespaces that provision() attached to them, and forgets what
+/// is recorded of them. What it did not reach after a failure
 /// is in the journal, and the next run finishes it. Claims the session. \throws as provision()
 NVMIGRATE_API ProvisionResult deprovision(Session& session,
                                           const std::vector<std::string>& allowed = {},

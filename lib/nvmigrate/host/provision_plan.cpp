@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/host/attachments.h"
 #include "nvmigrate/host/provision.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_steps.h"
@@ -32,6 +33,13 @@ bool lists_vfs(const Topology& topology) {
                      [](const ControlledFunction& function) { return function.vfn != 0; });
 }
 
+/// And not only namespaces, which an earlier run had attached when it ended.
+bool has_wanted_resources(const ControlledFunction& function) {
+  const auto& wanted = function.wanted;
+  return wanted && (wanted->namespaces.empty() || wanted->granted_queues != 0 ||
+                    wanted->granted_interrupts != 0);
+}
+
 /// One kind of flexible resource, and how many are requested.
 struct Kind {
   std::string name, granularity_field;
@@ -57,7 +65,8 @@ struct Kind {
 class Planner {
  public:
   Planner(Session& session, const ProvisionRequest& request)
-      : topology_(&session.topology()),
+      : session_(&session),
+        topology_(&session.topology()),
         request_(&request),
         judge_(Verb::provision, session, request.allowed),
         managed_(topology_->resources.has_value() && lists_vfs(*topology_)),
@@ -97,6 +106,9 @@ class Planner {
     rebuild_ = topology_->sriov.enabled != request_->vfs;
     if (rebuild_ && topology_->sriov.enabled != 0) require_recreation(vfs_exist());
     if (managed_) choose_members();
+    if (request_->attach) {
+      plan_.namespaces = choose_namespaces(*session_, judge_, *request_->attach, members_);
+    }
     if (!rebuild_) check_online();
     choose();
     look_at_functions();
@@ -149,6 +161,7 @@ class Planner {
     const auto& device = topology_->device;
     fact.remedies = {{.action = Remedy::Action::recreate,
                       .device = device,
+                      .object = attach_text(*request_),
                       .count = request_->vfs,
                       .queues = request_->queues,
                       .interrupts = request_->interrupts,
@@ -274,7 +287,7 @@ class Planner {
   [[nodiscard]] bool restores() const {
     if (rebuild_ && topology_->sriov.enabled != 0) return false;
     return std::all_of(chosen_.begin(), chosen_.end(),
-                       [](const auto* function) { return function->wanted.has_value(); });
+                       [](const auto* function) { return has_wanted_resources(*function); });
   }
 
   void add_shortage(const Kind& kind, std::uint64_t free, unsigned each, std::uint64_t needed) {
@@ -293,6 +306,7 @@ class Planner {
       fact.remedies = {
           {.action = request_->recreate ? Remedy::Action::recreate : Remedy::Action::provision,
            .device = topology_->device,
+           .object = attach_text(*request_),
            .count = request_->vfs,
            .queues = request_->queues,
            .interrupts = request_->interrupts,
@@ -325,10 +339,12 @@ class Planner {
     const auto& sriov = topology_->sriov;
     const bool wanted_probe = autoprobe_before(*topology_, plan_.unfinished);
     if (rebuild_ && sriov.autoprobe) steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 0});
+    if (rebuild_) add_detachments(steps, *topology_, request_->vfs);
     if (rebuild_ && sriov.enabled != 0) steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
     if (rebuild_) add_forgetting(steps, *topology_, plan_.unfinished);
     if (plan_.release) add_release(steps);
     if (rebuild_) steps.push_back({ProvisionAction::set_vfs, {}, 0, request_->vfs});
+    add_attachments(steps, plan_.namespaces, members_, rebuild_);
     add_steps(steps, goals_);
     if (wanted_probe && (rebuild_ || !sriov.autoprobe)) {
       steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 1});
@@ -369,6 +385,7 @@ class Planner {
     return after;
   }
 
+  Session* session_;
   const Topology* topology_;
   const ProvisionRequest* request_;
   Judge judge_;
@@ -407,6 +424,7 @@ ProvisionResult plan_deprovision(Session& session, const std::vector<std::string
       plan.steps.push_back({ProvisionAction::unbind, function.cntlid, function.vfn, 0});
     }
   }
+  add_detachments(plan.steps, topology, 0);
   for (const auto& function : topology.functions) {
     if (function.vfn != 0 && function.online.value_or(false)) {
       plan.steps.push_back({ProvisionAction::offline, function.cntlid, function.vfn, 0});

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/host/attachments.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -30,6 +31,12 @@ bool destroys(const Topology& before, const ProvisionResult& plan) {
 
 bool releases(const std::optional<Intent>& unfinished) {
   return unfinished && number_in(*unfinished, "release_primary") == 1U;
+}
+
+std::optional<std::vector<std::uint32_t>> attached_by(const Intent& unfinished) {
+  const auto found = unfinished.details.find("attach");
+  if (found == unfinished.details.end()) return std::nullopt;
+  return parse_attach(found->second);
 }
 
 using WantedById = std::map<std::uint16_t, WantedResources>;
@@ -115,6 +122,7 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
   if (plan.release || releases(plan.unfinished)) details.emplace("release_primary", "1");
   if (plan.release) details.emplace("reset_method", plan.release->methods);
   if (request.queues) details.emplace("queues", std::to_string(*request.queues));
+  if (request.attach) details.emplace("attach", attach_text(request));
   if (request.interrupts) details.emplace("interrupts", std::to_string(*request.interrupts));
   session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
 }
@@ -144,7 +152,8 @@ ProvisionRequest request_of(const Intent& unfinished) {
           .queues = count_in(unfinished, "queues"),
           .interrupts = count_in(unfinished, "interrupts"),
           .recreate = was_rebuilding(unfinished),
-          .release_primary = releases(unfinished)};
+          .release_primary = releases(unfinished),
+          .attach = attached_by(unfinished)};
 }
 
 void add_forgetting(std::vector<ProvisionStep>& steps, const Topology& topology,

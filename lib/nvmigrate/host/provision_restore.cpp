@@ -48,7 +48,7 @@ class Restorer {
   void remember(const ControlledFunction& was) {
     auto& registry = session_->registry();
     if (was.marked && !registry.is_marked(was.cntlid)) registry.mark(was.cntlid);
-    if (was.wanted && registry.wanted_of(was.cntlid) == nullptr) want_again(*was.wanted);
+    if (was.wanted) want_again(*was.wanted);
     if (was.binding && registry.binding_of(was.cntlid) == nullptr) registry.remember(*was.binding);
     for (const auto& intent : was.intents) {
       if (intent.kind != IntentKind::unbound) continue;
@@ -56,10 +56,14 @@ class Restorer {
     }
   }
 
-  void want_again(const WantedResources& was) {
+  void want_again(WantedResources was) {
     auto& registry = session_->registry();
     auto wanted = registry.wanted();
-    wanted.push_back(was);
+    if (const auto* now = registry.wanted_of(was.cntlid)) {
+      was.namespaces.insert(now->namespaces.begin(), now->namespaces.end());
+      std::erase_if(wanted, [&](const auto& one) { return one.cntlid == was.cntlid; });
+    }
+    wanted.push_back(std::move(was));
     std::sort(wanted.begin(), wanted.end(),
               [](const auto& one, const auto& other) { return one.cntlid < other.cntlid; });
     registry.want(std::move(wanted));

@@ -41,6 +41,10 @@ std::string what(const ProvisionStep& step) {
       return "allocate " + std::to_string(step.value) + " interrupts to the controlling function";
     case Action::reset_controlling:
       return "reset the controlling function";
+    case Action::attach:
+      return "attach namespace " + std::to_string(step.value) + " to " + controller(step);
+    case Action::detach:
+      return "detach namespace " + std::to_string(step.value) + " from " + controller(step);
     case Action::forget:
       return "forget what is remembered of " + controller(step);
     case Action::offline:
@@ -93,7 +97,8 @@ bool reset_if_possible(PciBus& bus, const std::string& address) {
 /// The neighbours of the step at `from` that do the same, itself included.
 std::span<const ProvisionStep> alike(std::span<const ProvisionStep> steps, std::size_t from) {
   auto end = from;
-  while (end < steps.size() && steps[end].action == steps[from].action)
+  while (end < steps.size() && steps[end].action == steps[from].action &&
+         steps[end].value == steps[from].value)
     ++end;
   return steps.subspan(from, end - from);
 }
@@ -114,6 +119,10 @@ std::string_view to_string(ProvisionAction action) noexcept {
       return "allocate_interrupts";
     case Action::reset_controlling:
       return "reset_controlling";
+    case Action::attach:
+      return "attach";
+    case Action::detach:
+      return "detach";
     case Action::forget:
       return "forget";
     case Action::offline:
@@ -140,6 +149,9 @@ void StepRunner::run(std::span<const ProvisionStep> steps, const char* if_interr
     } else if (group.front().action == Action::forget) {
       begun_ += group.size();
       forget_all(group);
+    } else if (is_attachment(group.front().action)) {
+      begun_ += group.size();
+      attachments_.change(group, what(group.front()));
     } else {
       carry_out(steps[begun_++]);
     }
@@ -174,6 +186,9 @@ void StepRunner::carry_out(const ProvisionStep& step) {
       return reset_controlling();
     case Action::forget:
       return forget_all({&step, 1});
+    case Action::attach:
+    case Action::detach:
+      return attachments_.change({&step, 1}, what(step));
     case Action::assign_queues:
     case Action::assign_interrupts:
       return assign(step);
@@ -374,7 +389,7 @@ std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, 
   const bool stripped = has_begun(done, Action::reset_controlling);
   bool recounted = vfs_now != before.sriov.enabled;
   for (const auto& step : done) {
-    if (step.cntlid) touched.insert(*step.cntlid);
+    if (step.cntlid && !is_attachment(step.action)) touched.insert(*step.cntlid);
     recounted = recounted || step.action == Action::set_vfs;
   }
   std::vector<ProvisionStep> back;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nvmigrate/host/attachments.h"
 #include "nvmigrate/host/provision.h"
 #include "nvmigrate/nvme/admin_port.h"
 
@@ -19,7 +20,7 @@ class StepRunner {
  public:
   /// \param before how things are before the first step; both must outlive it
   StepRunner(Session& session, const Topology& before, const ProvisionLimits& limits)
-      : session_(&session), before_(&before), limits_(limits) {}
+      : session_(&session), before_(&before), limits_(limits), attachments_(session) {}
 
   /// Goes on behind the steps that were begun, if it ran before. Stops at the first that fails, or
   /// between two when a stop signal came.
@@ -36,6 +37,9 @@ class StepRunner {
   [[nodiscard]] const std::map<std::uint16_t, Grant>& grants() const noexcept { return grants_; }
   /// Whether the reset of the controlling function took a Controller Reset.
   [[nodiscard]] bool controller_reset() const noexcept { return controller_reset_; }
+
+  /// The steps that undo what run() attached and detached, the former first.
+  [[nodiscard]] std::vector<ProvisionStep> attachments_back() const { return attachments_.back(); }
 
   /// Carries out all of them, whatever fails. \return what failed, a sentence each
   std::vector<std::string> run_all(std::span<const ProvisionStep> steps);
@@ -63,6 +67,7 @@ class StepRunner {
   std::map<std::uint16_t, Grant> grants_;
   std::optional<unsigned> allocated_queues_, allocated_interrupts_;
   bool controller_reset_ = false;
+  Attachments attachments_;
 };
 
 /// Some devices list their secondary controllers only once there are VFs.

@@ -90,6 +90,7 @@ void Fit::look_at_source(const StateIdentity& identity) {
     add("model", {{"source", identity.model}, {"destination", ours.model}});
   }
   look_at_firmware(identity);
+  look_at_namespaces(identity);
   if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");
 }
 
@@ -106,6 +107,14 @@ void Fit::look_at_firmware(const StateIdentity& identity) {
   } else {
     judge_->add(told(fact));
   }
+}
+
+void Fit::look_at_namespaces(const StateIdentity& identity) {
+  if (!identity.namespaces) return;
+  const auto ours = namespaces_of(*session_, function_->cntlid);
+  if (!ours || *ours == *identity.namespaces) return;
+  add("namespaces_differ",
+      {{"source", to_string(*identity.namespaces)}, {"destination", to_string(*ours)}});
 }
 
 void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {

@@ -38,6 +38,7 @@ class Fit {
   void add(std::string_view code, Words words = {});
   void look_at_source(const StateIdentity& identity);
   void look_at_firmware(const StateIdentity& identity);
+  void look_at_namespaces(const StateIdentity& identity);
   void look_at_origin(const Origin& origin, const StateEnd* end);
   void look_at_past(const StateEnd& end, const StateIdentity* identity);
   void look_at_formats(const FormatChoice& wanted);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "nvmigrate/base/time.h"
+#include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
@@ -15,6 +16,8 @@
 
 namespace nvmigrate {
 namespace {
+
+constexpr std::size_t most_recorded_namespaces = 512;  ///< they fit into the first record
 
 std::string listed(const StateFormats& formats) {
   std::string text;
@@ -157,7 +160,18 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
     if (resources->queues.supported) identity.queues = function.queues;
     if (resources->interrupts.supported) identity.interrupts = function.interrupts;
   }
+  identity.namespaces = namespaces_of(session, cntlid);
   return identity;
+}
+
+std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid) {
+  session.ask_namespaces();
+  const auto& ids = session.function(cntlid).namespaces;
+  if (!ids || ids->size() > most_recorded_namespaces) return std::nullopt;
+  std::vector<NamespaceShape> shapes;
+  for (const auto nsid : *ids)
+    shapes.push_back(read_namespace(session.admin(), nsid).shape);
+  return shapes;
 }
 
 bool is_of(const StateIdentity& identity, const Session& session) {

@@ -14,6 +14,7 @@ namespace nvmigrate::command {
 namespace opcode {
 inline constexpr std::uint8_t get_log_page = 0x02;
 inline constexpr std::uint8_t identify = 0x06;
+inline constexpr std::uint8_t namespace_attachment = 0x15;
 inline constexpr std::uint8_t virtualization_management = 0x1C;
 inline constexpr std::uint8_t migration_send = 0x41;
 inline constexpr std::uint8_t migration_receive = 0x42;
@@ -26,6 +27,8 @@ constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
       return "Get Log Page";
     case opcode::identify:
       return "Identify";
+    case opcode::namespace_attachment:
+      return "Namespace Attachment";
     case opcode::virtualization_management:
       return "Virtualization Management";
     case opcode::migration_send:
@@ -45,6 +48,9 @@ inline constexpr std::chrono::milliseconds minimum_timeout{std::chrono::minutes{
 /// Controller or namespace structure to identify, Base 2.1 §5.1.13.
 enum class Cns : std::uint8_t {
   controller = 0x01,
+  namespaces = 0x10,            ///< that are allocated, from the one behind NSID on
+  allocated_namespace = 0x11,   ///< one of them, attached to this controller or not
+  attached_controllers = 0x12,  ///< to which it is attached
   controllers = 0x13,
   primary_capabilities = 0x14,
   secondary_controllers = 0x15,
@@ -52,8 +58,10 @@ enum class Cns : std::uint8_t {
 };
 
 /// Identify. \param from the lowest controller id of a list \param data 4096 bytes
-constexpr AdminCommand identify(Cns cns, std::uint16_t from, std::span<std::byte> data) noexcept {
+constexpr AdminCommand identify(Cns cns, std::uint16_t from, std::span<std::byte> data,
+                                std::uint32_t nsid = 0) noexcept {
   return {.opcode = opcode::identify,
+          .nsid = nsid,
           .cdw10 = static_cast<std::uint32_t>(from) << 16U | static_cast<std::uint32_t>(cns),
           .from_device = data};
 }
@@ -65,6 +73,19 @@ constexpr AdminCommand effects_log(std::span<std::byte> data) noexcept {
           .nsid = 0xFFFFFFFF,
           .cdw10 = static_cast<std::uint32_t>(data.size() / 4 - 1) << 16U | 0x05U,
           .from_device = data};
+}
+
+/// What Namespace Attachment does (SEL).
+enum class Attachment : std::uint8_t { attach = 0, detach = 1 };
+
+/// Namespace Attachment. \param controllers see encode_controllers()
+constexpr AdminCommand namespace_attachment(std::uint32_t nsid, Attachment what,
+                                            std::span<const std::byte> controllers) noexcept {
+  return {.opcode = opcode::namespace_attachment,
+          .nsid = nsid,
+          .cdw10 = static_cast<std::uint32_t>(what),
+          .to_device = controllers,
+          .timeout = minimum_timeout};
 }
 
 /// Resource type (RT) of Virtualization Management.

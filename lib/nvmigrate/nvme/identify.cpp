@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string_view>
 #include <type_traits>
@@ -27,6 +28,7 @@ constexpr std::string_view capabilities_name = "the primary controller capabilit
 constexpr std::string_view secondaries_name = "the list of secondary controllers";
 constexpr std::string_view controllers_name = "the list of controllers";
 constexpr std::string_view effects_name = "the Commands Supported and Effects log";
+constexpr std::string_view namespaces_name = "the list of namespaces";
 constexpr std::string_view formats_name = "the supported controller state formats";
 
 [[noreturn]] void malformed(std::string_view what, std::string_view cause) {
@@ -94,9 +96,9 @@ std::size_t max_transfer_of(std::uint8_t mdts) {
 }
 
 std::vector<std::byte> identify(AdminPort& port, command::Cns cns, std::uint16_t from,
-                                std::string_view what) {
+                                std::string_view what, std::uint32_t nsid = 0) {
   std::vector<std::byte> data(wire::identify_size);
-  submit_or_throw(port, command::identify(cns, from, data), fmt::format("read {}", what));
+  submit_or_throw(port, command::identify(cns, from, data, nsid), fmt::format("read {}", what));
   return data;
 }
 
@@ -111,40 +113,58 @@ bool ascends(const std::vector<Entry>& entries, IdOf id_of) {
   });
 }
 
+std::string namespace_name(std::string_view what, std::uint32_t nsid) {
+  return fmt::format("{} namespace {}", what, nsid);
+}
+
+std::uint32_t block_size_of(std::uint8_t exponent) {
+  return exponent == 0 || exponent >= 32 ? 0 : std::uint32_t{1} << exponent;
+}
+
 /// Asks again from behind the last entry while the list is full.
-template <typename Entry, typename Decode, typename IdOf>
-std::vector<Entry> read_pages(AdminPort& port, command::Cns cns, std::size_t page,
-                              std::string_view what, Decode decode, IdOf id_of,
-                              Oddities* oddities) {
-  std::vector<Entry> all;
-  for (std::uint16_t from = 0;;) {
-    const auto entries = decode(identify(port, cns, from, what));
+/// \param ask gives the entries from an id on
+template <typename Ask, typename IdOf>
+auto read_pages(Ask ask, std::size_t page, std::string_view what, IdOf id_of, Oddities* oddities) {
+  decltype(ask(0)) all;
+  using Id = decltype(id_of(all.front()));
+  for (Id from = 0;;) {
+    const auto entries = ask(from);
     all.insert(all.end(), entries.begin(), entries.end());
     if (entries.size() < page) return all;
     // What follows in a list that is not sorted cannot be asked for.
     if (!ascends(entries, id_of)) malformed(what, "it is full and not sorted");
     const auto last = id_of(entries.back());
-    if (last == 0xFFFF) return all;
+    if (last == std::numeric_limits<Id>::max()) return all;
     if (last < from) {
       note(oddities, fmt::format("{} has the same entries again when it is continued", what));
       return all;
     }
-    from = static_cast<std::uint16_t>(last + 1U);
+    from = static_cast<Id>(last + 1U);
   }
 }
 
 /// Sorted; entries of one controller stand together.
-template <typename Entry, typename Decode, typename IdOf>
-std::vector<Entry> read_list(AdminPort& port, command::Cns cns, std::size_t page,
-                             std::string_view what, Decode decode, IdOf id_of, Oddities* oddities) {
-  auto all = read_pages<Entry>(port, cns, page, what, decode, id_of, oddities);
+template <typename Ask, typename IdOf>
+auto read_list(Ask ask, std::size_t page, std::string_view what, IdOf id_of, Oddities* oddities) {
+  auto all = read_pages(ask, page, what, id_of, oddities);
   if (!ascends(all, id_of)) note(oddities, fmt::format("{} is not sorted", what));
   std::stable_sort(all.begin(), all.end(),
-                   [&](const Entry& one, const Entry& other) { return id_of(one) < id_of(other); });
+                   [&](const auto& one, const auto& other) { return id_of(one) < id_of(other); });
   const auto end = std::unique(all.begin(), all.end());
   if (end != all.end()) note(oddities, fmt::format("{} has an entry twice", what));
   all.erase(end, all.end());
   return all;
+}
+
+/// A list of controllers, of a namespace where `nsid` is not 0.
+std::vector<std::uint16_t> list_controllers(AdminPort& port, command::Cns cns,
+                                            std::string_view what, Oddities* oddities,
+                                            std::uint32_t nsid = 0) {
+  const auto ask = [&](std::uint16_t from) {
+    return decode_controllers(identify(port, cns, from, what, nsid));
+  };
+  return read_list(
+      ask, NVME_ID_CTRL_LIST_MAX, what, [](std::uint16_t id) { return id; }, oddities);
 }
 
 /// One entry a controller: where there are several, it is not known which is right.
@@ -218,6 +238,16 @@ std::uint8_t FormatTable::index_of(const Uuid& vendor) const noexcept {
                                 : static_cast<std::uint8_t>(found - vendors.begin() + 1);
 }
 
+std::string to_string(const std::vector<NamespaceShape>& namespaces) {
+  std::string text;
+  for (const auto& one : namespaces) {
+    const auto metadata = one.metadata == 0 ? "" : fmt::format(" and {} of metadata", one.metadata);
+    text += fmt::format("{}{} ({} blocks of {} bytes{})", text.empty() ? "" : ", ", one.nsid,
+                        one.blocks, one.block_size, metadata);
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::string default_nqn(const ControllerIdentity& identity) {
   auto serial = identity.raw_serial, model = identity.raw_model;
   serial.resize(sizeof(nvme_id_ctrl::sn), ' ');
@@ -255,6 +285,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.version = le32toh(wire.ver);
   identity.max_transfer = max_transfer_of(wire.mdts);
   identity.virtualization_management = (oacs & NVME_CTRL_OACS_VIRT_MGMT) != 0;
+  identity.namespace_management = (oacs & NVME_CTRL_OACS_NS_MGMT) != 0;
   identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
   identity.effects_log = (wire.lpa & NVME_CTRL_LPA_CMD_EFFECTS) != 0;
   return identity;
@@ -340,6 +371,36 @@ std::vector<CommandEffects> decode_effects(std::span<const std::byte> data) {
   return all;
 }
 
+std::vector<std::uint32_t> decode_namespaces(std::span<const std::byte> data) {
+  const auto wire = overlay<nvme_ns_list>(data, namespaces_name);
+  std::vector<std::uint32_t> ids;
+  for (const auto id : wire.ns) {
+    if (id == 0) break;
+    ids.push_back(le32toh(id));
+  }
+  return ids;
+}
+
+NamespaceIdentity decode_namespace(std::span<const std::byte> data, std::uint32_t nsid) {
+  const auto wire = overlay<nvme_id_ns>(data, namespace_name("the identity of", nsid));
+  const unsigned format = (wire.flbas & 0xFU) | (wire.flbas >> 1U & 0x30U);
+  const auto& used = std::span{wire.lbaf}[format];
+  return {.shape = {.nsid = nsid,
+                    .blocks = le64toh(wire.nsze),
+                    .block_size = block_size_of(used.ds),
+                    .metadata = le16toh(used.ms)},
+          .shared = (wire.nmic & 1U) != 0};
+}
+
+std::vector<std::byte> encode_controllers(std::span<const std::uint16_t> ids) {
+  nvme_ctrl_list wire{};
+  wire.num = htole16(static_cast<std::uint16_t>(ids.size()));
+  std::transform(ids.begin(), ids.end(), wire.identifier,
+                 [](std::uint16_t id) { return htole16(id); });
+  const auto bytes = std::as_bytes(std::span{&wire, 1});
+  return {bytes.begin(), bytes.end()};
+}
+
 ControllerIdentity read_identity(AdminPort& port) {
   return decode_identity(identify(port, command::Cns::controller, 0, identity_name));
 }
@@ -363,13 +424,14 @@ bool is_primary(AdminPort& port, std::uint16_t cntlid) {
 }
 
 std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* oddities) {
-  const auto read = [&] {
-    return read_list<SecondaryController>(
-        port, command::Cns::secondary_controllers, NVME_ID_SECONDARY_CTRL_MAX, secondaries_name,
-        decode_secondaries, [](const SecondaryController& entry) { return entry.cntlid; },
-        oddities);
+  const auto ask = [&](std::uint16_t from) {
+    return decode_secondaries(
+        identify(port, command::Cns::secondary_controllers, from, secondaries_name));
   };
-  const auto all = unless_unknown(secondaries_name, true, oddities, read);
+  const auto id_of = [](const SecondaryController& entry) { return entry.cntlid; };
+  const auto all = unless_unknown(secondaries_name, true, oddities, [&] {
+    return read_list(ask, NVME_ID_SECONDARY_CTRL_MAX, secondaries_name, id_of, oddities);
+  });
   if (!all) return {};
   auto one_each = without_rivals(*all, oddities);
   part_rivals(one_each, oddities);
@@ -378,12 +440,33 @@ std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* odd
 
 std::vector<std::uint16_t> read_controllers(AdminPort& port, Oddities* oddities) {
   const auto read = [&] {
-    return read_list<std::uint16_t>(
-        port, command::Cns::controllers, NVME_ID_CTRL_LIST_MAX, controllers_name,
-        decode_controllers, [](std::uint16_t id) { return id; }, oddities);
+    return list_controllers(port, command::Cns::controllers, controllers_name, oddities);
   };
   return unless_unknown(controllers_name, false, oddities, read)
       .value_or(std::vector<std::uint16_t>{});
+}
+
+std::optional<std::vector<std::uint32_t>> read_namespaces(AdminPort& port, Oddities* oddities) {
+  // The device lists those above the id that it is asked with.
+  const auto ask = [&](std::uint32_t from) {
+    return decode_namespaces(
+        identify(port, command::Cns::namespaces, 0, namespaces_name, from == 0 ? from : from - 1));
+  };
+  return unless_unknown(namespaces_name, false, oddities, [&] {
+    return read_list(
+        ask, NVME_ID_NS_LIST_MAX, namespaces_name, [](std::uint32_t id) { return id; }, oddities);
+  });
+}
+
+NamespaceIdentity read_namespace(AdminPort& port, std::uint32_t nsid) {
+  return decode_namespace(identify(port, command::Cns::allocated_namespace, 0,
+                                   namespace_name("the identity of", nsid), nsid),
+                          nsid);
+}
+
+std::vector<std::uint16_t> read_attached(AdminPort& port, std::uint32_t nsid, Oddities* oddities) {
+  return list_controllers(port, command::Cns::attached_controllers,
+                          namespace_name("the controllers attached to", nsid), oddities, nsid);
 }
 
 FormatTable read_formats(AdminPort& port) {

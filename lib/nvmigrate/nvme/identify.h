@@ -41,6 +41,12 @@ struct FormatTable {
   [[nodiscard]] std::uint8_t index_of(const Uuid& vendor) const noexcept;
 };
 
+/// A namespace that is allocated in the subsystem.
+struct NamespaceIdentity {
+  NamespaceShape shape;
+  bool shared = false;  ///< NMIC b0; else it can be attached to one controller only
+};
+
 /// Decoders of the 4096 bytes of an Identify answer. \throws Error(device) when there are fewer
 /// bytes, or when a count exceeds what they can hold
 ControllerIdentity decode_identity(std::span<const std::byte> data);
@@ -51,6 +57,13 @@ FormatTable decode_formats(std::span<const std::byte> data);
 /// Likewise of the 4096 bytes of the Commands Supported and Effects log: Virtualization Management,
 /// Migration Send and Migration Receive, in this order.
 std::vector<CommandEffects> decode_effects(std::span<const std::byte> data);
+std::vector<std::uint32_t> decode_namespaces(std::span<const std::byte> data);
+NamespaceIdentity decode_namespace(std::span<const std::byte> data, std::uint32_t nsid);
+
+/// The most controllers of one list.
+inline constexpr std::size_t most_controllers = 2047;
+/// A Controller List, Base 2.1 §4.6.1. \param ids ascending, at most most_controllers
+std::vector<std::byte> encode_controllers(std::span<const std::uint16_t> ids);
 
 /// Readers through the controlling function. They continue a full list (CNTID = last + 1), and give
 /// every list sorted and each controller once, whatever order the device has. Of controllers that
@@ -69,6 +82,15 @@ bool is_primary(AdminPort& port, std::uint16_t cntlid);
 std::vector<SecondaryController> read_secondaries(AdminPort& port, Oddities* oddities = nullptr);
 /// The controllers of the subsystem. \return as above
 std::vector<std::uint16_t> read_controllers(AdminPort& port, Oddities* oddities = nullptr);
+/// The ids of all namespaces of the subsystem. \return nothing when the controller does not know
+/// the list (Invalid Field)
+std::optional<std::vector<std::uint32_t>> read_namespaces(AdminPort& port,
+                                                          Oddities* oddities = nullptr);
+/// A namespace that is allocated.
+NamespaceIdentity read_namespace(AdminPort& port, std::uint32_t nsid);
+/// The controllers that a namespace is attached to.
+std::vector<std::uint16_t> read_attached(AdminPort& port, std::uint32_t nsid,
+                                         Oddities* oddities = nullptr);
 /// \throws unsupported naming CNS 20h when the controller does not know it
 FormatTable read_formats(AdminPort& port);
 std::vector<CommandEffects> read_effects(AdminPort& port);

@@ -40,6 +40,7 @@ struct ControllerIdentity {
   std::uint32_t version = 0;               ///< 0x00020100 is 2.1
   std::size_t max_transfer = 0;            ///< bytes, from MDTS with 4 KiB pages; 0: no limit
   bool virtualization_management = false;  ///< OACS b7
+  bool namespace_management = false;       ///< OACS b3
   bool live_migration = false;             ///< OACS b11, HMLMS
   bool effects_log = false;  ///< LPA b1: it has the Commands Supported and Effects log
 };
@@ -71,6 +72,18 @@ struct FlexibleResources {
 struct PrimaryResources {
   FlexibleResources queues, interrupts;
 };
+
+/// What a host sees of a namespace, apart from its content (Identify Namespace, CNS 11h).
+struct NamespaceShape {
+  std::uint32_t nsid = 0;        ///< namespace id
+  std::uint64_t blocks = 0;      ///< NSZE
+  std::uint32_t block_size = 0;  ///< bytes of data in a block, of the LBA format in use
+  std::uint16_t metadata = 0;    ///< bytes of metadata of a block
+  auto operator<=>(const NamespaceShape&) const = default;
+};
+
+/// `1 (33554432 blocks of 512 bytes), 2 (…)`, `none`.
+NVMIGRATE_API std::string to_string(const std::vector<NamespaceShape>& namespaces);
 
 /// A UUID in the byte order of RFC 9562.
 struct Uuid {

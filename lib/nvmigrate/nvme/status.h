@@ -32,8 +32,13 @@ namespace sc {
 inline constexpr std::uint16_t invalid_opcode = 0x001;
 inline constexpr std::uint16_t invalid_field = 0x002;
 inline constexpr std::uint16_t internal_error = 0x006;
+inline constexpr std::uint16_t invalid_namespace = 0x00B;
 inline constexpr std::uint16_t command_sequence_error = 0x00C;
 inline constexpr std::uint16_t invalid_log_page = 0x109;
+inline constexpr std::uint16_t namespace_already_attached = 0x118;
+inline constexpr std::uint16_t namespace_is_private = 0x119;
+inline constexpr std::uint16_t namespace_not_attached = 0x11A;
+inline constexpr std::uint16_t controller_list_invalid = 0x11C;
 inline constexpr std::uint16_t invalid_controller_identifier = 0x11F;
 inline constexpr std::uint16_t invalid_secondary_controller_state = 0x120;
 inline constexpr std::uint16_t invalid_number_of_resources = 0x121;

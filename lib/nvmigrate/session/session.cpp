@@ -416,6 +416,24 @@ void Session::ask_all() {
     ask(function.cntlid);
 }
 
+void Session::ask_namespaces() {
+  auto& known = topology();
+  if (known.namespaces || known.functions.empty() || !identity().namespace_management) return;
+  const auto ids = read_namespaces(admin(), &known.oddities);
+  if (!ids) return;
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> attached;
+  for (const auto nsid : *ids) {
+    for (const auto cntlid : read_attached(admin(), nsid, &known.oddities))
+      attached.emplace_back(nsid, cntlid);
+  }
+  for (auto& function : known.functions)
+    function.namespaces.emplace();
+  for (const auto& [nsid, cntlid] : attached) {
+    if (auto* function = known.find(cntlid)) function->namespaces->push_back(nsid);
+  }
+  known.namespaces = ids;
+}
+
 FormatChoice whole_state(const StateFormats& formats) {
   FormatChoice choice{.version = std::nullopt, .vendor = std::nullopt};
   const auto& versions = formats.versions;

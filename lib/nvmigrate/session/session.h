@@ -199,6 +199,10 @@ class NVMIGRATE_API Session {
   const ControlledFunction& ask_whether_controls(std::uint16_t cntlid);
   /// ask() of every function.
   void ask_all();
+  /// Has the topology say which namespaces there are, and which are attached to each function,
+  /// unless it does. Without effect where there is no function or no Namespace Management.
+  /// \throws NvmeError, OsError
+  void ask_namespaces();
 
   /// Admin commands sent so far, by all threads and by this one.
   [[nodiscard]] std::uint64_t commands() const;

@@ -279,6 +279,11 @@ bool ControlledFunction::lost_resources() const noexcept {
          (queues < wanted->granted_queues || interrupts < wanted->granted_interrupts);
 }
 
+bool ControlledFunction::lacks_namespace() const noexcept {
+  const bool needs = online == true || marked || binding || custody() != nullptr;
+  return needs && !controls && namespaces && namespaces->empty();
+}
+
 const ControlledFunction* Topology::find(std::uint16_t cntlid) const noexcept {
   const auto found = std::lower_bound(
       functions.begin(), functions.end(), cntlid,

@@ -38,7 +38,9 @@ struct ControlledFunction {
   /// Known to be of another controlling function: a VF of that one on this host, or listed by the
   /// device as its secondary controller.
   bool of_another = false;
-  VfioNodes vfio;                          ///< nodes through which a VM opens it
+  std::optional<std::vector<std::uint32_t>>
+      namespaces{};  ///< attached to it; nothing: see Session::ask_namespaces()
+  VfioNodes vfio;    ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
@@ -73,6 +75,8 @@ struct ControlledFunction {
   /// It is offline without the resources that it was provisioned with: the controlling function was
   /// reset, or the host restarted.
   [[nodiscard]] NVMIGRATE_API bool lost_resources() const noexcept;
+  /// It is provisioned, bound or to migrate, and no namespace is attached to it.
+  [[nodiscard]] NVMIGRATE_API bool lacks_namespace() const noexcept;
   /// Whether it may be online: it is, or the device does not say.
   [[nodiscard]] bool may_be_online() const noexcept { return online.value_or(true); }
 };
@@ -111,6 +115,8 @@ struct Topology {
   std::optional<std::uint32_t>
       host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
+  std::optional<std::vector<std::uint32_t>>
+      namespaces{};  ///< that there are; nothing: see Session::ask_namespaces()
   std::vector<ControlledFunction> functions;
   /// What is odd in the answers of the device; see Session::tolerate_unreadable_lists().
   Oddities oddities{};

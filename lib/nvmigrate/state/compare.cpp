@@ -19,6 +19,7 @@ std::string shown(T value) {
 std::string shown(const Uuid& uuid) { return to_string(uuid); }
 std::string shown(const Sha256Digest& digest) { return to_string(digest); }
 std::string shown(StateLayout layout) { return layout == StateLayout::nvme ? "nvme" : "opaque"; }
+std::string shown(const std::vector<NamespaceShape>& namespaces) { return to_string(namespaces); }
 template <typename T>
 std::string shown(const std::optional<T>& value) {
   return value ? shown(*value) : std::string{};
@@ -61,6 +62,9 @@ void compare(Comparison& to, const StateIdentity& left, const StateIdentity& rig
   to.field("address", left.address, right.address);
   to.field("queues", left.queues, right.queues);
   to.field("interrupts", left.interrupts, right.interrupts);
+  if (left.namespaces && right.namespaces) {
+    to.field("namespaces", left.namespaces, right.namespaces);
+  }
 }
 
 void compare_rest(Comparison& to, const SubmissionQueue& left, const SubmissionQueue& right) {

@@ -130,6 +130,18 @@ JsonMembers JsonMembers::object(const char* name) const {
   return {value, offset_};
 }
 
+std::optional<std::vector<JsonMembers>> JsonMembers::maybe_objects(const char* name) const {
+  const auto found = object_->find(name);
+  if (found == object_->end()) return std::nullopt;
+  if (!found->is_array()) fail(name, "is not an array");
+  std::vector<JsonMembers> objects;
+  for (const auto& each : *found) {
+    if (!each.is_object()) fail(name, "has an entry that is not an object");
+    objects.emplace_back(each, offset_);
+  }
+  return objects;
+}
+
 void JsonMembers::fail(const char* name, const std::string& why) const {
   throw invalid(offset_, fmt::format("its member \"{}\" {}", name, why));
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nvmigrate {
 
@@ -35,6 +36,8 @@ class JsonMembers {
   [[nodiscard]] std::optional<bool> maybe_boolean(const char* name) const;
   [[nodiscard]] std::optional<std::string> maybe_text(const char* name) const;
   [[nodiscard]] JsonMembers object(const char* name) const;
+  /// An array of objects; a member that is missing is nothing
+  [[nodiscard]] std::optional<std::vector<JsonMembers>> maybe_objects(const char* name) const;
 
   template <typename T>
   [[nodiscard]] T number(const char* name) const {

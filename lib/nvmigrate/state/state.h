@@ -51,6 +51,9 @@ struct StateIdentity {
   std::uint16_t vfn = 0;         ///< its 1-based VF number; 0: it is not a VF
   std::string address;           ///< its PCI address; empty when not known
   std::optional<std::uint16_t> queues, interrupts;  ///< flexible resources it had (VQ, VI)
+  /// Attached to it, ascending by id. Nothing: not known, as of a file of a former version, of a
+  /// device without Namespace Management, and of more than 512.
+  std::optional<std::vector<NamespaceShape>> namespaces{};
 
   std::uint64_t size = 0;         ///< bytes of the state; the writer fills it in
   std::uint64_t blackout_ns = 0;  ///< since the first suspend, when the reading began

@@ -46,6 +46,29 @@ StateLayout decode_layout(const JsonMembers& members) {
   return StateLayout::opaque;
 }
 
+Json namespaces_json(const std::vector<NamespaceShape>& namespaces) {
+  Json list = Json::array();
+  for (const auto& one : namespaces) {
+    list.push_back({{"nsid", one.nsid},
+                    {"blocks", one.blocks},
+                    {"block_size", one.block_size},
+                    {"metadata", one.metadata}});
+  }
+  return list;
+}
+
+std::optional<std::vector<NamespaceShape>> decode_shapes(const JsonMembers& members) {
+  const auto objects = members.maybe_objects("namespaces");
+  if (!objects) return std::nullopt;
+  std::vector<NamespaceShape> shapes;
+  for (const auto& one : *objects) {
+    shapes.push_back({one.number<std::uint32_t>("nsid"), one.number<std::uint64_t>("blocks"),
+                      one.number<std::uint32_t>("block_size"),
+                      one.number<std::uint16_t>("metadata")});
+  }
+  return shapes;
+}
+
 void decode_source(const JsonMembers& members, StateIdentity& identity) {
   identity.subsystem_nqn = members.text("subsystem_nqn");
   identity.serial = members.text("serial");
@@ -58,6 +81,7 @@ void decode_source(const JsonMembers& members, StateIdentity& identity) {
   identity.address = members.text("address");
   identity.queues = members.maybe_number<std::uint16_t>("queues");
   identity.interrupts = members.maybe_number<std::uint16_t>("interrupts");
+  identity.namespaces = decode_shapes(members);
 }
 
 void put_source(const StateIdentity& identity, Json& json) {
@@ -72,6 +96,7 @@ void put_source(const StateIdentity& identity, Json& json) {
   json["address"] = printable(identity.address);
   json["queues"] = or_null(identity.queues);
   json["interrupts"] = or_null(identity.interrupts);
+  if (identity.namespaces) json["namespaces"] = namespaces_json(*identity.namespaces);
 }
 
 }  // namespace

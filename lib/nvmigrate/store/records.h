@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -49,12 +50,13 @@ struct Binding {
   std::string time;                              ///< RFC 3339, UTC
 };
 
-/// The flexible resources that a function was provisioned with. A reset of the controlling function
-/// takes them away; with this they can be given again.
+/// What a function was provisioned with. A reset of the controlling function takes the flexible
+/// resources away; with this they can be given again.
 struct WantedResources {
   std::uint16_t cntlid = 0;                                  ///< controller id
   std::uint16_t queues = 0, interrupts = 0;                  ///< asked for
   std::uint16_t granted_queues = 0, granted_interrupts = 0;  ///< by the device, which may round
+  std::set<std::uint32_t> namespaces{};                      ///< that were attached for it
   bool operator==(const WantedResources&) const = default;
 };
 

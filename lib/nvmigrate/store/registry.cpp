@@ -44,17 +44,22 @@ Json to_json(const Binding& binding) {
 std::uint16_t count_of(const Json& json) { return store::controller_of(json); }
 
 WantedResources wanted_of_json(const Json& json) {
-  return {store::controller_of(json.at("controller")), count_of(json.at("queues")),
-          count_of(json.at("interrupts")), count_of(json.at("granted_queues")),
-          count_of(json.at("granted_interrupts"))};
+  return {store::controller_of(json.at("controller")),
+          count_of(json.at("queues")),
+          count_of(json.at("interrupts")),
+          count_of(json.at("granted_queues")),
+          count_of(json.at("granted_interrupts")),
+          json.value("namespaces", std::set<std::uint32_t>{})};
 }
 
 Json to_json(const WantedResources& wanted) {
-  return {{"controller", wanted.cntlid},
-          {"queues", wanted.queues},
-          {"interrupts", wanted.interrupts},
-          {"granted_queues", wanted.granted_queues},
-          {"granted_interrupts", wanted.granted_interrupts}};
+  Json json{{"controller", wanted.cntlid},
+            {"queues", wanted.queues},
+            {"interrupts", wanted.interrupts},
+            {"granted_queues", wanted.granted_queues},
+            {"granted_interrupts", wanted.granted_interrupts}};
+  if (!wanted.namespaces.empty()) json["namespaces"] = wanted.namespaces;
+  return json;
 }
 
 template <typename Entry>
@@ -71,11 +76,13 @@ auto find_in(const std::vector<Entry>& entries, std::uint16_t cntlid) {
                       [&](const Entry& entry) { return entry.cntlid == cntlid; });
 }
 
+bool is_in(const std::vector<std::uint16_t>& cntlids, std::uint16_t cntlid) {
+  return std::find(cntlids.begin(), cntlids.end(), cntlid) != cntlids.end();
+}
+
 template <typename Entry>
 std::vector<Entry> without(std::vector<Entry> entries, const std::vector<std::uint16_t>& cntlids) {
-  std::erase_if(entries, [&](const Entry& entry) {
-    return std::find(cntlids.begin(), cntlids.end(), entry.cntlid) != cntlids.end();
-  });
+  std::erase_if(entries, [&](const Entry& entry) { return is_in(cntlids, entry.cntlid); });
   return entries;
 }
 
@@ -170,8 +177,12 @@ void Registry::forget(const std::vector<std::uint16_t>& cntlids) {
   auto marks = without(marks_, cntlids);
   auto bindings = without(bindings_, cntlids);
   auto wanted = without(wanted_, cntlids);
-  if (marks.size() == marks_.size() && bindings.size() == bindings_.size() &&
-      wanted.size() == wanted_.size()) {
+  for (const auto& one : wanted_) {
+    if (one.namespaces.empty() || !is_in(cntlids, one.cntlid)) continue;
+    wanted = with(std::move(wanted),
+                  WantedResources{.cntlid = one.cntlid, .namespaces = one.namespaces});
+  }
+  if (marks.size() == marks_.size() && bindings.size() == bindings_.size() && wanted == wanted_) {
     return;
   }
   replace(std::move(marks), std::move(bindings), std::move(wanted));

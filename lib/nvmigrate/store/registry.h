@@ -51,7 +51,8 @@ class Registry {
                        const std::vector<std::uint16_t>& forgotten);
   /// Replaces all wanted resources. \param wanted ascending by controller id
   void want(std::vector<WantedResources> wanted);
-  /// Forgets everything of these functions (their VFs were destroyed).
+  /// Forgets everything of these functions (their VFs were destroyed), but the namespaces that were
+  /// attached for them: a controller keeps those.
   void forget(const std::vector<std::uint16_t>& cntlids);
 
  private:

@@ -7,6 +7,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using Action = Remedy::Action;
 
@@ -34,6 +35,54 @@ TEST_F(AccountTest, TellsWhatIsOddAndCallsNoRecordLostThen) {
   };
   registry().mark(2);
   EXPECT_THAT(codes_of(account()), ElementsAre("odd_answer", "functions_hidden", "odd_answer"));
+}
+
+TEST_F(AccountTest, FunctionsWithoutANamespaceAreOneFinding) {
+  device.namespaces = FakeSubsystem::Attached{{1, {0}}};
+  close();
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("no_namespace_attached"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  ASSERT_EQ(found[0].remedies.size(), 1U);
+  EXPECT_EQ(found[0].remedies[0].action, Action::provision);
+  EXPECT_EQ(found[0].remedies[0].object, "all");
+  EXPECT_EQ(found[0].remedies[0].count, topology().sriov.enabled);
+}
+
+TEST_F(AccountTest, AListOfNamespacesThatCannotBeReadIsAWarning) {
+  device.namespaces = FakeSubsystem::Attached{{1, {0}}};
+  close();
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) != 0x12) return std::nullopt;
+    return FakeSubsystem::error(sc::internal_error);
+  };
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("device"));
+  EXPECT_EQ(found[0].severity, Severity::warning);
+  EXPECT_THAT(found[0].message, HasSubstr("attached to namespace 1"));
+}
+
+TEST_F(AccountTest, WhoIsToHaveWhichNamespaceIsNotGuessed) {
+  device.namespaces = FakeSubsystem::Attached{{1, {0, 1}}};
+  close();
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("no_namespace_attached"));
+  EXPECT_THAT(found[0].message, Not(HasSubstr("function 1")));
+  EXPECT_THAT(found[0].remedies, IsEmpty());
+  device.namespaces->clear();
+  close();
+  EXPECT_THAT(account()[0].remedies, IsEmpty()) << "there is none to attach";
+}
+
+TEST_F(AccountTest, AnOfflineFunctionNeedsNoNamespaceUnlessItIsToMigrate) {
+  device.namespaces = FakeSubsystem::Attached{{1, {0}}};
+  for (auto& one : device.secondary)
+    one.online = false;
+  close();
+  EXPECT_THAT(account(), IsEmpty());
+  registry().mark(2);
+  session().refresh();
+  EXPECT_THAT(codes_of(account()), ElementsAre("no_namespace_attached"));
 }
 
 TEST_F(AccountTest, ASuspensionOnPurposeIsAWarning) {

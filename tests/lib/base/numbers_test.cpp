@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace nvmigrate {
 namespace {
 
@@ -34,6 +36,20 @@ TEST(ParseSize, RefusesOverflowAndUnknownSuffixes) {
   for (const auto* text : {"", "K", "1k", "1KB", "1P", "16777216T", "0xFFFFFFFFFFFFFFFFK"}) {
     EXPECT_EQ(parse_size(text), std::nullopt) << text;
   }
+}
+
+TEST(ParseList, TakesNumbersBetweenCommas) {
+  EXPECT_EQ(parse_list("0", 9), std::vector<std::uint32_t>{0});
+  EXPECT_EQ(parse_list("3,0x2,9", 9), (std::vector<std::uint32_t>{3, 2, 9}));
+  for (const auto* text : {"", ",", "1,", ",1", "1,,2", "1, 2", "10", "1-2", "all"})
+    EXPECT_EQ(parse_list(text, 9), std::nullopt) << text;
+}
+
+TEST(RangesOf, JoinsNeighbours) {
+  EXPECT_EQ(ranges_of({}), "");
+  EXPECT_EQ(ranges_of(std::vector<std::uint32_t>{7}), "7");
+  EXPECT_EQ(ranges_of(std::vector<std::uint32_t>{1, 2, 3, 4, 7, 9, 10}), "1-4, 7, 9-10");
+  EXPECT_EQ(ranges_of(std::vector<std::uint32_t>{0xFFFFFFFE, 0xFFFFFFFF}), "4294967294-4294967295");
 }
 
 TEST(ToHex, PadsToTheDigitsAsked) {

@@ -102,6 +102,65 @@ TEST_F(FitTest, FirmwareMattersToVendorStateOnly) {
   expect_blocker("firmware");
 }
 
+/// With namespaces of their own, attached to functions 1 of `a` and 2 of `b`.
+class NamespaceFitTest : public FitTest {
+ protected:
+  NamespaceFitTest() {
+    a->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{1, {0, 1}}, {2, {0}}};
+    b->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{1, {0, 1, 2}}};
+    meet();
+  }
+  void meet() {
+    a->open();
+    b->open();
+    identity = identity_of(*a->session, 1, {});
+  }
+};
+
+TEST_F(NamespaceFitTest, TheSameNamespacesFit) {
+  EXPECT_EQ(identity.namespaces, (std::vector<NamespaceShape>{{1, 1024, 512, 0}}));
+  EXPECT_TRUE(look().empty());
+}
+
+TEST_F(NamespaceFitTest, OtherIdsAndOtherSizesDoNot) {
+  b->fake.subsystem.blocks = 2048;
+  meet();
+  expect_blocker("namespaces_differ");
+  EXPECT_EQ(the("namespaces_differ").status, ExitStatus::bad_state);
+  b->fake.subsystem.blocks = 1024;
+  b->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{2, {2}}};
+  meet();
+  expect_blocker("namespaces_differ");
+  b->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{1, {1}}};
+  meet();
+  EXPECT_THAT(the("namespaces_differ").message, testing::HasSubstr("are none"));
+}
+
+TEST_F(NamespaceFitTest, WhatIsNotKnownIsNotCompared) {
+  b->fake.subsystem.blocks = 2048;
+  b->fake.subsystem.namespaces.reset();
+  meet();
+  EXPECT_TRUE(look().empty());
+  b->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{1, {2}}};
+  a->fake.subsystem.namespaces.reset();
+  meet();
+  EXPECT_FALSE(identity.namespaces);
+  EXPECT_TRUE(look().empty()) << "as a file of a former version";
+}
+
+TEST_F(NamespaceFitTest, MoreThanFitIntoTheFirstRecordAreNotKnown) {
+  for (std::uint32_t nsid = 1; nsid <= 512; ++nsid)
+    a->fake.subsystem.namespaces->insert_or_assign(nsid, std::set<std::uint16_t>{1});
+  meet();
+  ASSERT_TRUE(identity.namespaces);
+  EXPECT_EQ(identity.namespaces->size(), 512U);
+  identity.namespaces->back().blocks = ~std::uint64_t{0};
+  EXPECT_LT(encode(identity).size(), state_file::max_json);
+  (*a->fake.subsystem.namespaces)[513] = {1};
+  meet();
+  EXPECT_FALSE(identity.namespaces);
+}
+
 TEST_F(FitTest, FormatsAreComparedByValue) {
   identity.formats.version = 3;
   expect_final("version");

@@ -123,6 +123,21 @@ TEST_F(ImportTest, TheDestinationIsJudgedBeforeTheStateIsRead) {
               ElementsAre("unmarked"));
 }
 
+TEST_F(ImportTest, NamespacesAreComparedBeforeTheStateIsRead) {
+  const auto identity = [&] {
+    auto first = *StoredState::open(io, file).identity();
+    first.namespaces = {{1, 1024, 512, 0}};
+    return first;
+  }();
+  check_identity(identity, *b->session, 2);
+  b->fake.subsystem.namespaces = test::FakeSubsystem::Attached{{1, {0}}};
+  b->open();
+  EXPECT_THAT(refusal_of([&] { check_identity(identity, *b->session, 2); }),
+              ElementsAre("namespaces_differ"));
+  check_identity(identity, *b->session, 2, {.allowed = {"namespaces_differ"}});
+  EXPECT_EQ(b->backend.count("suspend"), 0U);
+}
+
 TEST_F(ImportTest, TheRecordSaysWhereTheFileIs) {
   std::string recorded;
   b->backend.hook([&](const std::string& call, std::uint16_t) {

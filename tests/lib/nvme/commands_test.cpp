@@ -100,7 +100,28 @@ static_assert(identify_is(command::Cns::controller, 0, 0x01));
 static_assert(identify_is(command::Cns::secondary_controllers, 128, 0x00800015));
 static_assert(identify_is(command::Cns::state_formats, 0, 0x20));
 
+constexpr AdminCommand identified(command::Cns cns, std::uint32_t nsid) {
+  return command::identify(cns, 2, {}, nsid);
+}
+static_assert(identified(command::Cns::namespaces, 7).cdw10 == 0x00020010 &&
+              identified(command::Cns::namespaces, 7).nsid == 7);
+static_assert(identified(command::Cns::allocated_namespace, 7).cdw10 == 0x00020011);
+static_assert(identified(command::Cns::attached_controllers, 7).cdw10 == 0x00020012);
+
+// Namespace Attachment.
+constexpr AdminCommand attachment(command::Attachment what) {
+  return command::namespace_attachment(7, what, state);
+}
+static_assert(attachment(command::Attachment::attach).opcode == 0x15 &&
+              attachment(command::Attachment::attach).nsid == 7 &&
+              attachment(command::Attachment::attach).cdw10 == 0 &&
+              attachment(command::Attachment::detach).cdw10 == 1 &&
+              attachment(command::Attachment::detach).cdw11 == 0 &&
+              attachment(command::Attachment::detach).to_device.size() == state.size() &&
+              attachment(command::Attachment::detach).from_device.empty());
+
 static_assert(command::name_of(0x06) == "Identify" &&
+              command::name_of(0x15) == "Namespace Attachment" &&
               command::name_of(0x1C) == "Virtualization Management" &&
               command::name_of(0x41) == "Migration Send" &&
               command::name_of(0x42) == "Migration Receive" && command::name_of(0xC0) == "Admin");
@@ -116,7 +137,8 @@ TEST(Commands, WaitLongUnlessTheyOnlyIdentify) {
   for (const auto& command :
        {command::suspend(target, SuspendType::suspend), command::resume(target),
         set(Sequence::only, 0, 104), command::get_state(target, version_1, 0, room),
-        command::virtualization(target, command::VirtualizationAction::offline)}) {
+        command::virtualization(target, command::VirtualizationAction::offline),
+        command::namespace_attachment(1, command::Attachment::attach, state)}) {
     EXPECT_EQ(command.timeout, command::minimum_timeout);
   }
   EXPECT_EQ(command::identify(command::Cns::controller, 0, room).timeout.count(), 0);

@@ -68,6 +68,18 @@ TEST_F(Compare, NamesTheFieldsOfTheIdentity) {
           StateDifference{"identity.vfn", "1", "2"}, StateDifference{"identity.queues", "3", ""}));
 }
 
+TEST_F(Compare, NamesNamespacesWhereBothAreKnown) {
+  auto one = sample_identity(), other = sample_identity();
+  one.namespaces = {{1, 1024, 512, 0}, {2, 8, 4096, 64}};
+  EXPECT_THAT(compare_states(file(sample_state(), one), file(sample_state())), testing::IsEmpty());
+  other.namespaces.emplace();
+  EXPECT_THAT(
+      compare_states(file(sample_state(), one), file(sample_state(), other)),
+      testing::ElementsAre(StateDifference{
+          "identity.namespaces",
+          "1 (1024 blocks of 512 bytes), 2 (8 blocks of 4096 bytes and 64 of metadata)", "none"}));
+}
+
 TEST_F(Compare, NamesTheFieldsOfAQueue) {
   auto moved = sample_state();
   moved[72] = std::byte{11};

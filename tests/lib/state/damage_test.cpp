@@ -291,6 +291,7 @@ TEST_F(Damage, IdentityThatIsNotAnObject) {
 TEST_F(Damage, EveryMemberOfTheIdentityIsChecked) {
   auto identity = sample_identity();
   identity.layout = StateLayout::opaque;
+  identity.namespaces = {{7, 1024, 512, 8}};
   const auto good = encode(identity);
   const auto with = [&](const std::string& from, const std::string& to) {
     auto json = good;
@@ -313,6 +314,12 @@ TEST_F(Damage, EveryMemberOfTheIdentityIsChecked) {
   expect_refused(with("\"layout\":\"opaque\"", "\"layout\":\"tar\""), "layout");
   expect_refused(with("01234567-", "0123456-"), "vendor");
   expect_refused(with("\"formats\":{", "\"formats\":[],\"more\":{"), "formats");
+  EXPECT_EQ(with("\"namespaces\"", "\"later\""), "");
+  expect_refused(with("\"namespaces\":[", "\"namespaces\":7,\"more\":["), "namespaces");
+  expect_refused(with("\"namespaces\":[", "\"namespaces\":[7,"), "namespaces");
+  expect_refused(with("\"nsid\":7", "\"nsid\":4294967296"), "nsid");
+  expect_refused(with("\"blocks\":1024,", ""), "blocks");
+  expect_refused(with("\"metadata\":8", "\"metadata\":65536"), "metadata");
 }
 
 TEST_F(Damage, EveryMemberOfTheEndIsChecked) {

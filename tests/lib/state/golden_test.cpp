@@ -57,6 +57,7 @@ TEST_F(Golden, Bare) {
   identity.formats.version.reset();
   identity.controller = 0xFFFE;
   EXPECT_EQ(*stored.identity(), identity);
+  EXPECT_FALSE(stored.identity()->namespaces) << "which is not none";
   EXPECT_EQ(drain(*stored.source(), 4096), state_of_size(48));
 }
 

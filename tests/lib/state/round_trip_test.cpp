@@ -294,6 +294,17 @@ TEST_P(BeforeEndTest, MayLeaveItAtThat) {
 INSTANTIATE_TEST_SUITE_P(Sizes, BeforeEndTest,
                          testing::Values(104, one_chunk + 1028, 3 * one_chunk));
 
+TEST_F(Writer, KeepsNamespacesAndThatThereAreNone) {
+  auto identity = sample_identity();
+  for (const std::vector<NamespaceShape>& namespaces :
+       {std::vector<NamespaceShape>{},
+        {{1, 8, 512, 0}, {0xFFFFFFFD, ~std::uint64_t{0}, 4096, 8}}}) {
+    identity.namespaces = namespaces;
+    write_state_file(io, folder / "a.state", sample_state(), identity);
+    EXPECT_EQ(StoredState::open(io, folder / "a.state").identity()->namespaces, namespaces);
+  }
+}
+
 TEST_F(Writer, WritesTextThatAnyReaderTakes) {
   auto identity = sample_identity();
   identity.layout = StateLayout::opaque;

@@ -102,6 +102,13 @@ TEST_F(RegistryTest, KeepsWantedResources) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
+TEST_F(RegistryTest, KeepsTheNamespacesOfAFunctionThatIsForgotten) {
+  open().want({{1, 3, 2, 4, 2}, {2, 3, 2, 4, 2, {7, 9}}});
+  EXPECT_EQ(open().wanted_of(2)->namespaces, (std::set<std::uint32_t>{7, 9}));
+  open().forget({1, 2});
+  EXPECT_EQ(open().wanted(), (std::vector<WantedResources>{{2, 0, 0, 0, 0, {7, 9}}}));
+}
+
 TEST_F(RegistryTest, AFileOfAnEarlierVersionWantsNothing) {
   open().mark(1);
   EXPECT_THAT(contents(path()), Not(HasSubstr("wanted")));

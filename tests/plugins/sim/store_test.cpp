@@ -172,6 +172,7 @@ TEST(SimStore, ReadsTheFirstFormat) {
   EXPECT_EQ(kept.parameters.model, "a \"quoted\" model");
   EXPECT_EQ(kept.primaries.at(0), (sim::Primary{2, false, 4, 3, 5, 6}));
   EXPECT_EQ(kept.primaries.at(1), sim::Primary{});
+  EXPECT_THAT(kept.functions.at(2).namespaces, ElementsAre(1)) << "as all had before";
   EXPECT_THAT(kept.owners, ElementsAre(testing::Pair("/dev/vfio/12", testing::Pair(3U, 4U))));
   EXPECT_THAT(kept.functions.at(1).uses,
               ElementsAre(sim::HostUse{"mount", "/srv"}, sim::HostUse{"hold", "dm-0"}));

@@ -1,35 +1,36 @@
-# machine: more-controllers detached
-# A namespace that is attached to no controller, and then to one VF.
+# machine: detached-namespace
+# A namespace that is attached to no VF, until provisioning attaches it.
 . /guest/lib/check.sh
 
 DEVICE=/dev/$(controller_of "$PF")
-run 0 -o json provision "$DEVICE" --vfs 2 --vq 2 --vi 1
+
+run 0 provision "$DEVICE" --vfs 2 --vq 2 --vi 1
+run 0 -o json list "$DEVICE"
+json '.devices[0].namespaces == [1]'
+json '.devices[0].functions[0:2] | all(.online and .namespaces == [])'
+json '.devices[0].findings | map(.code) == ["no_namespace_attached"]'
+REMEDY=$(jq -r '.devices[0].findings[0].commands[0] | join(" ")' /tmp/out)
+check 'it names a command' [ "$REMEDY" = "nvmigrate provision $DEVICE --vfs 2 --attach all" ]
+
+run 0 -o json ${REMEDY#nvmigrate }
+json '.changed and .namespaces == [1] and (.plan | map(.step) == ["attach", "attach"])'
+run 0 -o json provision "$DEVICE" --vfs 2 --attach 1
+json '.changed == false'
+run 0 -o json list "$DEVICE"
+json '.devices[0].functions[0:2] | all(.namespaces == [1])'
+json '.devices[0].findings == []'
+
 echo "$(vf 1)" >/sys/bus/pci/drivers_probe
 eventually 'VF 1 is live' is_live "$(vf 1)"
-ID=$(cat "/sys/class/nvme/$(controller_of "$(vf 1)")/cntlid")
+has_disk() { ls -d "/sys/class/nvme/$(controller_of "$(vf 1)")"/nvme*n1 >/dev/null 2>&1; }
+eventually 'its driver finds the namespace' has_disk
 
-# namespaces_of ADDRESS: those that the kernel's driver sees there.
-namespaces_of() {
-  cat /sys/class/nvme/"$(controller_of "$1")"/nvme*/nsid 2>/dev/null | sort | tr '\n' ' '
-}
-has_both() { [ "$(namespaces_of "$(vf 1)")" = '1 2 ' ]; }
-check 'the device has two' [ "$(nvme list-ns "$DEVICE" --all | grep -c :)" = 2 ]
-check 'the controlling function has one' [ "$(namespaces_of "$PF")" = '1 ' ]
-check 'VF 1 has one' [ "$(namespaces_of "$(vf 1)")" = '1 ' ]
+run 0 -o json provision "$DEVICE" --vfs 1 --vq 2 --vi 1 --attach all --recreate
+json '.namespaces == [1]'
+run 0 -o json list "$DEVICE"
+json '.devices[0].functions[0].namespaces == [1] and .devices[0].functions[1].namespaces == []'
 
-nvme attach-ns "$DEVICE" --namespace-id=2 --controllers="$ID"
-eventually 'VF 1 has both' has_both
-check 'the controlling function still has one' [ "$(namespaces_of "$PF")" = '1 ' ]
-
-# It is in use through VF 1 alone.
-DISK=/dev/$(basename "$(ls -d /sys/block/nvme*n2)")
-modprobe minix
-mkfs.minix "$DISK" >/dev/null
-mount -t minix "$DISK" /mnt
-run 4 -o json bind "$DEVICE" vf1
-error used_by_host /mnt
-run 0 -o json bind "$DEVICE" vf2
-umount /mnt
-run 0 -o json bind "$DEVICE" vf1
-check 'released, it is bound' [ "$(driver_of "$(vf 1)")" = vfio-pci ]
 run 0 -o json deprovision "$DEVICE"
+json '.plan | map(.step) | index("detach") != null'
+run 0 -o json list "$DEVICE"
+json '.devices[0].functions | all(.namespaces == [] and .wanted == null)'

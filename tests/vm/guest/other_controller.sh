@@ -1,4 +1,4 @@
-# machine: more-controllers detached
+# machine: more-controllers
 # Controlled functions that are not VFs: two more controllers of the subsystem, on ports of their own.
 . /guest/lib/check.sh
 

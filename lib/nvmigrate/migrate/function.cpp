@@ -164,7 +164,8 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
   return identity;
 }
 
-std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid) {
+std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session,
+                                                         std::uint16_t cntlid) try {
   session.ask_namespaces();
   const auto& ids = session.function(cntlid).namespaces;
   if (!ids || ids->size() > most_recorded_namespaces) return std::nullopt;
@@ -172,6 +173,8 @@ std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::
   for (const auto nsid : *ids)
     shapes.push_back(read_namespace(session.admin(), nsid).shape);
   return shapes;
+} catch (const NvmeError&) {
+  return std::nullopt;
 }
 
 bool is_of(const StateIdentity& identity, const Session& session) {

@@ -52,8 +52,8 @@ FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>
 
 /// What the first record of a state file says, size and blackout still open.
 StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
-/// The namespaces that are attached to a function; nothing: not known.
-/// \throws NvmeError, OsError
+/// The namespaces that are attached to a function; nothing: not known, or the device fails to tell.
+/// \throws OsError
 std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid);
 /// Whether an identity names the subsystem of a session.
 bool is_of(const StateIdentity& identity, const Session& session);

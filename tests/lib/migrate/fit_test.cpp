@@ -148,6 +148,21 @@ TEST_F(NamespaceFitTest, WhatIsNotKnownIsNotCompared) {
   EXPECT_TRUE(look().empty()) << "as a file of a former version";
 }
 
+TEST_F(NamespaceFitTest, WhatTheDeviceFailsToTellIsNotCompared) {
+  for (const auto cns : {command::Cns::namespaces, command::Cns::attached_controllers,
+                         command::Cns::allocated_namespace}) {
+    SCOPED_TRACE(static_cast<unsigned>(cns));
+    a->fake.subsystem.before = [cns](const AdminCommand& sent) -> std::optional<AdminCompletion> {
+      const bool fails = sent.opcode == command::opcode::identify &&
+                         (sent.cdw10 & 0xFFU) == static_cast<unsigned>(cns);
+      return fails ? std::optional(test::FakeSubsystem::error(sc::internal_error)) : std::nullopt;
+    };
+    meet();
+    EXPECT_FALSE(identity.namespaces);
+    EXPECT_TRUE(look().empty());
+  }
+}
+
 TEST_F(NamespaceFitTest, MoreThanFitIntoTheFirstRecordAreNotKnown) {
   for (std::uint32_t nsid = 1; nsid <= 512; ++nsid)
     a->fake.subsystem.namespaces->insert_or_assign(nsid, std::set<std::uint16_t>{1});

@@ -82,9 +82,14 @@ bool is_of(std::uint16_t status, std::initializer_list<std::uint16_t> codes) {
   return std::find(codes.begin(), codes.end(), NvmeStatus{status}.code()) != codes.end();
 }
 
-// Identify, by CNS: lists that a device may lack, or its state formats.
-std::vector<ExitStatus> answers_to_identify(const std::string& object, std::uint16_t status) {
+// Identify, by CNS: lists that a device may lack, or its state formats. A state goes without the
+// namespaces that its source fails to tell.
+std::vector<ExitStatus> answers_to_identify(const Job& job, const std::string& object,
+                                            std::uint16_t status) {
   const auto cns = object.substr(8, 2);
+  const bool is_of_namespaces = cns == "10" || cns == "11" || cns == "12";
+  if (is_of_namespaces && (job.name.starts_with("export") || job.name.starts_with("transfer")))
+    return {ExitStatus::ok, ExitStatus::device};
   const bool optional = cns == "10" || cns == "13" || cns == "14" || cns == "15";
   if (optional && is_of(status, {sc::invalid_field, sc::invalid_controller_data_queue}))
     return {ExitStatus::ok, ExitStatus::not_found};
@@ -123,8 +128,9 @@ bool has_another_way(const SeamCall& call, const Fault& fault) {
   return call.name == "open unnamed" && !fault.for_good;
 }
 
-std::vector<ExitStatus> answers_to_status(const SeamCall& call, std::uint16_t status) {
-  if (call.name == "opcode 0x06") return answers_to_identify(call.object, status);
+std::vector<ExitStatus> answers_to_status(const Job& job, const SeamCall& call,
+                                          std::uint16_t status) {
+  if (call.name == "opcode 0x06") return answers_to_identify(job, call.object, status);
   if (is_loaded_again(call, status)) return {ExitStatus::ok};
   return {ExitStatus::device};
 }
@@ -146,7 +152,7 @@ std::vector<ExitStatus> answers_to(const Job& job, const SeamCall& call, const F
   const auto& [error, status, is_short] = fault.verdict;
   if (is_short) return {ExitStatus::ok};
   if (auto answers = answers_to_ignorance(call); !answers.empty()) return answers;
-  if (status != 0) return answers_to_status(call, status);
+  if (status != 0) return answers_to_status(job, call, status);
   if (has_another_way(call, fault)) return {ExitStatus::ok};
   if (is_of_one_function(call)) return {ExitStatus::ok, ExitStatus::io, ExitStatus::timed_out};
   // In a message; who holds a lock is known by the lock.

@@ -160,12 +160,15 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
     if (resources->queues.supported) identity.queues = function.queues;
     if (resources->interrupts.supported) identity.interrupts = function.interrupts;
   }
-  identity.namespaces = namespaces_of(session, cntlid);
+  try {
+    identity.namespaces = namespaces_of(session, cntlid);
+  } catch (const NvmeError&) {
+    identity.namespaces.reset();
+  }
   return identity;
 }
 
-std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session,
-                                                         std::uint16_t cntlid) try {
+std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid) {
   session.ask_namespaces();
   const auto& ids = session.function(cntlid).namespaces;
   if (!ids || ids->size() > most_recorded_namespaces) return std::nullopt;
@@ -173,8 +176,6 @@ std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session,
   for (const auto nsid : *ids)
     shapes.push_back(read_namespace(session.admin(), nsid).shape);
   return shapes;
-} catch (const NvmeError&) {
-  return std::nullopt;
 }
 
 bool is_of(const StateIdentity& identity, const Session& session) {

@@ -50,10 +50,11 @@ FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>
 
 // Where a state comes from.
 
-/// What the first record of a state file says, size and blackout still open.
+/// What the first record of a state file says, size and blackout still open. Namespaces that the
+/// device fails to tell are left out.
 StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
-/// The namespaces that are attached to a function; nothing: not known, or the device fails to tell.
-/// \throws OsError
+/// The namespaces that are attached to a function; nothing: the device does not tell them.
+/// \throws NvmeError, OsError
 std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid);
 /// Whether an identity names the subsystem of a session.
 bool is_of(const StateIdentity& identity, const Session& session);

@@ -148,18 +148,22 @@ TEST_F(NamespaceFitTest, WhatIsNotKnownIsNotCompared) {
   EXPECT_TRUE(look().empty()) << "as a file of a former version";
 }
 
-TEST_F(NamespaceFitTest, WhatTheDeviceFailsToTellIsNotCompared) {
-  for (const auto cns : {command::Cns::namespaces, command::Cns::attached_controllers,
-                         command::Cns::allocated_namespace}) {
-    SCOPED_TRACE(static_cast<unsigned>(cns));
-    a->fake.subsystem.before = [cns](const AdminCommand& sent) -> std::optional<AdminCompletion> {
-      const bool fails = sent.opcode == command::opcode::identify &&
-                         (sent.cdw10 & 0xFFU) == static_cast<unsigned>(cns);
-      return fails ? std::optional(test::FakeSubsystem::error(sc::internal_error)) : std::nullopt;
+TEST_F(NamespaceFitTest, WhatTheSourceFailsToTellIsNotComparedAndWhatTheDestinationDoesStops) {
+  for (const unsigned cns : {0x10U, 0x11U, 0x12U}) {
+    SCOPED_TRACE(cns);
+    const auto fails = [cns](const AdminCommand& sent) -> std::optional<AdminCompletion> {
+      const bool hit = sent.opcode == command::opcode::identify && (sent.cdw10 & 0xFFU) == cns;
+      return hit ? std::optional(test::FakeSubsystem::error(sc::internal_error)) : std::nullopt;
     };
+    a->fake.subsystem.before = fails;
     meet();
     EXPECT_FALSE(identity.namespaces);
     EXPECT_TRUE(look().empty());
+    a->fake.subsystem.before = nullptr;
+    meet();
+    b->fake.subsystem.before = fails;
+    EXPECT_THROW(look(), NvmeError);
+    b->fake.subsystem.before = nullptr;
   }
 }
 

@@ -247,7 +247,10 @@ class ProfileRun {
 
   void tell_failures() {
     for (const auto& failure : failures_) {
-      if (failure) context_->warn(failure_text(failure));
+      auto text = failure ? failure_text(failure) : std::string{};
+      while (text.ends_with('\n'))
+        text.pop_back();
+      if (failure) context_->warn(text);
     }
   }
 

@@ -92,8 +92,6 @@ class Application {
     Findings wrong;
     const auto functions = wanted_functions(*session_, *wanted_, wrong);
     refuse_if_any_stands("apply", wrong);
-    for (const auto& one : functions)
-      probe_again(one);
     const auto steps = function_steps(*session_, functions, false);
     insist_on_ids(steps);
     for (const auto& group : bind_groups(steps))
@@ -104,16 +102,6 @@ class Application {
     const auto marked = ids_of(steps, Action::mark);
     touch(marked);
     if (!marked.empty()) note(mark(*session_, words_of(marked), request_->allowed).findings);
-  }
-
-  /// The driver of this host gave up one that was offline when it came.
-  void probe_again(const WantedFunction& one) {
-    if (one.vfn != 0 || one.function == nullptr || !one.function->pci) return;
-    const auto* was = before_.find(one.function->cntlid);
-    const bool came_online = was != nullptr && was->online == false && one.function->online == true;
-    if (!came_online || one.function->pci->driver) return;
-    touch({one.function->cntlid});
-    session_->pci().probe(one.function->pci->address);
   }
 
   void insist_on_ids(const std::vector<ProfileStep>& steps) const {

@@ -108,7 +108,8 @@ class Steps {
   }
 
   static bool has_driver(const ControlledFunction& function, const std::string& driver) {
-    return function.on_vfio() && (driver == auto_driver || function.pci->driver == driver);
+    if (!function.on_vfio() || function.has(IntentKind::unbound)) return false;
+    return driver == auto_driver || function.pci->driver == driver;
   }
 
   Session* session_;
@@ -129,7 +130,11 @@ void plan_or_find(Findings& findings, Plan plan) {
     plan();
   } catch (const Refusal& refusal) {
     for (const auto& found : refusal.findings()) {
-      if (found.stands()) findings.push_back(found);
+      // What two verbs have against one function is told once.
+      const bool known = std::any_of(findings.begin(), findings.end(), [&](const Finding& one) {
+        return one.code == found.code && one.cntlid == found.cntlid && one.message == found.message;
+      });
+      if (found.stands() && !known) findings.push_back(found);
     }
   }
 }

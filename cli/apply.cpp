@@ -204,9 +204,10 @@ class ProfileRun {
     Json one{{"device", device},
              {"subsystem_nqn", target.session->key().nqn},
              {"serial", target.session->identity().serial},
-             {"result", done.failure ? "failed" : !differs ? "unchanged"
-                                    : only_plan_           ? "planned"
-                                                           : "changed"},
+             {"result", done.failure ? "failed"
+                        : !differs   ? "unchanged"
+                        : only_plan_ ? "planned"
+                                     : "changed"},
              {"changed", differs},
              {"steps", done.result ? steps_json(*done.result) : Json::array()},
              {"findings", done.result ? json_of(done.result->findings) : Json::array()},
@@ -220,8 +221,9 @@ class ProfileRun {
                      std::to_string(unfinished->pid) + ") had begun");
     }
     context_->warn(done.result->findings);
-    text_ += device + (!differs ? ": nothing to do\n" : only_plan_ ? " would change:\n"
-                                                                   : " changed:\n");
+    text_ += device + (!differs     ? ": nothing to do\n"
+                       : only_plan_ ? " would change:\n"
+                                    : " changed:\n");
     text_ += lines_of(*done.result);
   }
 

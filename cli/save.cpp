@@ -6,9 +6,7 @@ namespace nvmigrate::cli {
 namespace {
 
 /// A drive of which a profile has nothing to say.
-bool is_plain(const SubsystemProfile& present) {
-  return !present.vfs && present.functions.empty();
-}
+bool is_plain(const SubsystemProfile& present) { return !present.vfs && present.functions.empty(); }
 
 Outcome save(Context& context, const std::vector<std::string>& named) {
   std::vector<Error> failures;

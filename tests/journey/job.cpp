@@ -273,8 +273,7 @@ void repair(World& world, const Job& job, const std::string& device) {
 std::vector<std::string> without_power() {
   return {"sim create a --vfs-total 2 --others 1 --namespaces 2 --detached" + small,
           "provision sim:a --vfs 2 --vq 3 --vi 2 --attach 1 --persist",
-          "bind sim:a vf1,vf2,0000:02:00.0 --owner 4711:4712 --persist",
-          "mark sim:a vf1 --persist",
+          "bind sim:a vf1,vf2,0000:02:00.0 --owner 4711:4712 --persist", "mark sim:a vf1 --persist",
           "sim power-cycle a"};
 }
 

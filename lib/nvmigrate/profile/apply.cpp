@@ -42,9 +42,9 @@ class Application {
   ApplyResult run() {
     owners_ = read_owners(session_->pci(), before_);
     stop_if_interrupted("nothing was changed");
-    session_->journal().record(IntentKind::applying, before_.identity.cntlid,
-                               {{device_detail, before_.device},
-                                {profile_detail, line_of(*wanted_)}});
+    session_->journal().record(
+        IntentKind::applying, before_.identity.cntlid,
+        {{device_detail, before_.device}, {profile_detail, line_of(*wanted_)}});
     try {
       take_away();
       provision_all();
@@ -105,8 +105,8 @@ class Application {
   }
 
   void insist_on_ids(const std::vector<ProfileStep>& steps) const {
-    const auto unknown = std::find_if(steps.begin(), steps.end(),
-                                      [](const auto& step) { return !step.cntlid; });
+    const auto unknown =
+        std::find_if(steps.begin(), steps.end(), [](const auto& step) { return !step.cntlid; });
     if (unknown == steps.end()) return;
     throw unsupported(before_.device + " does not tell the controller id of VF " +
                       std::to_string(unknown->vfn) + ", so it cannot be bound or marked");
@@ -115,7 +115,7 @@ class Application {
   void give(const BindGroup& group) {
     touch(group.cntlids);
     const auto result = nvmigrate::bind(*session_, functions_of(*session_, group.cntlids),
-                             group.request(*request_));
+                                        group.request(*request_));
     stop_at_failure(result);
     note(result.findings);
   }

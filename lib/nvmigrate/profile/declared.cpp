@@ -49,8 +49,8 @@ class Persisted {
   /// The entry of the controlling function; begun when there is none.
   SubsystemProfile take() {
     auto& all = profile_.subsystems;
-    const auto found = std::find_if(
-        all.begin(), all.end(), [&](const auto& entry) { return names(entry, *session_); });
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& entry) { return names(entry, *session_); });
     if (found == all.end()) return named_as(*session_);
     auto entry = std::move(*found);
     all.erase(found);

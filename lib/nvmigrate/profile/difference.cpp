@@ -81,8 +81,7 @@ class Steps {
 
   /// Whether it is another function afterwards, of which nothing is remembered.
   [[nodiscard]] bool is_remade(const WantedFunction& one) const {
-    return remade_ && one.function != nullptr &&
-           session_->topology().is_enabled_vf(*one.function);
+    return remade_ && one.function != nullptr && session_->topology().is_enabled_vf(*one.function);
   }
 
   void add_mark(const WantedFunction& one) {
@@ -204,9 +203,9 @@ class Difference {
   }
 
   void find_iommu() {
-    const auto bound = std::find_if(
-        result_.steps.begin(), result_.steps.end(),
-        [](const auto& step) { return step.action == Action::bind && step.vfn != 0; });
+    const auto bound =
+        std::find_if(result_.steps.begin(), result_.steps.end(),
+                     [](const auto& step) { return step.action == Action::bind && step.vfn != 0; });
     const auto& found = result_.findings;
     const bool told = std::any_of(found.begin(), found.end(),
                                   [](const auto& one) { return one.code == "no_iommu"; });

@@ -141,10 +141,10 @@ std::vector<std::string> overrides_of_apply();
 struct PersistedPart {
   enum class Kind { resources, driver, mark };
   Kind kind{};
-  bool wanted = true;                  ///< false: it is no longer
+  bool wanted = true;                    ///< false: it is no longer
   std::vector<std::uint16_t> cntlids{};  ///< of `driver` and `mark`
-  bool namespaces = false;             ///< of `resources`: those attached now are wanted
-  bool release_primary = false;        ///< of `resources`
+  bool namespaces = false;               ///< of `resources`: those attached now are wanted
+  bool release_primary = false;          ///< of `resources`
 };
 /// Records that this part of the present is wanted on this host from now on, also after a restart,
 /// or that it no longer is. The session is claimed. \throws OsError, refused

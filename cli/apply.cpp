@@ -172,8 +172,11 @@ class ProfileRun {
         context_->warn(Findings{std::move(finding)});
         continue;
       }
-      const auto failure = std::make_exception_ptr(Refusal("apply", {std::move(finding)}));
-      failures_.push_back(failure);
+      try {
+        refuse_if_any_stands("apply", {std::move(finding)});
+      } catch (const Refusal&) {
+        failures_.push_back(std::current_exception());
+      }
     }
   }
 

@@ -68,9 +68,8 @@ TEST_F(Profiles, SavedStateDiffersInNothing) {
 
 TEST_F(Profiles, OneProfileTakesABareSubsystemAllTheWay) {
   must("sim create a --vfs-total 4 --primary-holds --namespaces 2 --detached");
-  const auto file = write(
-      "p.json",
-      {entry("a", R"(, "vfs": 3, "release_primary": true, "namespaces": [1],
+  const auto file =
+      write("p.json", {entry("a", R"(, "vfs": 3, "release_primary": true, "namespaces": [1],
                    "defaults": {"queues": 3, "interrupts": 2, "driver": "auto", "marked": true},
                    "functions": {"vf3": {"queues": 5, "driver": "host", "marked": false}})")});
   const auto plan = json_of("plan " + file, ExitStatus::partial);
@@ -107,12 +106,14 @@ TEST_F(Profiles, WhatWouldDestroyIsRefusedWithEverythingElse) {
   must("bind sim:a vf1");
   must("sim guest start sim:a vf1");
   prepare("b", 3);
-  const auto file = write("p.json", {entry("a", R"(, "vfs": 1, "functions": {"9999": {"marked": true}})"),
-                                     entry("b", R"(, "vfs": 0)")});
+  const auto file =
+      write("p.json", {entry("a", R"(, "vfs": 1, "functions": {"9999": {"marked": true}})"),
+                       entry("b", R"(, "vfs": 0)")});
   const auto refused = error_of("plan " + file, ExitStatus::refused);
   std::vector<std::string> codes;
   for (const auto& finding : refused["findings"])
-    codes.push_back(finding["device"].get<std::string>() + " " + finding["code"].get<std::string>());
+    codes.push_back(finding["device"].get<std::string>() + " " +
+                    finding["code"].get<std::string>());
   EXPECT_THAT(codes, AllOf(Contains("sim:a vfs_exist"), Contains("sim:a unknown_function"),
                            Contains("sim:b vfs_exist"), Contains("sim:a open_in_vm")))
       << refused;
@@ -210,17 +211,20 @@ TEST_F(Profiles, AnInterruptedRunIsFinishedByTheRepair) {
   const auto file = write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
   must("apply " + file);
   must("unbind sim:a vf2");
-  auto journal = Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
+  auto journal =
+      Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
   const auto shown = json_of("show sim:a");
   std::ifstream text(file);
   const Json profile = Json::parse(text);
   journal["subsystems"] = {{{"subsystem", shown["subsystem_nqn"]},
                             {"serial", shown["serial"]},
-                            {"intents", {{{"kind", "applying"}, {"controller", 0},
-                                          {"command", "apply"}, {"pid", 1},
-                                          {"time", "2026-01-01T12:00:00Z"},
-                                          {"details", {{"device", "sim:a"},
-                                                       {"profile", profile.dump()}}}}}}}};
+                            {"intents",
+                             {{{"kind", "applying"},
+                               {"controller", 0},
+                               {"command", "apply"},
+                               {"pid", 1},
+                               {"time", "2026-01-01T12:00:00Z"},
+                               {"details", {{"device", "sim:a"}, {"profile", profile.dump()}}}}}}}};
   std::ofstream(tool.folder().path() + "/run/journal.json") << journal;
   const auto examined = json_of("doctor sim:a", ExitStatus::partial);
   EXPECT_THAT(examined["findings"].dump(), HasSubstr("applying"));

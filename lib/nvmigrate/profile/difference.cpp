@@ -365,7 +365,12 @@ bool ApplyResult::differs() const noexcept {
 
 ApplyResult plan_apply(Session& session, const SubsystemProfile& wanted,
                        const ApplyRequest& request) {
-  return Difference(session, wanted, request).make();
+  try {
+    return Difference(session, wanted, request).make();
+  } catch (const Error& error) {
+    if (error.status() != ExitStatus::usage) throw;
+    throw usage_error(wanted.place + ": " + error.what()).with_code(bad_profile);
+  }
 }
 
 }  // namespace nvmigrate

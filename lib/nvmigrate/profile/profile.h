@@ -18,6 +18,9 @@ namespace nvmigrate {
 /// "the one that it had before it was bound".
 inline constexpr const char *auto_driver = "auto", *host_driver_word = "host";
 
+/// The code of an error about what is in a profile.
+inline constexpr const char* bad_profile = "bad_profile";
+
 /// What a profile says of one function, or of every VF. Nothing: that stays as it is.
 struct FunctionProfile {
   std::optional<std::uint16_t> queues{}, interrupts{};
@@ -109,7 +112,8 @@ struct ApplyResult {
 };
 
 /// The difference between a profile and the present. Changes and refuses nothing: what stands
-/// against it is in the findings. \throws NvmeError, OsError; usage_error for an unknown owner
+/// against it is in the findings. \throws NvmeError, OsError; Error(usage) `bad_profile` for an
+/// owner that this host does not know
 ApplyResult plan_apply(Session& session, const SubsystemProfile& wanted,
                        const ApplyRequest& request);
 

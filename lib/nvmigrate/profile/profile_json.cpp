@@ -19,9 +19,8 @@ constexpr std::uint64_t most_vfs = 0xFFFF, most_resources = 0xFFFF, last_control
 constexpr std::uint64_t last_namespace = 0xFFFFFFFD;
 
 Error bad(const std::string& file, const std::string& pointer, const std::string& what) {
-  return usage_error(file + ": " + (pointer.empty() ? "" : pointer + ": ") + what,
-                     "nvmigrate-profile(5) describes the file")
-      .with_code("bad_profile");
+  return usage_error(file + ": " + (pointer.empty() ? "" : pointer + ": ") + what)
+      .with_code(bad_profile);
 }
 
 std::string in_pointer(std::string member) {

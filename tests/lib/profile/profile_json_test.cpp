@@ -16,7 +16,8 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 std::string golden() {
-  std::ifstream file(std::string{NVMIGRATE_SOURCE_DIR} + "/tests/lib/profile/golden/profile-1.json");
+  std::ifstream file(std::string{NVMIGRATE_SOURCE_DIR} +
+                     "/tests/lib/profile/golden/profile-1.json");
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
@@ -57,7 +58,8 @@ TEST(ProfileJson, ARefusalNamesFilePlaceAndWhatIsAllowed) {
       {R"({"schema": "nvmigrate.profile/2", "subsystems": []})", "/schema"},
       {R"({"schema": "nvmigrate.profile/1"})", "subsystems is missing"},
       {R"({"schema": "nvmigrate.profile/1", "subsystems": {}})", "/subsystems: is not an array"},
-      {R"({"schema": "nvmigrate.profile/1", "subsystems": [{"vfs": 1}]})", "neither nqn nor serial"},
+      {R"({"schema": "nvmigrate.profile/1", "subsystems": [{"vfs": 1}]})",
+       "neither nqn nor serial"},
       {with(R"(, "vsf": 3)"), "/subsystems/0/vsf: unknown member; allowed are nqn, serial,"},
       {with(R"(, "a/b~": 3)"), "/subsystems/0/a~1b~0: unknown member"},
       {with(R"(, "vfs": 70000)"), "/subsystems/0/vfs: is not a number from 0 to 65535"},
@@ -72,7 +74,8 @@ TEST(ProfileJson, ARefusalNamesFilePlaceAndWhatIsAllowed) {
       {with(R"(, "vfs": 1, "namespaces": [])"), "/namespaces: is empty"},
       {with(R"(, "vfs": 1, "namespaces": [0])"), "/namespaces/0: is not a number from 1"},
       {with(R"(, "vfs": 1, "namespaces": "some")"), "/namespaces: is not an array"},
-      {with(R"(, "vfs": 1, "defaults": {"queues": 0})"), "/defaults/queues: is not a number from 1"},
+      {with(R"(, "vfs": 1, "defaults": {"queues": 0})"),
+       "/defaults/queues: is not a number from 1"},
       {with(R"(, "vfs": 1, "defaults": {"driver": "nvme"})"), "/driver: is not auto, host or"},
       {with(R"(, "vfs": 1, "functions": {"vf2": {}})"), "/functions/vf2: there are to be 1 VFs"},
       {with(R"(, "functions": {"vf1": {"queues": 2}})"), "need the member vfs"},

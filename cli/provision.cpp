@@ -212,16 +212,16 @@ Json json_of(const ProvisionStep& step) {
           {"value", step.value}};
 }
 
-std::string steps_text(std::span<const ProvisionStep> rest) {
+std::string steps_text(std::span<const ProvisionStep> steps) {
   std::string text;
-  while (!rest.empty()) {
-    const auto& first = rest.front();
-    const auto other = std::find_if(rest.begin(), rest.end(), [&](const ProvisionStep& step) {
+  while (!steps.empty()) {
+    const auto& first = steps.front();
+    const auto other = std::find_if(steps.begin(), steps.end(), [&](const ProvisionStep& step) {
       return step.action != first.action || step.value != first.value;
     });
-    const auto alike = static_cast<std::size_t>(other - rest.begin());
-    text += "  " + words_of(rest.first(alike)) + '\n';
-    rest = rest.subspan(alike);
+    const auto alike = static_cast<std::size_t>(other - steps.begin());
+    text += "  " + words_of(steps.first(alike)) + '\n';
+    steps = steps.subspan(alike);
   }
   return text;
 }

@@ -184,7 +184,7 @@ SubsystemProfile subsystem_of(const Value& value) {
   }
   if (const auto vfs = value.member("vfs")) subsystem.vfs = vfs->number<unsigned>(0, most_vfs);
   const auto needs_vfs = [&](const char* name) {
-    const auto found = value.member(name);
+    auto found = value.member(name);
     if (found && subsystem.vfs.value_or(0) == 0) found->fail("needs the member vfs, at least 1");
     return found;
   };

@@ -31,6 +31,7 @@ struct Globals {
   bool quiet = false;
   std::optional<std::chrono::milliseconds> timeout{};  ///< --timeout SECONDS, of a suspend or reset
   std::chrono::milliseconds wait{0};  ///< --wait SECONDS, for another command's lock
+  std::string audit = "auto";  ///< where changes of real devices are recorded, see Audit
 };
 
 /// The world a run of the tool lives in. main() makes the real one; tests put their own in its
@@ -41,6 +42,8 @@ struct Environment {
   /// Asked when a command first needs its folders, so that the others work without a home. May be
   /// empty.
   std::function<Folders()> find_folders{};
+  /// Where nvmigrate.conf is. May be empty: there is none.
+  std::function<std::string()> find_configuration{};
   int input = 0, output = 1, error = 2;  ///< descriptors
   std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.

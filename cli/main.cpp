@@ -31,6 +31,7 @@ int main(int count, char** words) {
   Environment environment{
       .io = io,
       .find_folders = [&] { return nvmigrate::default_folders(variable, root); },
+      .find_configuration = [&] { return nvmigrate::config_folder(variable); },
       .variable = variable,
       .wrap = {},
       .log_change = {}};

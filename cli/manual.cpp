@@ -158,16 +158,18 @@ std::string man_conditions() {
 Runner declare_man_options(Options& options) {
   struct ManualParts {
     std::optional<std::string> command;
-    bool statuses = false, conditions = false;
+    bool statuses = false, conditions = false, configuration = false;
   };
   const auto asked = std::make_shared<ManualParts>();
   options.optional_positional("COMMAND", asked->command, "The command");
   options.flag("--exit-status", asked->statuses, "Print the table of exit statuses instead");
   options.flag("--conditions", asked->conditions, "Print the table of conditions instead");
+  options.flag("--configuration", asked->configuration, "Print an example of nvmigrate.conf instead");
   return [asked](Context&) {
-    const auto text = asked->statuses     ? man_exit_status()
-                      : asked->conditions ? man_conditions()
-                                          : man_options(asked->command.value_or(""));
+    const auto text = asked->statuses        ? man_exit_status()
+                      : asked->conditions    ? man_conditions()
+                      : asked->configuration ? example_configuration()
+                                             : man_options(asked->command.value_or(""));
     return Outcome{.text = text, .raw_text = true};
   };
 }

@@ -69,7 +69,7 @@ bool is_missing(const std::string& value, const std::vector<std::string>& line) 
 }  // namespace
 
 void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {
-  last_ = option->type_name(placeholder);
+  last_ = option->type_name(placeholder)->configurable(false);
   declared_->values[option] = {.completes = completes};
 }
 
@@ -182,6 +182,8 @@ void Options::dry_run(bool& value) {
 }
 
 void Options::required() { last_->required(); }
+
+void Options::setting() { last_->configurable(); }
 
 void Options::alternative() {
   for (auto* other : app_->get_options()) {

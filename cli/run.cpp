@@ -89,7 +89,7 @@ ExitStatus print_outcome(const Context& context, const Outcome& outcome) {
 
 ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
                     Environment& environment) {
-  const auto asked = line.parse(words);
+  const auto asked = line.parse(words, configuration_of(environment));
   if (asked == Asked::help) return tell(environment, line.help());
   if (asked == Asked::version) return tell_version(environment);
   Context context(environment, line.globals(), line.name(), access_of(line));

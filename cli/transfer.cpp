@@ -218,8 +218,10 @@ Runner declare_transfer(Options& options) {
                   "Allow the one condition of this name; may be repeated", "NAME");
   options.text("--ssh-command", given->ssh.command,
                "The ssh to connect with, and its options [ssh]", "COMMAND");
+  options.setting();
   options.text("--remote-program", given->ssh.program,
                "The nvmigrate of the other host [nvmigrate]", "PATH");
+  options.setting();
   options.flag(
       "--settle", given->settle,
       "Move nothing; tell the destination of a transfer that was cut off who has the guest");

@@ -17,6 +17,11 @@ namespace nvmigrate {
 /// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
 
+/// The folder of the configuration of this host: NVMIGRATE_CONFIG_DIR, else `nvmigrate` in the folder
+/// for configuration that was chosen when this was built, /etc.
+/// \throws Error(usage) when the variable is not an absolute path
+std::string config_folder(const std::function<const char*(const char*)>& environment);
+
 /// Makes a folder and its parents, mode 0700, when it is missing.
 /// \throws refused when it is a link, not a folder, owned by another user, or writable by others,
 /// and when another user may put another one in its place: by a folder or link on the way to it
@@ -35,6 +40,9 @@ bool check_private_folder(Io& io, const std::string& path);
 /// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
 /// \throws refused as check_private, or when it is not a regular file; OsError
 std::optional<std::string> read_private(Io& io, const std::string& path);
+/// Likewise of a file of the configuration, which belongs to root or to this user.
+/// \throws refused also when another user may put another file in its place; OsError
+std::optional<std::string> read_trusted(Io& io, const std::string& path);
 
 /// A subsystem NQN as a file name: letters, digits, '-', '_' and all but a first '.' stay, others
 /// become %xx. A long name is cut and ends in a digest.

@@ -45,13 +45,6 @@ std::size_t distance(std::string_view one, std::string_view other) {
   return row.back();
 }
 
-std::string joined(const Words& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 Words long_names_of(const std::vector<const CLI::Option*>& options) {
   Words names;
   for (const auto* option : options) {
@@ -61,6 +54,13 @@ Words long_names_of(const std::vector<const CLI::Option*>& options) {
 }
 
 }  // namespace
+
+std::string joined(const Words& words, const std::string& between) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : between) + word;
+  return text;
+}
 
 std::string guess(Words names, const std::string& word) {
   std::erase_if(names, [&](const std::string& name) {

@@ -89,6 +89,7 @@ class CommandLine {
   std::optional<std::uint64_t> timeout_, wait_;
 };
 
+std::string joined(const std::vector<std::string>& words, const std::string& between);
 /// `; did you mean list?`, or nothing.
 std::string guess(std::vector<std::string> names, const std::string& word);
 /// The options of a command, positionals first.

@@ -125,14 +125,12 @@ bool helps(const Command& row) {
   return row.group == "Help" || row.name == "__complete" || row.name == "__man-options";
 }
 
-std::string example_of(const CLI::App& app) {
-  std::string text;
-  for (const auto* option : settable_options(app)) {
-    const auto type = option->get_type_name();
-    text += fmt::format("\n# {}.\n#{} = {}\n", option->get_description(), key_of(*option),
-                        type.empty() ? "false" : type);
-  }
-  return text;
+std::string example_of(const CLI::Option& option) {
+  auto about = wrapped(option.get_description() + '.', 2);
+  for (auto at = about.find('\n'); at != std::string::npos; at = about.find('\n', at + 1))
+    about[at + 1] = '#';
+  const auto type = option.get_type_name();
+  return fmt::format("\n# {}\n#{} = {}\n", about, key_of(option), type.empty() ? "false" : type);
 }
 
 }  // namespace
@@ -149,19 +147,29 @@ Configuration configuration_of(const Environment& environment) {
               }};
 }
 
-std::string example_configuration() {
+void for_each_section(const SectionVisitor& visit) {
   const CommandLine line;
-  std::string text =
-      "# The configuration of nvmigrate; nvmigrate.conf(5) describes it. An option on the command\n"
-      "# line goes before a variable of the environment, and that before this file, which no other\n"
-      "# user than root may own or write to.\n" +
-      example_of(line.root()) + example_of(line.file_only());
+  auto options = settable_options(line.root());
+  for (const auto* option : settable_options(line.file_only()))
+    options.push_back(option);
+  visit("", options);
   for (const auto& row : commands()) {
     if (row.declare == nullptr || row.name.starts_with("__")) continue;
-    const auto command = asked_for_help({std::string{row.name}});
-    const auto keys = example_of(command->app());
-    if (!keys.empty()) text += fmt::format("\n[{}]\n", row.name) + keys;
+    const std::string name{row.name};
+    const auto command = asked_for_help({name});
+    if (const auto of_one = settable_options(command->app()); !of_one.empty()) visit(name, of_one);
   }
+}
+
+std::string example_configuration() {
+  std::string text =
+      "# Defaults of nvmigrate; see nvmigrate.conf(5). What the command line or a variable of\n"
+      "# the environment says goes before them. Only root may own this file and write to it.\n";
+  for_each_section([&](const std::string& name, const std::vector<const CLI::Option*>& options) {
+    if (!name.empty()) text += fmt::format("\n[{}]\n", name);
+    for (const auto* option : options)
+      text += example_of(*option);
+  });
   return text;
 }
 
@@ -180,7 +188,9 @@ CLI::Option& CommandLine::option_of(const Setting& setting) {
     for (const auto* each : settable_options(*app))
       keys.push_back(key_of(*each));
   }
-  throw wrong(setting, "unknown key '" + setting.key + "'" + guess(keys, setting.key));
+  const auto near = guess(keys, setting.key);
+  throw wrong(setting, "unknown key '" + setting.key + "'" +
+                           (near.empty() ? "; the keys here are " + joined(keys, ", ") : near));
 }
 
 bool CommandLine::is_given(const CLI::Option& option) const {

@@ -7,7 +7,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace nvmigrate::cli {
 
@@ -34,6 +35,11 @@ struct Configuration {
 /// it, as read_trusted() does; usage_error, with file and line, for what is not `KEY = VALUE`.
 Configuration configuration_of(const Environment& environment);
 
+/// The name of a section, empty for what stands before all, and the options that it may set.
+using SectionVisitor =
+    std::function<void(const std::string&, const std::vector<const CLI::Option*>&)>;
+/// All sections of nvmigrate.conf that may set something.
+void for_each_section(const SectionVisitor& visit);
 /// nvmigrate.conf with every key there is, all of them comments, and what each is for.
 std::string example_configuration();
 

@@ -4,18 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/command_line.h"
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {
 namespace {
-
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
 
 /// Rewritten in decimal, which is all that CLI11 has to convert.
 auto number_between(std::uint64_t from, std::uint64_t to) {

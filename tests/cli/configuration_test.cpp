@@ -165,6 +165,7 @@ TEST_F(ConfigurationTest, NoSafetyIsGivenUpByAFile) {
   }
   for (const auto* key : {"help", "version"})
     EXPECT_THAT(refusal(std::string{key} + " = true"), HasSubstr("command line only"));
+  put(file, "");
   variables["NVMIGRATE_ALLOW"] = "used";
   EXPECT_NO_THROW(line({"backends"})) << "a variable that is not ours";
 }

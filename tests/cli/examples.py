@@ -76,7 +76,7 @@ def test_script_stops_at_a_refusal(host):
     assert '"not_found"' in host.script("provision.sh sim:other 2", 3)
 
 
-def test_ansible_changes_once(host):
+def test_with_ansible_it_changes_once(host):
     if not shutil.which("ansible-playbook"):
         print("  left out: there is no ansible-playbook")
         return
@@ -117,9 +117,11 @@ def test_hook_lets_a_guest_start_on_free_functions_only(host):
         host.must(f"nvmigrate {back}")
         host.script(f"{hook} prepare begin -")
     host.script("provision.sh --back sim:demo")
-    assert "function 1 of sim:demo is gone" in host.script(f"{hook} prepare begin -", 1)
-    host.must("nvmigrate sim destroy demo")
-    host.script(f"{hook} prepare begin -", 1)
+    assert "function 1 of sim:demo is offline" in host.script(f"{hook} prepare begin -", 1)
+    host.must("nvmigrate sim destroy demo && nvmigrate sim create demo --vfs-total 1")
+    assert "function 2 of sim:demo is gone" in host.script(f"{hook} prepare begin -", 1)
+    host.must("sed -i s/sim:demo/sim:other/ guest.json")
+    assert '"not_found"' in host.script(f"{hook} prepare begin -", 3), "it could not look"
 
 
 def test_hook_says_what_is_left_of_a_guest_that_ended(host):

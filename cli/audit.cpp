@@ -110,10 +110,10 @@ std::string result_word(const AuditedRun& run, bool failed) {
 #ifdef NVMIGRATE_JOURNAL
 bool write_to_journal(const AuditRecord& record) {
   if (::access(journal_socket, F_OK) != 0) return false;
-  std::vector<std::string> lines{message_id, "MESSAGE=" + record.message,
-                                 "PRIORITY=" + std::to_string(record.failed ? LOG_WARNING : LOG_NOTICE),
-                                 "SYSLOG_FACILITY=" + std::to_string(LOG_FAC(LOG_AUTHPRIV)),
-                                 "SYSLOG_IDENTIFIER=nvmigrate"};
+  std::vector<std::string> lines{
+      message_id, "MESSAGE=" + record.message,
+      "PRIORITY=" + std::to_string(record.failed ? LOG_WARNING : LOG_NOTICE),
+      "SYSLOG_FACILITY=" + std::to_string(LOG_FAC(LOG_AUTHPRIV)), "SYSLOG_IDENTIFIER=nvmigrate"};
   for (const auto& [name, value] : record.fields) {
     auto line = "NVMIGRATE_" + name + '=' + value;
     for (std::size_t i = 0; line[i] != '='; ++i)

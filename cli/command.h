@@ -32,7 +32,7 @@ struct Globals {
   bool quiet = false;
   std::optional<std::chrono::milliseconds> timeout{};  ///< --timeout SECONDS, of a suspend or reset
   std::chrono::milliseconds wait{0};  ///< --wait SECONDS, for another command's lock
-  std::string audit = "auto";  ///< where changes of real devices are recorded, see Audit
+  std::string audit = "auto";         ///< where changes of real devices are recorded, see Audit
 };
 
 /// The world a run of the tool lives in. main() makes the real one; tests put their own in its

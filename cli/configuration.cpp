@@ -136,15 +136,15 @@ std::string example_of(const CLI::Option& option) {
 }  // namespace
 
 Configuration configuration_of(const Environment& environment) {
-  return {.of_variables =
-              [&environment](const CLI::App& app) { return settings_of(app, environment); },
-          .of_file =
-              [&environment] {
-                if (!environment.find_configuration) return Settings{};
-                const auto path = environment.find_configuration() + "/nvmigrate.conf";
-                const auto text = read_trusted(environment.io, path);
-                return text ? FileReader{}.read(*text, path) : Settings{};
-              }};
+  return {
+      .of_variables = [&environment](const CLI::App& app) { return settings_of(app, environment); },
+      .of_file =
+          [&environment] {
+            if (!environment.find_configuration) return Settings{};
+            const auto path = environment.find_configuration() + "/nvmigrate.conf";
+            const auto text = read_trusted(environment.io, path);
+            return text ? FileReader{}.read(*text, path) : Settings{};
+          }};
 }
 
 void for_each_section(const SectionVisitor& visit) {
@@ -184,7 +184,8 @@ CLI::Option& CommandLine::option_of(const Setting& setting) {
   for (auto* app : of_all ? std::vector{root_.get(), file_only_.get()} : std::vector{entered()}) {
     auto* option = app->get_option_no_throw(name);
     if (option != nullptr && option->get_configurable()) return *option;
-    if (option != nullptr) throw wrong(setting, setting.key + " is taken from the command line only");
+    if (option != nullptr)
+      throw wrong(setting, setting.key + " is taken from the command line only");
     for (const auto* each : settable_options(*app))
       keys.push_back(key_of(*each));
   }

@@ -180,7 +180,8 @@ Runner declare_man_options(Options& options) {
   options.flag("--exit-status", asked->statuses, "Print the table of exit statuses instead");
   options.flag("--conditions", asked->conditions, "Print the table of conditions instead");
   options.flag("--keys", asked->keys, "Print the keys of nvmigrate.conf instead");
-  options.flag("--configuration", asked->configuration, "Print an example of nvmigrate.conf instead");
+  options.flag("--configuration", asked->configuration,
+               "Print an example of nvmigrate.conf instead");
   return [asked](Context&) {
     const auto text = asked->statuses        ? man_exit_status()
                       : asked->conditions    ? man_conditions()

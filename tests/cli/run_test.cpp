@@ -126,7 +126,9 @@ TEST_F(Audited, TellWhoCalledFromWhere) {
   if (!root) return;
   environment.variable = [](const char* name) -> const char* {
     const std::string_view wanted{name};
-    return wanted == "SUDO_UID" ? "1000" : wanted == "SSH_CONNECTION" ? "10.0.0.1 22\n\x1b[1m" : nullptr;
+    return wanted == "SUDO_UID"         ? "1000"
+           : wanted == "SSH_CONNECTION" ? "10.0.0.1 22\n\x1b[1m"
+                                        : nullptr;
   };
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   ::grantpt(terminal);
@@ -136,7 +138,8 @@ TEST_F(Audited, TellWhoCalledFromWhere) {
   environment.input = end;
   EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), 0);
   EXPECT_EQ(field("sudo_uid"), "1000");
-  EXPECT_EQ(field("ssh_connection"), "10.0.0.1 22\\u000a\\u001b[1m") << "nothing that a terminal obeys";
+  EXPECT_EQ(field("ssh_connection"), "10.0.0.1 22\\u000a\\u001b[1m")
+      << "nothing that a terminal obeys";
   EXPECT_EQ(field("terminal"), name);
   EXPECT_THAT(audit_line(records.back()), HasSubstr(" sudo_uid=\"1000\" "));
   ::close(end);

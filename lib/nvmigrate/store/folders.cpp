@@ -93,9 +93,9 @@ void check_not_shared(const std::string& path, const struct stat& about) {
 void check_ours(const std::string& path, const struct stat& about) {
   check_not_link(path, about);
   if (about.st_uid != ::geteuid()) {
-    throw unusable(
-        path, fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
-        fmt::format("run as its owner, or name another folder in {}", variables));
+    throw unusable(path,
+                   fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
+                   fmt::format("run as its owner, or name another folder in {}", variables));
   }
   check_not_shared(path, about);
 }

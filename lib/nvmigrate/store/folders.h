@@ -17,9 +17,9 @@ namespace nvmigrate {
 /// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
 
-/// The folder of the configuration of this host: NVMIGRATE_CONFIG_DIR, else `nvmigrate` in the folder
-/// for configuration that was chosen when this was built, /etc.
-/// \throws Error(usage) when the variable is not an absolute path
+/// The folder of the configuration of this host: NVMIGRATE_CONFIG_DIR, else `nvmigrate` in the
+/// folder for configuration that was chosen when this was built, /etc. \throws Error(usage) when
+/// the variable is not an absolute path
 std::string config_folder(const std::function<const char*(const char*)>& environment);
 
 /// Makes a folder and its parents, mode 0700, when it is missing.

@@ -82,8 +82,11 @@ TEST(DefaultFolders, RefuseRelativeOverridesAndNoHome) {
 TEST(ConfigFolder, IsThatOfTheBuildOrOfTheVariable) {
   EXPECT_THAT(config_folder(environment({})), testing::EndsWith("/etc/nvmigrate"));
   EXPECT_EQ(config_folder(environment({{"NVMIGRATE_CONFIG_DIR", "/c"}})), "/c");
-  EXPECT_THAT(error_of([] { config_folder(environment({{"NVMIGRATE_CONFIG_DIR", "c"}})); },
-                       ExitStatus::usage),
+  EXPECT_THAT(error_of(
+                  [] {
+                    config_folder(environment({{"NVMIGRATE_CONFIG_DIR", "c"}}));
+                  },
+                  ExitStatus::usage),
               HasSubstr("NVMIGRATE_CONFIG_DIR"));
 }
 
@@ -211,8 +214,7 @@ class TrustedTest : public PrivateTest {
     return error;
   }
   void expect_mended_by(const Error& error, Remedy::Action action, const std::string& object) {
-    EXPECT_THAT(error.remedies(),
-                testing::ElementsAre(Remedy{.action = action, .object = object}));
+    EXPECT_THAT(error.remedies(), testing::ElementsAre(Remedy{.action = action, .object = object}));
   }
 
   AlteredIo altered{system};

@@ -59,7 +59,7 @@ class CommandLine {
  private:
   void declare_globals();
   void try_to_configure(const Configuration& settings);
-  void configure(const Configuration& settings);
+  void configure(const Configuration& given);
   void try_out(const std::vector<Setting>& settings) const;
   bool set(const Setting& setting);
   [[nodiscard]] CLI::App* entered() const;

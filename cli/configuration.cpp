@@ -222,10 +222,10 @@ void CommandLine::try_out(const Settings& settings) const {
   }
 }
 
-void CommandLine::configure(const Configuration& configuration) {
+void CommandLine::configure(const Configuration& given) {
   if (command_ != nullptr && helps(*command_)) return;
-  auto settings = configuration.of_variables ? configuration.of_variables(*root_) : Settings{};
-  const auto of_file = configuration.of_file ? configuration.of_file() : Settings{};
+  auto settings = given.of_variables ? given.of_variables(*root_) : Settings{};
+  const auto of_file = given.of_file ? given.of_file() : Settings{};
   try_out(settings);
   try_out(of_file);
   settings.insert(settings.end(), of_file.begin(), of_file.end());

@@ -119,8 +119,10 @@ Runner declare_bind(Options& options) {
   options.text("--driver", given->driver,
                "The vfio driver; without it one that is made for the function, else vfio-pci",
                "NAME");
+  options.setting();
   options.text("--owner", given->owner,
                "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]");
+  options.setting();
   given->declare_persist(options, persist_help);
   given->declare_allow(options, "bind");
   return [given](Context& context) { return bind_functions(context, *given); };

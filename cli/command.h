@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/audit.h"
 #include "cli/options.h"
 #include "nvmigrate/base/finding.h"
 #include "nvmigrate/base/io.h"
@@ -31,6 +32,7 @@ struct Globals {
   bool quiet = false;
   std::optional<std::chrono::milliseconds> timeout{};  ///< --timeout SECONDS, of a suspend or reset
   std::chrono::milliseconds wait{0};  ///< --wait SECONDS, for another command's lock
+  std::string audit = "auto";         ///< where changes of real devices are recorded, see Audit
 };
 
 /// The world a run of the tool lives in. main() makes the real one; tests put their own in its
@@ -41,15 +43,23 @@ struct Environment {
   /// Asked when a command first needs its folders, so that the others work without a home. May be
   /// empty.
   std::function<Folders()> find_folders{};
+  /// Where nvmigrate.conf is. May be empty: there is none.
+  std::function<std::string()> find_configuration{};
   int input = 0, output = 1, error = 2;  ///< descriptors
   std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
-  /// Told of every command that changed a real device, or failed to. May be empty.
-  std::function<void(const std::string&)> log_change{};
+  /// Given what is recorded of every command that changed a real device, or failed to, and where
+  /// the configuration wants it. May be empty.
+  std::function<void(const std::string& where, const AuditRecord&)> audit{};
 };
 
 class Talk;
+
+/// A real device that a command began to change.
+struct ChangedDevice {
+  std::string device, address, subsystem, serial;
+};
 
 /// What a command is run with.
 class Context {
@@ -87,12 +97,12 @@ class Context {
 
   /// The devices that were opened, or were to be, in that order.
   [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }
-  /// Whether a device that is not a simulation was opened to be changed.
-  [[nodiscard]] bool changes_hardware() const noexcept { return changes_hardware_; }
+  /// The devices that are not simulations and whose lock it held to change them.
+  [[nodiscard]] const std::vector<ChangedDevice>& changed_hardware() const noexcept {
+    return changed_hardware_;
+  }
 
  private:
-  void remember(const Session& session, const std::string& device);
-
   Environment* environment_;
   Globals globals_;
   std::string command_;
@@ -100,7 +110,7 @@ class Context {
   std::shared_ptr<Talk> talk_;
   std::optional<Workspace> workspace_;
   std::vector<std::string> devices_;
-  bool changes_hardware_ = false;
+  std::vector<ChangedDevice> changed_hardware_;
 };
 
 /// What a command has to say: the JSON document (without "schema", which the dispatcher adds

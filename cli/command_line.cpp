@@ -45,21 +45,6 @@ std::size_t distance(std::string_view one, std::string_view other) {
   return row.back();
 }
 
-std::string joined(const Words& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
-/// `; did you mean list?`, or nothing.
-std::string guess(Words names, const std::string& word) {
-  std::erase_if(names, [&](const std::string& name) {
-    return !name.starts_with(word) && distance(name, word) > word.size() / 3;
-  });
-  return names.empty() ? "" : "; did you mean " + joined(names, " or ") + "?";
-}
-
 Words long_names_of(const std::vector<const CLI::Option*>& options) {
   Words names;
   for (const auto* option : options) {
@@ -69,6 +54,20 @@ Words long_names_of(const std::vector<const CLI::Option*>& options) {
 }
 
 }  // namespace
+
+std::string joined(const Words& words, const std::string& between) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+std::string guess(Words names, const std::string& word) {
+  std::erase_if(names, [&](const std::string& name) {
+    return !name.starts_with(word) && distance(name, word) > word.size() / 3;
+  });
+  return names.empty() ? "" : "; did you mean " + joined(names, " or ") + "?";
+}
 
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
   auto options = app.get_options();
@@ -85,7 +84,9 @@ std::vector<const CLI::Option*> alternatives_of(const CLI::App& app) {
 std::vector<const CLI::App*> commands_of(const CLI::App& app) { return app.get_subcommands({}); }
 
 CommandLine::CommandLine(std::span<const Command> rows)
-    : root_(std::make_unique<CLI::App>(std::string{}, "nvmigrate")) {
+    : rows_(rows),
+      root_(std::make_unique<CLI::App>(std::string{}, "nvmigrate")),
+      file_only_(std::make_unique<CLI::App>()) {
   root_->set_help_flag();
   root_->fallthrough()->require_subcommand(1);
   root_->formatter(help_formatter());
@@ -107,17 +108,26 @@ void CommandLine::declare_globals() {
   Options options(*root_, declared_);
   options.choice("-o,--output-format", output_, {"normal", "json"},
                  "What to print: text for a reader, or one JSON document");
+  options.setting();
   options.count("-v,--verbose", globals_.verbosity,
                 "Print more; given twice, trace every admin command on standard error");
+  options.setting();
   options.flag("-q,--quiet", globals_.quiet, "Print no notes and no progress");
+  options.setting();
   options.number("--timeout", timeout_,
                  "Seconds to wait for a reset or a device node; above 300, for a suspend too", 1,
                  longest, "SECONDS");
+  options.setting();
   options.number("--wait", wait_,
                  "Seconds to wait for another command that is changing the subsystem (default: 0)",
                  0, longest, "SECONDS");
+  options.setting();
   options.flag("-h,--help", help_, "Print help and exit");
   options.flag("--version", version_, "Print the version and exit");
+  Options of_file(*file_only_, declared_);
+  of_file.choice("--audit", globals_.audit, {"auto", "journal", "syslog", "none"},
+                 "Where every change of a device is recorded; see nvmigrate-audit(7)");
+  of_file.setting();
 }
 
 void CommandLine::add(CLI::App& parent, std::span<const Command> rows) {
@@ -141,12 +151,14 @@ void CommandLine::enter(CLI::App& app, const Command& row) {
   runner_ = row.declare(options);
 }
 
-const CLI::App& CommandLine::app() const {
-  const CLI::App* app = root_.get();
+CLI::App* CommandLine::entered() const {
+  auto* app = root_.get();
   while (!app->get_subcommands().empty())
     app = app->get_subcommands().front();
-  return *app;
+  return app;
 }
+
+const CLI::App& CommandLine::app() const { return *entered(); }
 
 const Declarations::Value& CommandLine::value_of(const CLI::Option& option) const {
   return declared_.values.at(&option);
@@ -176,16 +188,32 @@ Asked CommandLine::asked() const {
   return root_->count("--version") > 0 ? Asked::version : Asked::command;
 }
 
-Asked CommandLine::parse(const Words& words) {
+Asked CommandLine::parse(const Words& words, const Configuration& settings) {
   try {
     read(words);
+    if (asked() == Asked::command) {
+      configure(settings);
+      require_alternative();
+    }
   } catch (const Error&) {
-    if (asked() == Asked::command) throw;
+    if (asked() == Asked::command) {
+      try_to_configure(settings);
+      throw;
+    }
   }
   globals_.output = asks_json() ? OutputFormat::json : OutputFormat::normal;
   if (timeout_) globals_.timeout = seconds(*timeout_);
   if (wait_) globals_.wait = seconds(*wait_);
   return asked();
+}
+
+/// Where the words are wrong: how that is printed may be a setting.
+void CommandLine::try_to_configure(const Configuration& settings) {
+  try {
+    configure(settings);
+  } catch (const Error&) {
+    // The words come first.
+  }
 }
 
 void CommandLine::read(const Words& words) {
@@ -207,7 +235,6 @@ void CommandLine::read(const Words& words) {
     throw usage_error(failure.what());
   }
   refuse_what_is_lost(words);
-  require_alternative();
 }
 
 void CommandLine::refuse_extras() const {

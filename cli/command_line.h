@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 
 namespace nvmigrate::cli {
 
@@ -22,8 +24,9 @@ class CommandLine {
   ~CommandLine();
 
   /// Stores every value where it belongs; once. When help or the version is asked for, nothing else
-  /// is checked. \throws usage_error
-  Asked parse(const std::vector<std::string>& words);
+  /// is checked, and no settings are read. \throws usage_error
+  /// \param settings of what the words leave out; may be empty
+  Asked parse(const std::vector<std::string>& words, const Configuration& settings = {});
 
   // After parsing, also when that failed:
 
@@ -35,6 +38,8 @@ class CommandLine {
   [[nodiscard]] const CLI::App& app() const;
   /// The options that every command has.
   [[nodiscard]] const CLI::App& root() const noexcept { return *root_; }
+  /// What is said by the file of the configuration alone.
+  [[nodiscard]] const CLI::App& file_only() const noexcept { return *file_only_; }
   /// What we store about an option in addition to CLI11.
   [[nodiscard]] const Declarations::Value& value_of(const CLI::Option& option) const;
   /// Whether JSON is asked for.
@@ -53,6 +58,13 @@ class CommandLine {
 
  private:
   void declare_globals();
+  void try_to_configure(const Configuration& settings);
+  void configure(const Configuration& given);
+  void try_out(const std::vector<Setting>& settings) const;
+  bool set(const Setting& setting);
+  [[nodiscard]] CLI::App* entered() const;
+  [[nodiscard]] CLI::Option& option_of(const Setting& setting);
+  [[nodiscard]] bool is_given(const CLI::Option& option) const;
   void add(CLI::App& parent, std::span<const Command> rows);
   void enter(CLI::App& app, const Command& row);
   void read(const std::vector<std::string>& words);
@@ -63,7 +75,10 @@ class CommandLine {
   [[nodiscard]] Error mismatch() const;
   [[nodiscard]] Asked asked() const;
 
+  std::span<const Command> rows_;
   std::unique_ptr<CLI::App> root_;
+  std::unique_ptr<CLI::App> file_only_;  ///< holds what no command line may say
+  std::set<const CLI::Option*> set_;     ///< by a setting
   Declarations declared_;
   std::string name_;
   const Command* command_ = nullptr;
@@ -74,6 +89,9 @@ class CommandLine {
   std::optional<std::uint64_t> timeout_, wait_;
 };
 
+std::string joined(const std::vector<std::string>& words, const std::string& between);
+/// `; did you mean list?`, or nothing.
+std::string guess(std::vector<std::string> names, const std::string& word);
 /// The options of a command, positionals first.
 std::vector<const CLI::Option*> options_of(const CLI::App& app);
 /// Those of which one must be given.

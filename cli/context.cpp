@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <algorithm>
-
 #include "cli/findings.h"
 #include "cli/trace.h"
 #include "nvmigrate/plugins.h"
@@ -41,6 +39,13 @@ const Workspace& Context::workspace() {
     return globals_.verbosity >= trace_verbosity ? traced(std::move(device), talk_)
                                                  : std::move(device);
   };
+  workspace_->claimed = [this](const Session& session) {
+    if (session.simulated()) return;
+    changed_hardware_.push_back({.device = session.device(),
+                                 .address = session.address(),
+                                 .subsystem = session.key().nqn,
+                                 .serial = session.identity().serial});
+  };
   return *workspace_;
 }
 
@@ -49,33 +54,19 @@ void Context::set_chunk(std::size_t bytes) {
   workspace_->backend.chunk = bytes;
 }
 
-void Context::remember(const Session& session, const std::string& device) {
-  if (std::find(devices_.begin(), devices_.end(), device) == devices_.end()) {
-    devices_.push_back(device);
-  }
-  changes_hardware_ = changes_hardware_ || (!only_reads() && !session.simulated());
-}
-
 std::unique_ptr<Session> Context::open(const std::string& device) {
   devices_.push_back(device);
-  auto session = Session::open(workspace(), device, access_);
-  remember(*session, device);
-  return session;
+  return Session::open(workspace(), device, access_);
 }
 
 std::unique_ptr<Session> Context::look(const std::string& device) {
   devices_.push_back(device);
-  auto session = Session::open(workspace(), device, Access::read);
-  remember(*session, device);
-  return session;
+  return Session::open(workspace(), device, Access::read);
 }
 
 SessionPair Context::open_pair(const std::string& source, const std::string& destination) {
   devices_ = {source, destination};
-  auto pair = nvmigrate::open_pair(workspace(), source, destination, access_);
-  remember(*pair.source, source);
-  remember(*pair.destination, destination);
-  return pair;
+  return nvmigrate::open_pair(workspace(), source, destination, access_);
 }
 
 void Context::note(const std::string& line) { talk_->note(line); }

@@ -184,6 +184,7 @@ Runner declare_export(Options& options) {
   options.text("--dir", given->folder, "One file each, controller-ID.nvmstate, in this folder",
                "FOLDER", Completes::folder);
   options.alternative();
+  options.setting();
   options.choice("--then", given->then, {"keep", "resume"},
                  "What happens to the functions then: they stay suspended, or resume once the "
                  "state has been read");
@@ -198,6 +199,7 @@ Runner declare_export(Options& options) {
                  "How many are read at once with --dir, 4 by default; the kernel sends no more "
                  "than 30 commands at once",
                  1, 30);
+  options.setting();
   given->declare_allow(options, "export");
   declare_progress(options, given->progress);
   return [given](Context& context) { return run(context, *given); };

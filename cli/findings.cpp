@@ -197,6 +197,8 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       return {"mkdir", "-p", remedy.object};
     case Action::restrict_folder:
       return {"chmod", "go-w", remedy.object};
+    case Action::give_to_root:
+      return {"chown", "root", remedy.object};
     case Action::load_module:
       return {"modprobe", remedy.object};
     case Action::create_simulation:

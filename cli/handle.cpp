@@ -116,8 +116,10 @@ Runner declare_handle(Options& options) {
   options.functions(given->functions, Completes::bound_functions);
   options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
                  "Format: for people, JSON, a shell, a VMM's command line or libvirt's XML");
+  options.setting();
   options.choice("--iommu", given->iommu, {"auto", "group", "iommufd"},
                  "How the VM opens it: auto takes iommufd where this host has it");
+  options.setting();
   return [given](Context& context) { return print_handle(context, *given); };
 }
 

@@ -31,16 +31,8 @@ std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words) {
   return line;
 }
 
-namespace {
-
-using Entry = std::pair<std::string, std::string>;  ///< name and description
-
-constexpr std::size_t line_width = 79;
-constexpr std::size_t name_width = 31;
-constexpr std::size_t command_width = 11;  ///< deprovision
-
-/// Words in lines that begin at `indent`; the first continues where the caller stands.
 std::string wrapped(const std::string& words, std::size_t indent) {
+  constexpr std::size_t line_width = 79;
   std::string text;
   std::size_t at = indent;
   std::size_t from = 0;
@@ -59,6 +51,13 @@ std::string wrapped(const std::string& words, std::size_t indent) {
   }
   return text;
 }
+
+namespace {
+
+using Entry = std::pair<std::string, std::string>;  ///< name and description
+
+constexpr std::size_t name_width = 31;
+constexpr std::size_t command_width = 11;  ///< deprovision
 
 /// Descriptions stand beside the names, below those that are too long.
 std::string section(const std::string& heading, const std::vector<Entry>& entries,

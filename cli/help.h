@@ -19,6 +19,9 @@ std::shared_ptr<CLI::FormatterBase> help_formatter();
 
 /// The names of an option as they are typed: `-f` and `--file`, or `DEVICE`.
 std::vector<std::string> names_of(const CLI::Option& option);
+/// Words in lines of 79 columns that begin at `indent`; the first continues where the caller
+/// stands.
+std::string wrapped(const std::string& words, std::size_t indent);
 /// Whether it may be given several times.
 bool is_repeatable(const CLI::Option& option);
 /// The parsed line that asks for the help of a command, so that its options are declared.

@@ -5,7 +5,6 @@
 #include <cstdlib>
 
 #include "cli/command.h"
-#include "cli/talk.h"
 
 namespace {
 
@@ -31,10 +30,10 @@ int main(int count, char** words) {
   Environment environment{
       .io = io,
       .find_folders = [&] { return nvmigrate::default_folders(variable, root); },
+      .find_configuration = [&] { return nvmigrate::config_folder(variable); },
       .variable = variable,
       .wrap = {},
-      .log_change = {}};
+      .audit = nvmigrate::cli::system_audit()};
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
-  if (root) environment.log_change = nvmigrate::cli::syslog_line();
   return static_cast<int>(nvmigrate::cli::run(arguments, environment));
 }

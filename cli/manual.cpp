@@ -79,6 +79,21 @@ std::string man_options(const std::string& name) {
                                               : man_parts(*line->command(), {});
 }
 
+/// The KEYS of nvmigrate.conf(5).
+std::string man_keys() {
+  std::string text;
+  for_each_section([&](const std::string& name, const std::vector<const CLI::Option*>& options) {
+    text += name.empty() ? ".SS Before all sections\n" : ".SS [" + escaped(name) + "]\n";
+    for (const auto* option : options) {
+      const auto type = option->get_type_name();
+      text += ".TP\n" + bold(option->get_name().substr(2)) + " = " +
+              man_type(type.empty() ? "true|false" : type) + '\n' +
+              escaped(option->get_description()) + ".\n";
+    }
+  });
+  return text;
+}
+
 std::string man_exit_status() {
   std::string text;
   for (const auto& row : exit_status_table) {
@@ -158,16 +173,21 @@ std::string man_conditions() {
 Runner declare_man_options(Options& options) {
   struct ManualParts {
     std::optional<std::string> command;
-    bool statuses = false, conditions = false;
+    bool statuses = false, conditions = false, keys = false, configuration = false;
   };
   const auto asked = std::make_shared<ManualParts>();
   options.optional_positional("COMMAND", asked->command, "The command");
   options.flag("--exit-status", asked->statuses, "Print the table of exit statuses instead");
   options.flag("--conditions", asked->conditions, "Print the table of conditions instead");
+  options.flag("--keys", asked->keys, "Print the keys of nvmigrate.conf instead");
+  options.flag("--configuration", asked->configuration,
+               "Print an example of nvmigrate.conf instead");
   return [asked](Context&) {
-    const auto text = asked->statuses     ? man_exit_status()
-                      : asked->conditions ? man_conditions()
-                                          : man_options(asked->command.value_or(""));
+    const auto text = asked->statuses        ? man_exit_status()
+                      : asked->conditions    ? man_conditions()
+                      : asked->keys          ? man_keys()
+                      : asked->configuration ? example_configuration()
+                                             : man_options(asked->command.value_or(""));
     return Outcome{.text = text, .raw_text = true};
   };
 }

@@ -16,7 +16,7 @@ Json object_of(const MarkedFunction& function) {
           {"changed", function.changed}};
 }
 
-std::string line_of(const MarkedFunction& function, bool dry_run) {
+std::string marked_line(const MarkedFunction& function, bool dry_run) {
   const auto who = "controlled function " + label_of(function.cntlid, function.vfn) + ": ";
   if (!function.changed) return who + (function.marked ? "already marked\n" : "not marked\n");
   return who + (dry_run ? "would be " : "") + (function.marked ? "marked\n" : "unmarked\n");
@@ -27,7 +27,7 @@ Outcome outcome_of(Context& context, const Changing& given, const MarkResult& re
   outcome.document["functions"] = Json::array();
   for (const auto& function : result.functions) {
     outcome.document["functions"].push_back(object_of(function));
-    outcome.text += line_of(function, given.dry_run);
+    outcome.text += marked_line(function, given.dry_run);
   }
   outcome.document["findings"] = json_of(result.findings);
   context.warn(result.findings);

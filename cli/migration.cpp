@@ -50,6 +50,7 @@ void ChunkOption::declare(Options& options) {
   options.size("--chunk", bytes,
                "Data of one command, a multiple of 4 bytes; by default at most 256K, and what the "
                "device and the kernel take");
+  options.setting();
 }
 
 void ChunkOption::apply(Context& context) const {

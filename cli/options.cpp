@@ -4,18 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/command_line.h"
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {
 namespace {
-
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
 
 /// Rewritten in decimal, which is all that CLI11 has to convert.
 auto number_between(std::uint64_t from, std::uint64_t to) {
@@ -69,7 +63,7 @@ bool is_missing(const std::string& value, const std::vector<std::string>& line) 
 }  // namespace
 
 void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {
-  last_ = option->type_name(placeholder);
+  last_ = option->type_name(placeholder)->configurable(false);
   declared_->values[option] = {.completes = completes};
 }
 
@@ -182,6 +176,8 @@ void Options::dry_run(bool& value) {
 }
 
 void Options::required() { last_->required(); }
+
+void Options::setting() { last_->configurable(); }
 
 void Options::alternative() {
   for (auto* other : app_->get_options()) {

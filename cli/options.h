@@ -102,6 +102,9 @@ class Options {
 
   /// The last option declared must be given.
   void required();
+  /// It may also be set in nvmigrate.conf: in the section of its command; of an option that every
+  /// command has, before all sections, and by a variable of the environment as well.
+  void setting();
   /// Of the options marked so, exactly one must be given.
   void alternative();
 

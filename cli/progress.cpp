@@ -38,6 +38,7 @@ void declare_progress(Options& options, std::string& mode) {
   options.choice("--progress", mode, {"auto", "bar", "json", "none"},
                  "Progress on standard error: a bar, JSON lines or none; auto is a bar on a "
                  "terminal");
+  options.setting();
 }
 
 ProgressDisplay::ProgressDisplay(const Context& context, const std::string& mode)

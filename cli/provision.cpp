@@ -233,15 +233,18 @@ Runner declare_provision(Options& options) {
   options.required();
   options.number("--vq", given->queues,
                  "Queues of each function; without it the free ones are shared evenly", 1, most);
+  options.setting();
   options.number("--vi", given->interrupts,
                  "Interrupts of each function; without it the free ones are shared evenly", 1,
                  most);
+  options.setting();
   options.flag("--recreate", given->recreate,
                "Destroy existing functions where the request cannot be met otherwise");
   options.flag("--release-primary", given->release_primary,
                "First give back what the controlling function holds; this resets it");
   options.text("--attach", given->attach, "Namespaces to attach to each function: 1,2 or all",
                "NSIDS");
+  options.setting();
   given->declare_persist(options, persist_help);
   given->declare_allow(options, "provision");
   return [given](Context& context) { return provision_device(context, *given); };

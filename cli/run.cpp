@@ -44,29 +44,32 @@ ExitStatus tell_version(Environment& environment) {
   return tell(environment, "nvmigrate " + std::string{library_version} + '\n');
 }
 
-void log_change(const Context& context, const std::vector<std::string>& words,
-                const std::string& result) {
-  const auto& log = context.environment().log_change;
-  if (!log || !context.changes_hardware()) return;
-  std::string line;
-  for (const auto& word : words)
-    line += word + ' ';
-  log(one_line(line + "-- " + result));
-}
-
 /// The one device a command had to do with; errors that name none are of it.
 std::string only_device(const Context& context) {
   return context.devices().size() == 1 ? context.devices().front() : std::string{};
 }
 
-Outcome run_logged(Context& context, const Runner& runner, const std::vector<std::string>& words) {
+/// Runs a command, and has it recorded what became of real devices.
+Outcome run_audited(Context& context, const Runner& runner, const std::vector<std::string>& words) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto record = [&](AuditedRun run) {
+    const auto& audit = context.environment().audit;
+    run.words = &words;
+    run.duration = std::chrono::steady_clock::now() - begun;
+    if (!audit || context.globals().audit == "none" || !is_audited(context, run)) return;
+    audit(context.globals().audit, audit_record(context, run));
+  };
   try {
     auto outcome = runner(context);
-    if (outcome.document.value("changed", false)) log_change(context, words, "changed");
+    record({.outcome = &outcome});
     return outcome;
   } catch (Error& error) {
     if (error.device().empty()) error.set_device(only_device(context));
-    log_change(context, words, error.what());
+    record({.error = &error});
+    throw;
+  } catch (const std::exception& error) {
+    const Error fault(ExitStatus::internal, error.what());
+    record({.error = &fault});
     throw;
   }
 }
@@ -90,11 +93,11 @@ ExitStatus print_outcome(const Context& context, const Outcome& outcome) {
 
 ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
                     Environment& environment) {
-  const auto asked = line.parse(words);
+  const auto asked = line.parse(words, configuration_of(environment));
   if (asked == Asked::help) return tell(environment, line.help());
   if (asked == Asked::version) return tell_version(environment);
   Context context(environment, line.globals(), line.name(), access_of(line));
-  const auto outcome = run_logged(context, line.runner(), words);
+  const auto outcome = run_audited(context, line.runner(), words);
   return print_outcome(context, outcome);
 }
 

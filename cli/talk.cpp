@@ -3,7 +3,6 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/syslog_sink.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -78,13 +77,6 @@ bool may_colour(const Environment& environment, int descriptor) {
   const auto terminal = value("TERM");
   const bool has_escapes = !terminal.empty() && terminal != "dumb" && terminal != "unknown";
   return has_escapes && value("NO_COLOR").empty();
-}
-
-std::function<void(const std::string&)> syslog_line() {
-  auto sink =
-      std::make_shared<spdlog::sinks::syslog_sink_mt>("nvmigrate", LOG_PID, LOG_USER, false);
-  auto logger = std::make_shared<spdlog::logger>("syslog", std::move(sink));
-  return [logger](const std::string& line) { logger->info("{}", line); };
 }
 
 }  // namespace nvmigrate::cli

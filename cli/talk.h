@@ -35,7 +35,4 @@ class Talk {
 /// says (not unset, dumb or unknown), and NO_COLOR is not set.
 bool may_colour(const Environment& environment, int descriptor);
 
-/// What is told of changes when root makes them: a line to syslog.
-std::function<void(const std::string&)> syslog_line();
-
 }  // namespace nvmigrate::cli

@@ -3,6 +3,7 @@
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/findings.h"
+#include "cli/json.h"
 #include "cli/migration.h"
 #include "cli/progress.h"
 #include "cli/ssh.h"
@@ -218,8 +219,10 @@ Runner declare_transfer(Options& options) {
                   "Allow the one condition of this name; may be repeated", "NAME");
   options.text("--ssh-command", given->ssh.command,
                "The ssh to connect with, and its options [ssh]", "COMMAND");
+  options.setting();
   options.text("--remote-program", given->ssh.program,
                "The nvmigrate of the other host [nvmigrate]", "PATH");
+  options.setting();
   options.flag(
       "--settle", given->settle,
       "Move nothing; tell the destination of a transfer that was cut off who has the guest");
@@ -230,8 +233,12 @@ Runner declare_transfer(Options& options) {
 
 Runner declare_receive(Options& /*options*/) {
   return [](Context& context) {
-    serve_peer(context.workspace(), context.environment().input, context.environment().output);
-    return Outcome{.raw_text = true};
+    const auto& environment = context.environment();
+    const auto served = serve_peer(context.workspace(), environment.input, environment.output);
+    Outcome outcome{.raw_text = true};
+    outcome.document = {{"changed", served.changed}, {"controller_id", or_null(served.cntlid)}};
+    if (served.failure) outcome.document["error"] = json_of(*served.failure);
+    return outcome;
   };
 }
 

@@ -22,7 +22,7 @@ tool=$PWD/build-demo/bin/nvmigrate
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-export NVMIGRATE_SIM_DIR=$scratch/subsystems NO_COLOR=1
+export NVMIGRATE_SIM_DIR=$scratch/subsystems NVMIGRATE_CONFIG_DIR=$scratch/config NO_COLOR=1
 
 # Each host remembers for itself; the simulated subsystems are in one place, so that the guest can
 # be compared on both sides.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -76,35 +77,88 @@ class Real final : public Device {
   std::unique_ptr<Device> inner_;
 };
 
-/// What is logged of commands on a device that is not a simulation.
-class Logged : public InProcess {
+/// What is recorded of commands on a device that is not a simulation.
+class Audited : public InProcess {
  protected:
-  Logged() {
+  Audited() {
     environment.wrap = [](std::unique_ptr<Device> device) {
       return std::make_unique<Real>(std::move(device));
     };
-    environment.log_change = [this](const std::string& line) { lines.push_back(line); };
+    environment.audit = [this](const std::string& where, const AuditRecord& record) {
+      EXPECT_EQ(where, "auto");
+      records.push_back(record);
+    };
   }
-  std::vector<std::string> lines;
+  /// A field of the last record; of several with this name, all.
+  std::string field(const std::string& name) {
+    std::string found;
+    for (const auto& [each, value] : records.back().fields)
+      found += each == name ? (found.empty() ? "" : ",") + value : "";
+    return found;
+  }
+  std::vector<AuditRecord> records;
+  bool root = ::geteuid() == 0;
 };
 
-TEST_F(Logged, AreChangesAndFailedChangesOfWhoeverMay) {
-  using Lines = testing::Matcher<std::vector<std::string>>;
-  const bool root = ::geteuid() == 0;
-  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), root ? 0 : 11);
-  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), root ? 0 : 11);
+TEST_F(Audited, AreChangesAndFailedChangesOfWhoeverMay) {
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "2"}), root ? 0 : 11);
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "2"}), root ? 0 : 11);
   EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "99", "--dry-run"}), 4);
-  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "99"}), root ? 4 : 11);
-  const Lines nothing = testing::IsEmpty();
-  const Lines both = testing::ElementsAre("provision sim:demo --vfs 1 -- changed",
-                                          testing::StartsWith("provision sim:demo --vfs 99 -- "));
-  EXPECT_THAT(lines, root ? both : nothing);
+  EXPECT_EQ(run_line({"list", "sim:demo"}), 0);
+  ASSERT_EQ(records.size(), root ? 1U : 0U) << "once, and not when there is nothing to do";
+  if (!root) return;
+  EXPECT_EQ(records.back().message, "nvmigrate provision sim:demo --vfs 2: changed");
+  EXPECT_EQ(field("command") + field("exit_status") + field("code"), "provision0");
+  EXPECT_EQ(field("controller_id"), "1,2");
+  EXPECT_EQ(field("device") + ' ' + field("address"), "sim:demo 0000:01:00.0");
+  EXPECT_THAT(field("subsystem"), testing::StartsWith("nqn."));
+  EXPECT_NE(field("serial"), "");
+  EXPECT_EQ(field("uid"), "0");
+  EXPECT_THAT(field("duration_us"), testing::MatchesRegex("[0-9]+"));
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "99"}), 4);
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_TRUE(records.back().failed);
+  EXPECT_EQ(field("result") + ' ' + field("exit_status"), "failed 4");
+  EXPECT_NE(field("code") + field("error"), "");
 }
 
-TEST_F(Logged, IsNothingOfASimulation) {
-  environment.wrap = {};
+TEST_F(Audited, TellWhoCalledFromWhere) {
+  if (!root) return;
+  environment.variable = [](const char* name) -> const char* {
+    const std::string_view wanted{name};
+    return wanted == "SUDO_UID"         ? "1000"
+           : wanted == "SSH_CONNECTION" ? "10.0.0.1 22\n\x1b[1m"
+                                        : nullptr;
+  };
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ::grantpt(terminal);
+  ::unlockpt(terminal);
+  const std::string name = ::ptsname(terminal);
+  const int end = ::open(name.c_str(), O_RDWR | O_NOCTTY);
+  environment.input = end;
   EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), 0);
-  EXPECT_THAT(lines, testing::IsEmpty());
+  EXPECT_EQ(field("sudo_uid"), "1000");
+  EXPECT_EQ(field("ssh_connection"), "10.0.0.1 22\\u000a\\u001b[1m")
+      << "nothing that a terminal obeys";
+  EXPECT_EQ(field("terminal"), name);
+  EXPECT_THAT(audit_line(records.back()), HasSubstr(" sudo_uid=\"1000\" "));
+  ::close(end);
+  ::close(terminal);
+}
+
+TEST_F(Audited, IsNothingOfASimulationNorWhenTheFileSaysSo) {
+  environment.find_configuration = [this] { return folder / "."; };
+  test::put(folder / "nvmigrate.conf", "audit = none\n");
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "1"}), root ? 0 : 11);
+  test::put(folder / "nvmigrate.conf", "");
+  environment.wrap = {};
+  EXPECT_EQ(run_line({"provision", "sim:demo", "--vfs", "2", "--recreate"}), 0);
+  EXPECT_THAT(records, testing::IsEmpty());
+}
+
+TEST(AuditLine, QuotesEveryValue) {
+  EXPECT_EQ(audit_line(AuditRecord{.message = {}, .fields = {{"a", "x y=\"1\""}, {"a", "\\"}}}),
+            R"(a="x y=\"1\"" a="\\")");
 }
 
 TEST_F(InProcess, ErrorsThatNobodyCanReadStillHaveTheirStatus) {

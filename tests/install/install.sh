@@ -99,7 +99,7 @@ if [[ $library == *.so* ]]; then
 fi
 
 export NVMIGRATE_STATE_DIR=$scratch/state NVMIGRATE_RUN_DIR=$scratch/run
-export NVMIGRATE_SIM_DIR=$scratch/sim
+export NVMIGRATE_SIM_DIR=$scratch/sim NVMIGRATE_CONFIG_DIR=$scratch/config
 
 # expect STATUS TEXT COMMAND...: runs it; it ends with this status and prints this text.
 expect() {

@@ -29,11 +29,12 @@ remake() {
   mv "$made/new" "$made/$page"
 }
 
-cp "$man"/nvmigrate*.1 "$made"
+cp "$man"/nvmigrate*.1 "$man"/nvmigrate.conf.5 "$made"
 "$binary" __man-options | remake nvmigrate.1 OPTIONS
 "$binary" __man-options --exit-status | remake nvmigrate.1 '"EXIT STATUS"'
 { echo 'Every finding has one of these names.' && "$binary" __man-options --conditions; } |
   remake nvmigrate.1 CONDITIONS
+"$binary" __man-options --keys | remake nvmigrate.conf.5 KEYS
 commands=$("$binary" __complete -- '')
 for command in $commands; do
   [ "$command" != help ] || continue
@@ -53,7 +54,7 @@ for page in "$man"/nvmigrate-*.1; do
   echo "a page for a command that there is not: $page"
   stale=1
 done
-for page in "$man"/nvmigrate*.1; do
+for page in "$man"/nvmigrate*.1 "$man"/nvmigrate.conf.5; do
   cmp -s "$page" "$made/${page##*/}" && continue
   if [ "$mode" = update ]; then
     cp "$made/${page##*/}" "$page"

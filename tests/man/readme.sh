@@ -7,7 +7,7 @@ binary=$(realpath "$1") readme=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-export NVMIGRATE_STATE_DIR=$scratch/state NVMIGRATE_RUN_DIR=$scratch/run NVMIGRATE_SIM_DIR=$scratch/sim
+export NVMIGRATE_STATE_DIR=$scratch/state NVMIGRATE_RUN_DIR=$scratch/run NVMIGRATE_SIM_DIR=$scratch/sim NVMIGRATE_CONFIG_DIR=$scratch/config
 mkdir bin
 ln -s "$binary" bin/nvmigrate
 

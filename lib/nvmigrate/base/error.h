@@ -42,7 +42,7 @@ struct ExitStatusRow {
 inline constexpr std::array<ExitStatusRow, 14> exit_status_table{{
     {ExitStatus::ok, "ok", "done, or nothing to do"},
     {ExitStatus::internal, "internal", "a fault of the tool itself"},
-    {ExitStatus::usage, "usage", "the command line is wrong"},
+    {ExitStatus::usage, "usage", "the command line or the configuration is wrong"},
     {ExitStatus::not_found, "not_found", "no such device, function, mark or file"},
     {ExitStatus::refused, "refused", "unsafe or against policy; nothing was done"},
     {ExitStatus::device, "device", "the device answered an NVMe error"},
@@ -91,6 +91,7 @@ struct Remedy {
     // Of the host; the comment says what `object` is.
     make_folder,         ///< path
     restrict_folder,     ///< path that others may write to
+    give_to_root,        ///< path that another user owns
     load_module,         ///< name of a kernel module
     create_simulation,   ///< name of a simulated subsystem
     destroy_simulation,  ///< likewise

@@ -11,7 +11,7 @@ namespace {
 using Action = Remedy::Action;
 
 /// In messages, remedies have names: their numbers may change.
-constexpr std::array<std::pair<Action, std::string_view>, 23> action_names{{
+constexpr std::array<std::pair<Action, std::string_view>, 24> action_names{{
     {Action::resume, "resume"},
     {Action::suspend, "suspend"},
     {Action::mark, "mark"},
@@ -30,6 +30,7 @@ constexpr std::array<std::pair<Action, std::string_view>, 23> action_names{{
     {Action::repair, "repair"},
     {Action::make_folder, "make_folder"},
     {Action::restrict_folder, "restrict_folder"},
+    {Action::give_to_root, "give_to_root"},
     {Action::load_module, "load_module"},
     {Action::create_simulation, "create_simulation"},
     {Action::destroy_simulation, "destroy_simulation"},

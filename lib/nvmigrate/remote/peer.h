@@ -72,8 +72,15 @@ struct SettleResult {
 NVMIGRATE_API SettleResult settle_with_peer(Session& source, std::uint16_t cntlid, const Peer& peer,
                                             bool dry_run = false);
 
+/// What came of a connection at its destination.
+struct PeerServiceResult {
+  std::optional<std::uint16_t> cntlid{};  ///< of the function it was about
+  bool changed = false;                   ///< whether that was held for the guest
+  std::optional<Error> failure{};         ///< the source was told of it, if it could be reached
+};
+
 /// The other side of transfer_to_peer() and settle_with_peer(), until the connection ends.
 /// \throws OsError and others that could not be sent to the source
-NVMIGRATE_API void serve_peer(const Workspace& workspace, int in, int out);
+NVMIGRATE_API PeerServiceResult serve_peer(const Workspace& workspace, int in, int out);
 
 }  // namespace nvmigrate

@@ -32,20 +32,26 @@ class Destination {
   Destination(const Workspace& workspace, int in, int out)
       : workspace_(&workspace), link_(*workspace.io, in, out, "the source") {}
 
-  void serve() {
+  PeerServiceResult serve() {
+    PeerServiceResult result;
     try {
       link_.greet();
       while (!ended_)
         answer(link_.receive());
-    } catch (const remote::Disconnected&) {
+    } catch (const remote::Disconnected& failure) {
       leave();
+      if (stop_) result.failure = failure;
     } catch (Error& failure) {
       leave().add_to(failure);
       link_.send(tags::fail, remote::error_json(failure));
+      result.failure = failure;
     } catch (...) {
       leave();
       throw;
     }
+    if (session_) result.cntlid = cntlid_;
+    result.changed = stop_.has_value();
+    return result;
   }
 
  private:
@@ -260,8 +266,8 @@ class Destination {
 
 }  // namespace
 
-void serve_peer(const Workspace& workspace, int in, int out) {
-  Destination(workspace, in, out).serve();
+PeerServiceResult serve_peer(const Workspace& workspace, int in, int out) {
+  return Destination(workspace, in, out).serve();
 }
 
 }  // namespace nvmigrate

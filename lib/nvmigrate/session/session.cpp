@@ -293,12 +293,19 @@ void Session::claim() {
     parts_->records = std::make_shared<Records>(parts_->workspace, key(), true);
     refresh();
   });
+  tell_of_claim();
+}
+
+void Session::tell_of_claim() const {
+  const auto& claimed = parts_->workspace.claimed;
+  if (claimed) claimed(*this);
 }
 
 void Session::share(const Session& other) {
   if (&other.parts_->known() == parts_->records.get()) return;
   parts_->records = other.parts_->records;
   refresh();
+  if (claimed()) tell_of_claim();
 }
 
 Topology& Session::topology() {

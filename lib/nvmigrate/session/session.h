@@ -23,6 +23,7 @@ class Journal;
 class MigrationBackend;
 class PciBus;
 class Registry;
+class Session;
 
 /// What a backend finds out about a controlling function without changing anything.
 struct BackendQuery {
@@ -105,6 +106,8 @@ struct Workspace {
   BackendOptions backend{};
   /// Applied to every device that is opened, to trace or to disturb its seams. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
+  /// Told of every session that begins to change its subsystem. May be empty.
+  std::function<void(const Session&)> claimed{};
 
   /// The device strings of all controlling functions on this host, simulated ones last.
   /// \param failures takes the errors of providers whose devices cannot be listed, and names them;
@@ -218,6 +221,8 @@ class NVMIGRATE_API Session {
   [[nodiscard]] Journal& journal();
 
  private:
+  void tell_of_claim() const;
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

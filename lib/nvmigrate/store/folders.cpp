@@ -22,6 +22,8 @@ constexpr std::size_t longest_file = std::size_t{16} << 20U;
 constexpr std::size_t longest_name = 160;
 constexpr mode_t writable_by_others = 022;
 constexpr int most_links = 40;  ///< as the kernel
+constexpr auto variables =
+    "NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR, NVMIGRATE_SIM_DIR or NVMIGRATE_CONFIG_DIR";
 
 using Environment = std::function<const char*(const char*)>;
 
@@ -76,21 +78,40 @@ Error unusable(const std::string& path, const std::string& why, std::string advi
                  std::move(remedies));
 }
 
-void check_ours(const std::string& path, const struct stat& about, bool or_roots = false) {
-  if (S_ISLNK(about.st_mode)) {
-    throw unusable(path, "is a symbolic link", "replace the link by what it points to");
+void check_not_link(const std::string& path, const struct stat& about) {
+  if (!S_ISLNK(about.st_mode)) return;
+  throw unusable(path, "is a symbolic link", "replace the link by what it points to");
+}
+
+void check_not_shared(const std::string& path, const struct stat& about) {
+  if ((about.st_mode & writable_by_others) == 0) return;
+  throw unusable(path, "is writable by other users",
+                 "take the write permission from its group and from others",
+                 {{.action = Remedy::Action::restrict_folder, .object = path}});
+}
+
+void check_ours(const std::string& path, const struct stat& about) {
+  check_not_link(path, about);
+  if (about.st_uid != ::geteuid()) {
+    throw unusable(path,
+                   fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
+                   fmt::format("run as its owner, or name another folder in {}", variables));
   }
-  if (about.st_uid != ::geteuid() && !(or_roots && about.st_uid == 0)) {
-    throw unusable(
-        path, fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
-        "run as its owner, or name another folder in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
-        "NVMIGRATE_SIM_DIR");
+  check_not_shared(path, about);
+}
+
+bool belongs_to_others(const struct stat& about) {
+  return about.st_uid != 0 && about.st_uid != ::geteuid();
+}
+
+void check_trusted(const std::string& path, const struct stat& about) {
+  check_not_link(path, about);
+  if (belongs_to_others(about)) {
+    throw unusable(path, fmt::format("belongs to user {}", about.st_uid),
+                   "read it and, if it is right, give it to root",
+                   {{.action = Remedy::Action::give_to_root, .object = path}});
   }
-  if ((about.st_mode & writable_by_others) != 0) {
-    throw unusable(path, "is writable by other users",
-                   "take the write permission from its group and from others",
-                   {{.action = Remedy::Action::restrict_folder, .object = path}});
-  }
+  check_not_shared(path, about);
 }
 
 Error in_reach(const std::string& path, const std::string& folder, const std::string& why,
@@ -102,10 +123,10 @@ Error in_reach(const std::string& path, const std::string& folder, const std::st
 
 /// Who owns a part of the way, or may write to a folder on it, may put another in its place.
 void check_part(const std::string& path, const std::string& part, const struct stat& about) {
-  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
+  if (belongs_to_others(about)) {
     throw in_reach(path, part, fmt::format("belongs to user {}", about.st_uid),
-                   "give it to root, or name another folder in NVMIGRATE_STATE_DIR, "
-                   "NVMIGRATE_RUN_DIR or NVMIGRATE_SIM_DIR");
+                   fmt::format("give it to root, or name another folder in {}", variables),
+                   {{.action = Remedy::Action::give_to_root, .object = part}});
   }
   const bool is_shared = (about.st_mode & writable_by_others) != 0 && !S_ISLNK(about.st_mode);
   if (is_shared && (about.st_mode & S_ISVTX) == 0) {
@@ -152,6 +173,20 @@ void check_way(Io& io, const std::string& path) {
 
 void check_kind(const std::string& path, bool right, const char* kind) {
   if (!right) throw unusable(path, fmt::format("is not a {}", kind));
+}
+
+std::optional<std::string> read_checked(Io& io, const std::string& path,
+                                        void (*check)(const std::string&, const struct stat&)) {
+  const auto about = look_at(io, path);
+  if (!about) return std::nullopt;
+  check(path, *about);
+  check_kind(path, S_ISREG(about->st_mode), "regular file");
+  try {
+    return read_text(io, path, longest_file, O_NOFOLLOW);
+  } catch (const OsError& error) {
+    if (error.error_number() != ENOENT) throw;
+    return std::nullopt;
+  }
 }
 
 void make_folder(Io& io, const std::string& path) {
@@ -247,30 +282,13 @@ bool check_private_folder(Io& io, const std::string& path) {
   return about.has_value();
 }
 
-namespace {
-
-std::optional<std::string> read_checked(Io& io, const std::string& path, bool or_roots) {
-  const auto about = look_at(io, path);
-  if (!about) return std::nullopt;
-  check_ours(path, *about, or_roots);
-  check_kind(path, S_ISREG(about->st_mode), "regular file");
-  try {
-    return read_text(io, path, longest_file, O_NOFOLLOW);
-  } catch (const OsError& error) {
-    if (error.error_number() != ENOENT) throw;
-    return std::nullopt;
-  }
-}
-
-}  // namespace
-
 std::optional<std::string> read_private(Io& io, const std::string& path) {
-  return read_checked(io, path, false);
+  return read_checked(io, path, check_ours);
 }
 
-std::optional<std::string> read_own_or_root(Io& io, const std::string& path) {
+std::optional<std::string> read_trusted(Io& io, const std::string& path) {
   check_way(io, path);
-  return read_checked(io, path, true);
+  return read_checked(io, path, check_trusted);
 }
 
 std::string file_name_of(const std::string& subsystem_nqn) {

@@ -15,9 +15,8 @@ namespace nvmigrate {
 std::string config_folder(const std::function<const char*(const char*)>& environment);
 
 /// The folders of this user: config_folder(); NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR and
-/// NVMIGRATE_SIM_DIR; else for
-/// root /var/lib/nvmigrate, /run/nvmigrate and /var/lib/nvmigrate/sim; else those of XDG
-/// (XDG_STATE_HOME or ~/.local/state, XDG_RUNTIME_DIR or the state folder).
+/// NVMIGRATE_SIM_DIR; else for root /var/lib/nvmigrate, /run/nvmigrate and /var/lib/nvmigrate/sim;
+/// else those of XDG (XDG_STATE_HOME or ~/.local/state, XDG_RUNTIME_DIR or the state folder).
 /// \param environment the value of a variable, or nullptr
 /// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
@@ -40,9 +39,9 @@ bool check_private_folder(Io& io, const std::string& path);
 /// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
 /// \throws refused as check_private, or when it is not a regular file; OsError
 std::optional<std::string> read_private(Io& io, const std::string& path);
-
-/// As read_private(), of a file that belongs to root or to this user.
-std::optional<std::string> read_own_or_root(Io& io, const std::string& path);
+/// Likewise of a file of the configuration, which belongs to root or to this user.
+/// \throws refused also when another user may put another file in its place; OsError
+std::optional<std::string> read_trusted(Io& io, const std::string& path);
 
 /// A subsystem NQN as a file name: letters, digits, '-', '_' and all but a first '.' stay, others
 /// become %xx. A long name is cut and ends in a digest.

@@ -79,6 +79,17 @@ TEST(DefaultFolders, RefuseRelativeOverridesAndNoHome) {
               HasSubstr("NVMIGRATE_STATE_DIR"));
 }
 
+TEST(ConfigFolder, IsThatOfTheBuildOrOfTheVariable) {
+  EXPECT_THAT(config_folder(environment({})), testing::EndsWith("/etc/nvmigrate"));
+  EXPECT_EQ(config_folder(environment({{"NVMIGRATE_CONFIG_DIR", "/c"}})), "/c");
+  EXPECT_THAT(error_of(
+                  [] {
+                    config_folder(environment({{"NVMIGRATE_CONFIG_DIR", "c"}}));
+                  },
+                  ExitStatus::usage),
+              HasSubstr("NVMIGRATE_CONFIG_DIR"));
+}
+
 /// Says that everything belongs to somebody else.
 class ForeignIo : public test::FaultyIo {
  public:
@@ -188,6 +199,57 @@ TEST_F(PrivateTest, BelowAFolderOfAnotherUserIsRefused) {
   }
   altered.alter(folder / "a", 0, 0755);
   EXPECT_TRUE(check_private(altered, path)) << "root may do everything anyway";
+}
+
+/// A file of the configuration is read when root wrote it, whoever reads it.
+class TrustedTest : public PrivateTest {
+ protected:
+  TrustedTest() {
+    make_private_folder(io, path);
+    put(file, "text");
+  }
+  Error refusal() {
+    auto error = failure_of([&] { read_trusted(altered, file); });
+    EXPECT_EQ(error.status(), ExitStatus::refused);
+    return error;
+  }
+  void expect_mended_by(const Error& error, Remedy::Action action, const std::string& object) {
+    EXPECT_THAT(error.remedies(), testing::ElementsAre(Remedy{.action = action, .object = object}));
+  }
+
+  AlteredIo altered{system};
+  std::string file = path + "/nvmigrate.conf";
+};
+
+TEST_F(TrustedTest, FilesOfRootAndOfTheUserAreRead) {
+  EXPECT_EQ(read_trusted(altered, file), "text");
+  EXPECT_EQ(read_trusted(altered, file + ".not"), std::nullopt);
+  altered.alter(file, 0, 0644);
+  altered.alter(path, 0, 0755);
+  EXPECT_EQ(read_trusted(altered, file), "text");
+}
+
+TEST_F(TrustedTest, FilesThatOthersWriteAreRefused) {
+  altered.alter(file, ::geteuid() + 1, 0644);
+  expect_mended_by(refusal(), Remedy::Action::give_to_root, file);
+  altered.alter(file, 0, 0664);
+  expect_mended_by(refusal(), Remedy::Action::restrict_folder, file);
+}
+
+TEST_F(TrustedTest, FilesThatOthersMayReplaceAreRefused) {
+  altered.alter(path, 0, 0777);
+  expect_mended_by(refusal(), Remedy::Action::restrict_folder, path);
+  altered.alter(path, ::geteuid() + 1, 0755);
+  expect_mended_by(refusal(), Remedy::Action::give_to_root, path);
+}
+
+TEST_F(TrustedTest, LinksAndFoldersAreRefused) {
+  fs::rename(file, path + "/other");
+  fs::create_symlink(path + "/other", file);
+  EXPECT_THAT(refusal().what(), HasSubstr("symbolic link"));
+  fs::remove(file);
+  fs::create_directory(file);
+  EXPECT_THAT(refusal().what(), HasSubstr("regular file"));
 }
 
 TEST_F(PrivateTest, LinksOnTheWayAreFollowed) {

@@ -101,9 +101,10 @@ Runner declare_bind(Options& options) {
   given->declare_functions(options, Completes::unbound_functions);
   options.text("--driver", given->driver,
                "The vfio driver; without it one that is made for the function, else vfio-pci",
-               "NAME");
+               "NAME", Completes::vfio_drivers);
   options.text("--owner", given->owner,
-               "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]");
+               "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]",
+               Completes::owner);
   given->declare_allow(options, "bind");
   return [given](Context& context) { return bind_functions(context, *given); };
 }

@@ -196,7 +196,8 @@ std::shared_ptr<CLI::FormatterBase> help_formatter() { return std::make_shared<H
 
 Runner declare_help(Options& options) {
   const auto words = std::make_shared<std::vector<std::string>>();
-  options.positionals("COMMAND", *words, "The command; without it, help on all");
+  options.positionals("COMMAND", *words, "The command; without it, help on all",
+                      Completes::command);
   return [words](Context&) { return Outcome{.text = help_of(*words), .raw_text = true}; };
 }
 

@@ -123,8 +123,8 @@ void Options::texts(const std::string& names, std::vector<std::string>& values,
 
 void Options::number(const std::string& names, std::optional<std::uint64_t>& value,
                      const std::string& help, std::uint64_t from, std::uint64_t to,
-                     const std::string& placeholder) {
-  declare(app_->add_option(names, value, help), placeholder);
+                     const std::string& placeholder, Completes completes) {
+  declare(app_->add_option(names, value, help), placeholder, completes);
   check(number_between(from, to));
 }
 

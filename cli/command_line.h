@@ -39,8 +39,8 @@ class CommandLine {
   [[nodiscard]] const Declarations::Value& value_of(const CLI::Option& option) const;
   /// Whether JSON is asked for.
   [[nodiscard]] bool asks_json() const;
-  /// What `--help` prints.
-  [[nodiscard]] std::string help() const;
+  /// What `--help` prints. \param width of a line, in columns
+  [[nodiscard]] std::string help(std::size_t width = 79) const;
 
   // After parsing without failure:
 

@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands_table.h"
+#include "cli/help.h"
 #include "nvmigrate/conditions/conditions.h"
 
 namespace nvmigrate::cli {
@@ -88,18 +89,9 @@ Candidates commands_after(const CLI::Option& option) {
   } catch (const Error&) {
     // It names a group at most, so that a command is missing.
   }
-  return commands_below(line.app());
-}
-
-/// The first clause of a condition without its optional parts: `the state of function was
-/// exported`.
-std::string plain_sentence(const Condition& condition) {
-  std::string text{condition.sentence.substr(0, condition.sentence.find_first_of(";:"))};
-  for (const std::string_view part : {"{by}", "{to}", "{and}", "{", "}"}) {
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part))
-      text.erase(at, part.size());
-  }
-  return text;
+  auto found = commands_below(line.app());
+  if (line.command() == nullptr) found.insert(found.end(), {{"exit-status"}, {"conditions"}});
+  return found;
 }
 
 /// What `--allow` would allow, and words that explain themselves.

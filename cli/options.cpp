@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "cli/suggestions.h"
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 
@@ -40,7 +41,7 @@ std::string as_size(std::string& text) {
 auto one_of(const std::vector<std::string>& words) {
   return [words](const std::string& text) -> std::string {
     if (std::find(words.begin(), words.end(), text) != words.end()) return {};
-    return "'" + text + "' is not one of " + joined(words, ", ");
+    return "'" + text + "' is not one of " + joined(words, ", ") + guess(words, text);
   };
 }
 

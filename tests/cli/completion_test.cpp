@@ -147,7 +147,7 @@ TEST_F(Completion, DescribesWhenAsked) {
   EXPECT_EQ(described("releas"),
             "release\tGive up functions whose exported state was taken elsewhere\n");
   EXPECT_EQ(described("resume sim:left 1 --allow exp"),
-            "exported\tthe state of function was exported\n");
+            "exported\tthe state of FUNCTION was exported\n");
   EXPECT_EQ(described("-o j"), "json\n");
 }
 

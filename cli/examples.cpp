@@ -51,8 +51,7 @@ constexpr std::array all_examples{
             "eval \"$(nvmigrate handle nvme0 vf1 --format env)\""},
 
     Example{"suspend", "Suspend a function whose guest is paused", "nvmigrate suspend nvme0 vf1"},
-    Example{"suspend", "Announce it to the device first",
-            "nvmigrate suspend nvme0 vf1 --notice"},
+    Example{"suspend", "Announce it to the device first", "nvmigrate suspend nvme0 vf1 --notice"},
 
     Example{"resume", "Let a suspended function run again", "nvmigrate resume nvme0 vf1"},
     Example{"resume", "Let it run although its state was exported, and nobody loaded that",
@@ -99,8 +98,7 @@ constexpr std::array all_examples{
     Example{"sim list", "List the simulated subsystems", "nvmigrate sim list"},
     Example{"sim show", "Show what only the device can know", "nvmigrate sim show a"},
     Example{"sim change", "Give it another firmware", "nvmigrate sim change a --firmware 2.0"},
-    Example{"sim change", "Reset the controlling function",
-            "nvmigrate sim change a --reset 0"},
+    Example{"sim change", "Reset the controlling function", "nvmigrate sim change a --reset 0"},
     Example{"sim destroy", "Remove a subsystem with its records", "nvmigrate sim destroy a"},
     Example{"sim guest start", "Start a guest, as a VM that opens the function does",
             "nvmigrate sim guest start sim:a vf2"},

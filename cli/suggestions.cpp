@@ -52,14 +52,17 @@ bool names_device(const std::string& word, const Words& devices) {
          controller_number(word).has_value() || word.starts_with("ssh://");
 }
 
+/// `sim:lab` and `/dev/nvme0` without what all of them begin with.
+std::string bare(const std::string& device) {
+  return device.substr(device.starts_with("sim:") ? 4 : device.starts_with("/dev/") ? 5 : 0);
+}
+
 /// A device of another number is another device, and never a spelling of this one.
 Words devices_like(Context& context, const std::string& word, const Words& devices) {
   auto like = controllers_of_namespace(Sysfs(context.io(), Sysroot{}), word);
   for (const auto& device : devices) {
-    const bool other = digits_of(device) != digits_of(word);
-    const auto bare = device.substr(device.find_first_of(":/") + 1);
-    if (device == word || other) continue;
-    if (bare == word || !near_misses({device, bare}, word).empty()) like.push_back(device);
+    const bool near = device != word && digits_of(device) == digits_of(word);
+    if (near && !near_misses({bare(device)}, bare(word)).empty()) like.push_back(device);
   }
   return like;
 }
@@ -153,10 +156,14 @@ class Line {
 std::vector<Words> meant(Context& context, Line line) {
   std::vector<Error> failures;
   const auto devices = context.workspace().all_devices(&failures);
+  const auto is_known = [&](const std::string& word) {
+    return std::find(devices.begin(), devices.end(), word) != devices.end();
+  };
+  const auto& command = context.command();
+  const bool takes_names = command.starts_with("sim ") && !command.starts_with("sim guest ");
   if (auto mended = line.mended(devices); !mended.empty()) return mended;
   for (const auto& word : line.devices()) {
-    const bool known = std::find(devices.begin(), devices.end(), word) != devices.end();
-    if (known) continue;
+    if (is_known(word) || (takes_names && is_known("sim:" + word))) continue;
     if (auto lines = line.with(word, devices_like(context, word, devices)); !lines.empty())
       return lines;
   }
@@ -185,8 +192,8 @@ std::string guess(const Words& names, const std::string& word) {
 
 std::vector<Words> meant_instead(Context& context, const CommandLine& line, const Words& words,
                                  const Error& error) {
-  const bool may_be = error.status() == ExitStatus::usage ||
-                      error.status() == ExitStatus::not_found;
+  const bool may_be =
+      error.status() == ExitStatus::usage || error.status() == ExitStatus::not_found;
   if (!may_be || line.command() == nullptr) return {};
   try {
     auto lines = meant(context, Line(line, words));

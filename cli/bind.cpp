@@ -118,10 +118,11 @@ Runner declare_bind(Options& options) {
   given->declare_functions(options, Completes::unbound_functions);
   options.text("--driver", given->driver,
                "The vfio driver; without it one that is made for the function, else vfio-pci",
-               "NAME");
+               "NAME", Completes::vfio_drivers);
   options.setting();
   options.text("--owner", given->owner,
-               "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]");
+               "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]",
+               Completes::owner);
   options.setting();
   given->declare_persist(options, persist_help);
   given->declare_allow(options, "bind");

@@ -3,10 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "cli/help.h"
+#include "cli/suggestions.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -31,20 +31,6 @@ void refuse_what_is_lost(const Words& words) {
   }
 }
 
-/// How many letters to change, add or leave out to make one of the other.
-std::size_t distance(std::string_view one, std::string_view other) {
-  std::vector<std::size_t> row(other.size() + 1);
-  std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 1; i <= one.size(); ++i) {
-    auto diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= other.size(); ++j) {
-      const auto changed = diagonal + (one[i - 1] == other[j - 1] ? 0U : 1U);
-      diagonal = std::exchange(row[j], std::min({changed, row[j] + 1, row[j - 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
 Words long_names_of(const std::vector<const CLI::Option*>& options) {
   Words names;
   for (const auto* option : options) {
@@ -60,13 +46,6 @@ std::string joined(const Words& words, const std::string& between) {
   for (const auto& word : words)
     text += (text.empty() ? "" : between) + word;
   return text;
-}
-
-std::string guess(Words names, const std::string& word) {
-  std::erase_if(names, [&](const std::string& name) {
-    return !name.starts_with(word) && distance(name, word) > word.size() / 3;
-  });
-  return names.empty() ? "" : "; did you mean " + joined(names, " or ") + "?";
 }
 
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
@@ -169,7 +148,10 @@ bool CommandLine::asks_json() const {
   return !given.empty() && given.back() == "json";
 }
 
-std::string CommandLine::help() const { return root_->help(); }
+std::string CommandLine::help(std::size_t width) const {
+  root_->get_formatter()->column_width(width);
+  return root_->help();
+}
 
 std::vector<std::string> CommandLine::devices() const {
   std::vector<std::string> names;

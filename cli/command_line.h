@@ -44,8 +44,8 @@ class CommandLine {
   [[nodiscard]] const Declarations::Value& value_of(const CLI::Option& option) const;
   /// Whether JSON is asked for.
   [[nodiscard]] bool asks_json() const;
-  /// What `--help` prints.
-  [[nodiscard]] std::string help() const;
+  /// What `--help` prints. \param width of a line, in columns
+  [[nodiscard]] std::string help(std::size_t width = 79) const;
 
   // After parsing without failure:
 
@@ -90,8 +90,6 @@ class CommandLine {
 };
 
 std::string joined(const std::vector<std::string>& words, const std::string& between);
-/// `; did you mean list?`, or nothing.
-std::string guess(std::vector<std::string> names, const std::string& word);
 /// The options of a command, positionals first.
 std::vector<const CLI::Option*> options_of(const CLI::App& app);
 /// Those of which one must be given.

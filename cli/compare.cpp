@@ -40,14 +40,9 @@ std::string lines_of(const CompareOptions& options,
   return table.text();
 }
 
-/// What cannot be read cannot be compared, whatever the reason is.
 StoredState open(const Context& context, const std::string& file, bool raw) {
-  try {
-    return open_state(context, file,
-                      {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
-  } catch (const OsError& error) {
-    throw Error(ExitStatus::bad_state, error.what(), error.advice());
-  }
+  return open_state(context, file,
+                    {.kind = raw ? StateKind::raw : StateKind::detect, .vendor_digest = true});
 }
 
 Outcome compare(const Context& context, const CompareOptions& options) {

@@ -6,6 +6,8 @@
 
 #include "cli/command_line.h"
 #include "cli/commands_table.h"
+#include "cli/help.h"
+#include "nvmigrate/conditions/conditions.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -19,7 +21,7 @@ const std::string cursor = "\x01";
 struct Place {
   const CLI::Option* option = nullptr;  ///< whose value it is at; nullptr: of none
   bool behind_equals = false;           ///< at the value of `--file=`
-  std::string device;                   ///< the controlling function named last before
+  ValuePlace value;
 
   [[nodiscard]] bool in_option() const { return option != nullptr && !option->get_positional(); }
 };
@@ -42,12 +44,13 @@ Place find_place(CommandLine& line, Words words) {
   Place place;
   for (const auto* app : {&line.root(), &line.app()}) {
     for (const auto* option : options_of(*app)) {
+      const auto kind = line.value_of(*option).completes;
       if (holds_cursor(*option)) {
         place.option = option;
         place.behind_equals = equals != std::string::npos && option->results().back() == cursor;
-      } else if (option->get_positional() && option->count() > 0 &&
-                 line.value_of(*option).completes == Completes::device) {
-        place.device = option->results().back();
+      } else if (option->get_positional() && option->count() > 0) {
+        if (kind == Completes::device) place.value.device = option->results().back();
+        if (is_list(kind)) place.value.functions = option->results().back();
       }
     }
   }
@@ -55,46 +58,85 @@ Place find_place(CommandLine& line, Words words) {
 }
 
 /// Those that begin with `typed`, each after `kept`, which is typed already.
-Words beginning(const Words& words, const std::string& typed, const std::string& kept = {}) {
-  Words fitting;
-  for (const auto& word : words) {
-    if (word.starts_with(':'))
-      fitting.push_back(word);
-    else if (word.starts_with(typed))
-      fitting.push_back(kept + word);
+Candidates beginning(const Candidates& all, const std::string& typed,
+                     const std::string& kept = {}) {
+  Candidates fitting;
+  for (const auto& one : all) {
+    if (one.word.starts_with(':'))
+      fitting.push_back(one);
+    else if (one.word.starts_with(typed))
+      fitting.push_back({kept + one.word, one.about});
   }
   return fitting;
 }
 
-/// Functions may be listed with commas; the last of them is completed.
-Words values(Context& context, const CommandLine& line, const Place& place,
-             const std::string& typed) {
-  if (place.option == nullptr) return {};
-  const auto& value = line.value_of(*place.option);
-  auto from = place.behind_equals ? typed.find('=') + 1 : 0;
-  if (is_of_functions(value.completes)) from = std::max(from, typed.rfind(',') + 1);
-  const auto last = typed.substr(from);
-  const auto words =
-      value.words.empty() ? candidates(context, value.completes, place.device, last) : value.words;
-  return beginning(words, last, typed.substr(0, from));
+Candidates commands_below(const CLI::App& app) {
+  Candidates found;
+  for (const auto* command : commands_of(app)) {
+    if (!command->get_group().empty())
+      found.push_back({command->get_name(), command->get_description()});
+  }
+  return found;
 }
 
-void add_option_names(Words& names, const CLI::App& app) {
+/// The commands that may follow those that `help` was given already.
+Candidates commands_after(const CLI::Option& option) {
+  auto words = option.results();
+  words.pop_back();
+  CommandLine line;
+  try {
+    line.parse(words);
+  } catch (const Error&) {
+    // It names a group at most, so that a command is missing.
+  }
+  auto found = commands_below(line.app());
+  if (line.command() == nullptr) found.insert(found.end(), {{"exit-status"}, {"conditions"}});
+  return found;
+}
+
+/// What `--allow` would allow, and words that explain themselves.
+Candidates explained(const Words& words) {
+  Candidates found;
+  for (const auto& word : words) {
+    const auto* condition = find_condition(word);
+    found.push_back({word, condition == nullptr ? "" : plain_sentence(*condition)});
+  }
+  return found;
+}
+
+Candidates all_values(Context& context, const CommandLine& line, const Place& place) {
+  const auto& value = line.value_of(*place.option);
+  if (value.completes == Completes::command) return commands_after(*place.option);
+  return value.words.empty() ? candidates(context, value.completes, place.value)
+                             : explained(value.words);
+}
+
+/// Of values that may be listed with commas, the last is completed.
+Candidates values(Context& context, const CommandLine& line, Place place,
+                  const std::string& typed) {
+  if (place.option == nullptr) return {};
+  auto from = place.behind_equals ? typed.find('=') + 1 : 0;
+  if (is_list(line.value_of(*place.option).completes)) from = std::max(from, typed.rfind(',') + 1);
+  place.value.typed = typed.substr(from);
+  return beginning(all_values(context, line, place), place.value.typed, typed.substr(0, from));
+}
+
+void add_options(Candidates& found, const CLI::App& app) {
   for (const auto* option : options_of(app)) {
-    if (!option->get_positional()) names.push_back(option->get_name());
+    if (!option->get_positional()) found.push_back({option->get_name(), option->get_description()});
   }
 }
 
-Words option_names(const CommandLine& line) {
-  Words names;
-  add_option_names(names, line.root());
-  if (&line.app() != &line.root()) add_option_names(names, line.app());
-  return names;
+Candidates all_options(const CommandLine& line) {
+  Candidates found;
+  add_options(found, line.root());
+  if (&line.app() != &line.root()) add_options(found, line.app());
+  return found;
 }
 
 }  // namespace
 
-Words completions(Context& context, const Words& words) {
+Candidates completions(Context& context, const Words& words) {
   if (words.empty()) return {};
   const auto& typed = words.back();
   CommandLine line;
@@ -102,24 +144,30 @@ Words completions(Context& context, const Words& words) {
   try {
     if (place.in_option()) return values(context, line, place, typed);
     if (typed.starts_with('-')) {
-      const auto found = typed == "-" ? values(context, line, place, typed) : Words{};
-      return found.empty() ? beginning(option_names(line), typed) : found;
+      const auto found = typed == "-" ? values(context, line, place, typed) : Candidates{};
+      return found.empty() ? beginning(all_options(line), typed) : found;
     }
     if (place.option != nullptr) return values(context, line, place, typed);
     const bool nothing_else = line.root().remaining() == Words{cursor};
-    return nothing_else ? beginning(command_names(line.app()), typed) : Words{};
+    return nothing_else ? beginning(commands_below(line.app()), typed) : Candidates{};
   } catch (const Error&) {
     return {};
   }
 }
 
 Runner declare_complete(Options& options) {
-  const auto words = std::make_shared<Words>();
-  options.positionals("WORD", *words, "The command line, without nvmigrate, up to the cursor");
-  return [words](Context& context) {
+  struct Given {
+    Words words;
+    bool describe = false;
+  };
+  const auto given = std::make_shared<Given>();
+  options.positionals("WORD", given->words,
+                      "The command line, without nvmigrate, up to the cursor");
+  options.flag("--describe", given->describe, "Print a tab and a description after each word");
+  return [given](Context& context) {
     Outcome outcome{.raw_text = true};
-    for (const auto& word : completions(context, *words))
-      outcome.text += word + '\n';
+    for (const auto& [word, about] : completions(context, given->words))
+      outcome.text += word + (given->describe && !about.empty() ? '\t' + about : "") + '\n';
     return outcome;
   };
 }

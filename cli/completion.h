@@ -8,16 +8,28 @@
 
 namespace nvmigrate::cli {
 
-/// What may stand in place of the last of `words` (which may be empty); each begins with it. The
-/// words `:files` and `:folders` mean that the shell knows better. Reads only, never fails.
-std::vector<std::string> completions(Context& context, const std::vector<std::string>& words);
+/// A word that may stand somewhere on a command line.
+struct Candidate {
+  std::string word;
+  std::string about{};  ///< for shells that show it; may be empty
+};
+using Candidates = std::vector<Candidate>;
 
-/// Values of a kind: devices, functions. \param typed functions are named as this begins: `v` wants
-/// vf2, anything else the controller id
-/// \return `:files`, `:folders`, or words
-std::vector<std::string> candidates(Context& context, Completes kind, const std::string& device,
-                                    const std::string& typed);
-/// Whether the values of a kind are functions.
-bool is_of_functions(Completes kind) noexcept;
+/// What may stand in place of the last of `words` (which may be empty); each begins with it. The
+/// words `:files SUFFIX` and `:folders` mean that the shell knows better. Reads only, never fails.
+Candidates completions(Context& context, const std::vector<std::string>& words);
+
+/// Where a value stands on a command line.
+struct ValuePlace {
+  std::string device;     ///< the controlling function named last before; empty: none
+  std::string functions;  ///< the functions named last before, if any
+  std::string typed;      ///< what is there already
+};
+
+/// Values of a kind. Functions are named as `typed` begins: `v` wants vf2, anything else the
+/// controller id.
+Candidates candidates(Context& context, Completes kind, const ValuePlace& place);
+/// Whether the values of a kind may be listed with commas.
+bool is_list(Completes kind) noexcept;
 
 }  // namespace nvmigrate::cli

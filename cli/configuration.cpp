@@ -11,6 +11,7 @@
 
 #include "cli/command_line.h"
 #include "cli/help.h"
+#include "cli/suggestions.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/store/folders.h"
 
@@ -126,7 +127,7 @@ bool helps(const Command& row) {
 }
 
 std::string example_of(const CLI::Option& option) {
-  auto about = wrapped(option.get_description() + '.', 2);
+  auto about = wrapped(option.get_description() + '.', 2, 79);
   for (auto at = about.find('\n'); at != std::string::npos; at = about.find('\n', at + 1))
     about[at + 1] = '#';
   const auto type = option.get_type_name();

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/help.h"
 
+#include <sys/ioctl.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <cctype>
 
 #include "cli/command_line.h"
 #include "cli/commands_table.h"
+#include "cli/examples.h"
+#include "cli/suggestions.h"
 #include "cli/table.h"
+#include "nvmigrate/base/numbers.h"
+#include "nvmigrate/conditions/conditions.h"
 
 namespace nvmigrate::cli {
+namespace {
+
+constexpr std::size_t widest = 80, narrowest = 40;  ///< columns
+
+}  // namespace
 
 std::vector<std::string> names_of(const CLI::Option& option) {
   if (option.get_positional()) return {option.get_name()};
@@ -24,6 +37,35 @@ bool is_repeatable(const CLI::Option& option) {
   return option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
 }
 
+std::size_t help_width(const Environment& environment) {
+  winsize size{};
+  const char* text = environment.variable ? environment.variable("COLUMNS") : nullptr;
+  auto columns = text != nullptr ? parse_number(text).value_or(0) : 0;
+  const bool asked = columns == 0 && ::ioctl(environment.output, TIOCGWINSZ, &size) == 0;
+  if (asked) columns = size.ws_col;
+  return std::clamp<std::size_t>(columns == 0 ? widest : columns, narrowest, widest) - 1;
+}
+
+std::string without(std::string_view text, std::string_view word) {
+  const auto at = text.find(word);
+  if (at == std::string_view::npos) return std::string{text};
+  return std::string{text.substr(0, at)}.append(text.substr(at + word.size()));
+}
+
+std::string plain_sentence(const Condition& condition) {
+  const auto clause = condition.sentence.substr(0, condition.sentence.find_first_of(";:"));
+  if (clause.empty()) return "the state is damaged, or not of this kind";
+  std::string text;
+  bool inside = false;
+  for (const char letter : without(without(without(clause, "{by}"), "{to}"), "{and}")) {
+    if (letter == '{' || letter == '}')
+      inside = letter == '{';
+    else
+      text += inside ? static_cast<char>(std::toupper(letter)) : letter;
+  }
+  return text;
+}
+
 std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words) {
   auto line = std::make_unique<CommandLine>();
   words.emplace_back("--help");
@@ -31,15 +73,14 @@ std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words) {
   return line;
 }
 
-std::string wrapped(const std::string& words, std::size_t indent) {
-  constexpr std::size_t line_width = 79;
+std::string wrapped(const std::string& words, std::size_t indent, std::size_t width) {
   std::string text;
   std::size_t at = indent;
   std::size_t from = 0;
   while (from < words.size()) {
     const auto to = std::min(words.find(' ', from), words.size());
     const auto word = words.substr(from, to - from);
-    if (at + word.size() + 1 > line_width && at > indent) {
+    if (at + word.size() > width && at > indent) {
       text += '\n' + std::string(indent, ' ');
       at = indent;
     } else if (at > indent) {
@@ -56,21 +97,46 @@ namespace {
 
 using Entry = std::pair<std::string, std::string>;  ///< name and description
 
-constexpr std::size_t name_width = 31;
 constexpr std::size_t command_width = 11;  ///< deprovision
 
 /// Descriptions stand beside the names, below those that are too long.
+/// \param names the least columns of the names
 std::string section(const std::string& heading, const std::vector<Entry>& entries,
-                    std::size_t width = 0) {
+                    std::size_t width, std::size_t names = 0) {
   if (entries.empty()) return {};
   for (const auto& [name, about] : entries) {
-    if (name.size() <= name_width) width = std::max(width, name.size());
+    if (name.size() <= width * 2 / 5) names = std::max(names, name.size());
   }
   std::string text = '\n' + heading + ":\n";
   for (const auto& [name, about] : entries) {
-    const auto gap = name.size() <= width ? std::string(width - name.size() + 2, ' ')
-                                          : '\n' + std::string(width + 4, ' ');
-    text.append("  ").append(name).append(gap).append(wrapped(about, width + 4)).append("\n");
+    const auto gap = name.size() <= names ? std::string(names - name.size() + 2, ' ')
+                                          : '\n' + std::string(names + 4, ' ');
+    text.append("  ").append(name).append(gap);
+    text.append(wrapped(about, names + 4, width)).append("\n");
+  }
+  return text;
+}
+
+/// The lines of an example, indented.
+std::string indented(std::string_view lines) {
+  std::string text = "    ";
+  for (const char letter : lines)
+    text.append(1, letter).append(letter == '\n' ? "    " : "");
+  return text + '\n';
+}
+
+std::string full_name(const CLI::App& app) {
+  const auto* above = app.get_parent();
+  const bool below_another = above != nullptr && above->get_parent() != nullptr;
+  return below_another ? full_name(*above) + ' ' + app.get_name() : app.get_name();
+}
+
+std::string examples_of(const CLI::App& app, std::size_t width) {
+  std::string text;
+  for (const auto& example : examples()) {
+    if (example.command != full_name(app)) continue;
+    text += text.empty() ? "\nExamples:\n" : "";
+    text += "  " + wrapped(std::string{example.about}, 2, width) + '\n' + indented(example.line);
   }
   return text;
 }
@@ -80,7 +146,8 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode /*mode*/) const override {
     if (app->get_parent() == nullptr) return of_all(*app, name);
-    const auto about = make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0);
+    const auto about = wrapped(make_usage(app, name), 0, width()) + "\n\n" +
+                       wrapped(app->get_description() + ".", 0, width());
     return about + '\n' + (commands_of(*app).empty() ? of_command(*app) : of_group(*app, name));
   }
 
@@ -115,6 +182,9 @@ class HelpFormatter final : public CLI::Formatter {
   }
 
  private:
+  /// Of a line. CLI11 means that of the names of options, which we choose ourselves.
+  [[nodiscard]] std::size_t width() const { return get_column_width(); }
+
   static std::string short_form(const CLI::Option& option) {
     return names_of(option).front() + ' ' + option.get_type_name();
   }
@@ -141,10 +211,12 @@ class HelpFormatter final : public CLI::Formatter {
 
   std::string of_all(const CLI::App& app, const std::string& name) const {
     std::string text =
-        "Usage: " + name +
-        " COMMAND [DEVICE] [OPTIONS]\n\n"
-        "Prepares NVMe controllers for live migration and moves their state, always\n"
-        "through the controlling function.\n";
+        "Usage: " + name + " COMMAND [DEVICE] [OPTIONS]\n\n" +
+        wrapped(
+            "Prepares NVMe controllers for live migration and moves their state, always through "
+            "the controlling function.",
+            0, width()) +
+        '\n';
     std::vector<std::string> groups;
     for (const auto* command : commands_of(app)) {
       const auto& group = command->get_group();
@@ -152,41 +224,90 @@ class HelpFormatter final : public CLI::Formatter {
       if (!group.empty() && !known) groups.push_back(group);
     }
     for (const auto& group : groups)
-      text += section(group, command_entries(app, group), command_width);
-    return text + section("Options of every command", option_entries(app, false)) +
-           "\nDEVICE is the controlling function: /dev/nvme0, a PCI address or sim:NAME.\n"
-           "Begin with 'nvmigrate list'. 'nvmigrate COMMAND --help' explains a command.\n";
+      text += section(group, command_entries(app, group), width(), command_width);
+    return text + section("Options of every command", option_entries(app, false), width()) + '\n' +
+           wrapped("DEVICE is the controlling function: /dev/nvme0, a PCI address or sim:NAME.", 0,
+                   width()) +
+           '\n' +
+           wrapped(
+               "Begin with 'nvmigrate list'. 'nvmigrate help COMMAND' explains a command, "
+               "'nvmigrate "
+               "help exit-status' and 'nvmigrate help conditions' what it may end with.",
+               0, width()) +
+           '\n';
   }
 
-  static std::string of_group(const CLI::App& app, const std::string& name) {
-    return section("Commands", command_entries(app, "Commands")) + "\n'" + name +
-           " COMMAND --help' explains a command.\n";
+  [[nodiscard]] std::string of_group(const CLI::App& app, const std::string& name) const {
+    return section("Commands", command_entries(app, "Commands"), width()) + '\n' +
+           wrapped('\'' + name + " COMMAND --help' explains a command.", 0, width()) + '\n';
   }
 
-  std::string of_command(const CLI::App& app) const {
+  [[nodiscard]] std::string of_command(const CLI::App& app) const {
     const auto* root = &app;
     while (root->get_parent() != nullptr)
       root = root->get_parent();
     std::string globals;
     for (const auto* option : options_of(*root))
       globals += (globals.empty() ? "" : ", ") + names_of(*option).front();
-    return section("Arguments", option_entries(app, true)) +
-           section("Options", option_entries(app, false)) + '\n' +
+    return section("Arguments", option_entries(app, true), width()) +
+           section("Options", option_entries(app, false), width()) + examples_of(app, width()) +
+           '\n' +
            wrapped("Options of every command: " + globals + ". 'nvmigrate --help' explains them.",
-                   0) +
+                   0, width()) +
            '\n';
   }
 };
 
-/// Help of what the words name, all of which must be names of commands.
-std::string help_of(const std::vector<std::string>& words) {
+std::string exit_statuses(std::size_t width) {
+  std::vector<Entry> rows;
+  for (const auto& row : exit_status_table) {
+    rows.emplace_back(std::to_string(static_cast<int>(row.status)),
+                      std::string{row.meaning} + " (" + std::string{row.name} + ')');
+  }
+  return section("Exit statuses", rows, width);
+}
+
+std::string all_conditions(std::size_t width) {
+  std::vector<Entry> rows;
+  for (const auto& row : conditions())
+    rows.emplace_back(row.code, plain_sentence(row));
+  return section("Conditions", rows, width) + '\n' +
+         wrapped(
+             "--allow NAME overrides a condition in the commands whose help names it. nvmigrate(1) "
+             "says what each of them stops.",
+             0, width) +
+         '\n';
+}
+
+/// What `help` explains besides the commands.
+struct Topic {
+  const char* name;
+  std::string (*text)(std::size_t width);
+};
+constexpr std::array topics{Topic{"exit-status", exit_statuses},
+                            Topic{"conditions", all_conditions}};
+
+std::vector<std::string> all_below(const CLI::App& app) {
+  auto names = command_names(app);
+  for (const auto& topic : topics) {
+    if (app.get_parent() == nullptr) names.emplace_back(topic.name);
+  }
+  return names;
+}
+
+/// Help of what the words name: a topic, or else names of commands.
+std::string help_of(const std::vector<std::string>& words, std::size_t width) {
+  for (const auto& topic : topics) {
+    if (words == std::vector<std::string>{topic.name}) return topic.text(width).substr(1);
+  }
   const auto line = asked_for_help(words);
   std::string all;
   for (const auto& word : words)
     all += (all.empty() ? "" : " ") + word;
-  if (line->name() != all)
-    throw usage_error("unknown command '" + all + "'", "see 'nvmigrate --help'");
-  return line->help();
+  if (line->name() == all) return line->help(width);
+  const auto last = words.empty() ? "" : words.back();
+  throw usage_error("unknown command '" + all + "'" + guess(all_below(line->app()), last),
+                    "see 'nvmigrate --help'");
 }
 
 }  // namespace
@@ -195,8 +316,12 @@ std::shared_ptr<CLI::FormatterBase> help_formatter() { return std::make_shared<H
 
 Runner declare_help(Options& options) {
   const auto words = std::make_shared<std::vector<std::string>>();
-  options.positionals("COMMAND", *words, "The command; without it, help on all");
-  return [words](Context&) { return Outcome{.text = help_of(*words), .raw_text = true}; };
+  options.positionals("COMMAND", *words,
+                      "The command, exit-status or conditions; without it, help on all",
+                      Completes::command);
+  return [words](Context& context) {
+    return Outcome{.text = help_of(*words, help_width(context.environment())), .raw_text = true};
+  };
 }
 
 }  // namespace nvmigrate::cli

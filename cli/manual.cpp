@@ -109,15 +109,10 @@ std::string upper(std::string text) {
   return text;
 }
 
-std::string without(std::string text, std::string_view word) {
-  const auto at = text.find(word);
-  return at == std::string::npos ? text : text.erase(at, word.size());
-}
-
 /// `{function} is offline` with FUNCTION in italics, without its optional parts.
 std::string man_sentence(std::string_view full) {
   if (full.empty()) return "The message says what is wrong with the state";
-  const auto plain = without(without(std::string{full}, "{by}"), "{to}");
+  const auto plain = without(without(full, "{by}"), "{to}");
   std::string_view sentence = plain;
   std::string text;
   while (!sentence.empty()) {

@@ -27,8 +27,10 @@ std::string duration(std::chrono::nanoseconds length) {
 
 void FormatOptions::declare(Options& options) {
   options.flag("--standard-only", standard_only, "Without the vendor part of the state");
-  options.number("--format", version, "The version of the NVMe controller state", 0, 0xFFFF);
-  options.text("--vendor", vendor, "The UUID of the vendor format, or none", "UUID");
+  options.number("--format", version, "The version of the NVMe controller state", 0, 0xFFFF, "N",
+                 Completes::format_versions);
+  options.text("--vendor", vendor, "The UUID of the vendor format, or none", "UUID",
+               Completes::vendor_formats);
 }
 
 std::optional<FormatChoice> FormatOptions::choice(const StateFormats& formats) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/command_line.h"
+#include "cli/suggestions.h"
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 
@@ -34,7 +35,7 @@ std::string as_size(std::string& text) {
 auto one_of(const std::vector<std::string>& words) {
   return [words](const std::string& text) -> std::string {
     if (std::find(words.begin(), words.end(), text) != words.end()) return {};
-    return "'" + text + "' is not one of " + joined(words, ", ");
+    return "'" + text + "' is not one of " + joined(words, ", ") + guess(words, text);
   };
 }
 
@@ -117,8 +118,8 @@ void Options::texts(const std::string& names, std::vector<std::string>& values,
 
 void Options::number(const std::string& names, std::optional<std::uint64_t>& value,
                      const std::string& help, std::uint64_t from, std::uint64_t to,
-                     const std::string& placeholder) {
-  declare(app_->add_option(names, value, help), placeholder);
+                     const std::string& placeholder, Completes completes) {
+  declare(app_->add_option(names, value, help), placeholder, completes);
   check(number_between(from, to));
 }
 

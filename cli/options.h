@@ -27,6 +27,12 @@ enum class Completes {
   unmarked_functions,
   bound_functions,
   unbound_functions,  ///< on the PCI bus
+  namespaces,
+  vendor_formats,   ///< of the state, as the device knows them
+  format_versions,  ///< likewise
+  vfio_drivers,     ///< that claim the functions
+  owner,            ///< USER[:GROUP]
+  command,
   state_file,
   folder
 };
@@ -71,7 +77,7 @@ class Options {
   /// A number, decimal or 0x, range-checked.
   void number(const std::string& names, std::optional<std::uint64_t>& value,
               const std::string& help, std::uint64_t from, std::uint64_t to,
-              const std::string& placeholder = "N");
+              const std::string& placeholder = "N", Completes completes = Completes::nothing);
   /// A size in bytes with an optional K, M, G or T.
   void size(const std::string& names, std::optional<std::uint64_t>& value, const std::string& help);
   /// One of a few words; `value` holds the default.

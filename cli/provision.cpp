@@ -243,7 +243,7 @@ Runner declare_provision(Options& options) {
   options.flag("--release-primary", given->release_primary,
                "First give back what the controlling function holds; this resets it");
   options.text("--attach", given->attach, "Namespaces to attach to each function: 1,2 or all",
-               "NSIDS");
+               "NSIDS", Completes::namespaces);
   options.setting();
   given->declare_persist(options, persist_help);
   given->declare_allow(options, "provision");

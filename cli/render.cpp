@@ -22,9 +22,20 @@ std::string red(const Environment& environment, const std::string& text) {
   return may_colour(environment, environment.error) ? "\x1b[1;31m" + text + "\x1b[0m" : text;
 }
 
-std::string error_text(const Environment& environment, const Error& error) {
-  return red(environment, "nvmigrate:") + ' ' +
-         visible(headline_of(error) + '\n' + details_of(error));
+std::string error_text(const Environment& environment, const Error& error,
+                       const std::vector<std::vector<std::string>>& meant) {
+  auto text = headline_of(error) + '\n' + details_of(error);
+  if (!meant.empty()) text += "  did you mean\n";
+  for (const auto& command : meant)
+    text += "  -> " + line_of(command) + '\n';
+  return red(environment, "nvmigrate:") + ' ' + visible(text);
+}
+
+Json error_json(const Error& error, const std::vector<std::vector<std::string>>& meant) {
+  auto object = json_of(error);
+  for (const auto& command : meant)
+    object["commands"].push_back(command);
+  return {{"error", std::move(object)}};
 }
 
 }  // namespace
@@ -53,10 +64,11 @@ void print(Environment& environment, const Globals& globals, const std::string& 
             outcome.on_stderr ? "standard error" : "standard output");
 }
 
-void print_error(Environment& environment, bool json, const Error& error) noexcept {
+void print_error(Environment& environment, bool json, const Error& error,
+                 const std::vector<std::vector<std::string>>& meant) noexcept {
   try {
     const auto text =
-        json ? lines_of(Json{{"error", json_of(error)}}, -1) : error_text(environment, error);
+        json ? lines_of(error_json(error, meant), -1) : error_text(environment, error, meant);
     write_all(environment.io, environment.error, std::as_bytes(std::span{text}), "standard error");
   } catch (const std::exception&) {
     // Nobody is left to be told; the exit status says it.

@@ -14,6 +14,8 @@ void print(Environment& environment, const Globals& globals, const std::string& 
 /// Prints text on standard output. \throws OsError
 void print_text(Environment& environment, const std::string& text);
 /// Prints an error on standard error; a failure to do so is ignored.
-void print_error(Environment& environment, bool json, const Error& error) noexcept;
+/// \param meant command lines that may have been meant instead
+void print_error(Environment& environment, bool json, const Error& error,
+                 const std::vector<std::vector<std::string>>& meant = {}) noexcept;
 
 }  // namespace nvmigrate::cli

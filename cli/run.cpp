@@ -2,7 +2,9 @@
 #include <cerrno>
 
 #include "cli/command_line.h"
+#include "cli/help.h"
 #include "cli/render.h"
+#include "cli/suggestions.h"
 #include "cli/visible.h"
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/version.h"
@@ -94,11 +96,18 @@ ExitStatus print_outcome(const Context& context, const Outcome& outcome) {
 ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
                     Environment& environment) {
   const auto asked = line.parse(words, configuration_of(environment));
-  if (asked == Asked::help) return tell(environment, line.help());
+  if (asked == Asked::help) return tell(environment, line.help(help_width(environment)));
   if (asked == Asked::version) return tell_version(environment);
   Context context(environment, line.globals(), line.name(), access_of(line));
   const auto outcome = run_audited(context, line.runner(), words);
   return print_outcome(context, outcome);
+}
+
+std::vector<std::vector<std::string>> meant_by(const CommandLine& line,
+                                               const std::vector<std::string>& words,
+                                               Environment& environment, const Error& error) {
+  Context context(environment, line.globals(), line.name(), Access::read);
+  return meant_instead(context, line, words, error);
 }
 
 }  // namespace
@@ -106,7 +115,9 @@ ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
 ExitStatus run(const std::vector<std::string>& arguments, Environment& environment) {
   std::optional<CommandLine> line;
   const auto fail = [&](const Error& error) {
-    print_error(environment, line && line->asks_json(), error);
+    print_error(environment, line && line->asks_json(), error,
+                line ? meant_by(*line, arguments, environment, error)
+                     : std::vector<std::vector<std::string>>{});
     return error.status();
   };
   try {

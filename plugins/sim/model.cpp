@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
@@ -59,10 +60,21 @@ std::string address_text(std::uint64_t routing) {
                      routing >> 3U & 0x1FU, routing & 7U);
 }
 
+// Compared as a number: an address of each function as text would cost most of a command.
+std::optional<std::uint64_t> routing_in(const std::string& address) {
+  unsigned domain = 0, bus = 0, device = 0, function = 0;
+  if (std::sscanf(address.c_str(), "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4) {
+    return std::nullopt;
+  }
+  const auto routing = std::uint64_t{domain} << 16U | bus << 8U | device << 3U | function;
+  return address_text(routing) == address ? std::optional(routing) : std::nullopt;
+}
+
 template <typename Self>
 auto* search_address(Self& self, std::string_view address) {
+  const auto routing = routing_in(std::string{address});
   const auto found = std::find_if(self.functions.begin(), self.functions.end(), [&](auto& each) {
-    return self.present(each) && self.here(each) && self.address_of(each) == address;
+    return routing == routing_id(self.parameters, each) && self.present(each) && self.here(each);
   });
   return found == self.functions.end() ? nullptr : &*found;
 }

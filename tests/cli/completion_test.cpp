@@ -119,6 +119,38 @@ TEST_F(Completion, CompletesWhatMayBeAllowed) {
               UnorderedElementsAre("source_runs", "source_resumed"));
 }
 
+TEST_F(Completion, CompletesWhatTheHostAndTheDeviceKnow) {
+  must("sim create left --variant-driver odd-vfio --namespaces 2");
+  must("provision sim:left --vfs 1");
+  EXPECT_THAT(complete("nvmigrate bind sim:left 1 --driver "),
+              UnorderedElementsAre("vfio-pci", "odd-vfio"));
+  EXPECT_THAT(complete("nvmigrate bind sim:left 1 --owner roo"), ElementsAre("root"));
+  EXPECT_THAT(complete("nvmigrate bind sim:left 1 --owner root:da"), ElementsAre("daemon"));
+  EXPECT_THAT(complete("nvmigrate provision sim:left --attach "), ElementsAre("all", "1", "2"));
+  EXPECT_THAT(complete("nvmigrate provision sim:left --attach 1,2"), ElementsAre("1,2"));
+  EXPECT_THAT(complete("nvmigrate export sim:left 1 --format "), ElementsAre("0"));
+  EXPECT_THAT(complete("nvmigrate export sim:left 1 --vendor "),
+              ElementsAre("6e766d69-6772-4174-8573-696d756c6174", "none"));
+  EXPECT_THAT(complete("nvmigrate help sim guest sta"), UnorderedElementsAre("start", "status"));
+}
+
+TEST_F(Completion, DescribesWhenAsked) {
+  must("sim create left --others 1");
+  must("provision sim:left --vfs 1");
+  must("mark sim:left 1");
+  const auto described = [&](const std::string& words) {
+    return tool.run("__complete --describe -- " + words).output;
+  };
+  EXPECT_EQ(described("unmark sim:left 1"), "1\tvf 1, running, marked\n");
+  EXPECT_EQ(described("show sim:left 9"), "9\tnot a VF, running, nvme\n");
+  EXPECT_EQ(described("show sim:l"), "sim:left\tsimulated\n");
+  EXPECT_EQ(described("releas"),
+            "release\tGive up functions whose exported state was taken elsewhere\n");
+  EXPECT_EQ(described("resume sim:left 1 --allow exp"),
+            "exported\tthe state of FUNCTION was exported\n");
+  EXPECT_EQ(described("-o j"), "json\n");
+}
+
 TEST_F(Completion, TakesWordsWithBlanksAndQuotes) {
   put(tool.folder() / "sp ace/one.state", "");
   for (const std::string word : {R"(sp\ ace/)", R"('sp ace/)", R"("sp ace/)", R"(sp" "ace/o)"}) {
@@ -191,6 +223,9 @@ TEST_F(Completion, LeavesFilesToTheShell) {
   EXPECT_THAT(complete("nvmigrate verify o"), UnorderedElementsAre("one.state", "other"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 -f one"), ElementsAre("one.state"));
   EXPECT_THAT(complete("nvmigrate import sim:x 1 --file=one"), ElementsAre("one.state"));
+  put(tool.folder() / "old.nvmstate", "");
+  put(tool.folder() / "ours/x", "");
+  EXPECT_THAT(complete("nvmigrate verify o"), UnorderedElementsAre("old.nvmstate", "ours"));
 }
 
 }  // namespace

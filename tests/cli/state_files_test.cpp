@@ -149,7 +149,7 @@ TEST_F(StateFiles, CompareCannotReadDamage) {
 
 TEST_F(StateFiles, CompareCannotReadWhatIsNotThere) {
   const auto ran = tool.run({"compare", golden + "queues.state", golden + "missing"});
-  EXPECT_EQ(ran.status, status(ExitStatus::bad_state));
+  EXPECT_EQ(ran.status, status(ExitStatus::not_found));
   EXPECT_THAT(ran.error, HasSubstr(golden + "missing"));
 }
 

@@ -30,14 +30,15 @@ fi
 cd "$prefix"
 
 # Every source of an installed file arrives, and nothing of the tests does.
-for page in "$source"/man/*.[15]; do
+for page in "$source"/man/*.[157]; do
   section=${page##*.}
   [ -s "share/man/man$section/$(basename "$page")" ] || fail "man page missing: $(basename "$page")"
 done
 for schema in "$source"/cli/schemas/*.json; do
   [ -s "share/nvmigrate/schemas/$(basename "$schema")" ] || fail "schema missing: $(basename "$schema")"
 done
-for file in bin/nvmigrate share/man/man1/nvmigrate.1 share/bash-completion/completions/nvmigrate; do
+for file in bin/nvmigrate share/man/man1/nvmigrate.1 share/bash-completion/completions/nvmigrate \
+  share/zsh/site-functions/_nvmigrate share/fish/vendor_completions.d/nvmigrate.fish; do
   [ -s "$file" ] || fail "missing: $file"
 done
 [ -z "$(find . -path '*test*' -o -path '*gmock*')" ] || fail 'parts of the tests were installed'

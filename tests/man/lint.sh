@@ -13,6 +13,9 @@ fault() {
 for page in "$man"/*.[157]; do
   warnings=$(groff -t -man -ww -Kutf8 -Tutf8 -Z "$page" 2>&1 >/dev/null)
   [ -z "$warnings" ] || fault "$page: $warnings"
+  ! command -v mandoc >/dev/null ||  # the pages have no date, which does not matter to a reader
+    warnings=$(mandoc -T lint -W warning "$page" 2>&1 | grep -v 'missing date' || true)
+  [ -z "$warnings" ] || fault "$page: $warnings"
   wide=$(groff -t -man -Kutf8 -Tascii -rLL=80n -P-cbou "$page" 2>/dev/null | awk 'length > 80')
   [ -z "$wide" ] || fault "$page is wider than 80 columns: $wide"
   for heading in NAME SYNOPSIS DESCRIPTION OPTIONS '"EXIT STATUS"' EXAMPLES '"SEE ALSO"'; do
@@ -20,6 +23,6 @@ for page in "$man"/*.[157]; do
   done
   while read -r name section; do
     [ -e "$man/$name.$section" ] || fault "$page points to $name($section), which is not there"
-  done < <(sed -nE 's/^\.BR (nvmigrate[^ ]*) \(([15])\).*/\1 \2/p' "$page" | tr -d '\\')
+  done < <(sed -nE 's/^\.BR (nvmigrate[^ ]*) \(([157])\).*/\1 \2/p' "$page" | tr -d '\\')
 done
 [ "$faults" -eq 0 ]

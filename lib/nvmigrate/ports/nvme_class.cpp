@@ -80,6 +80,22 @@ std::optional<std::string> namespace_head(const std::string& name) {
   return "nvme" + std::to_string(*instance) + "n" + std::to_string(*number);
 }
 
+std::vector<std::string> controllers_of_namespace(const Sysfs& sysfs, std::string word) {
+  if (word.starts_with("/dev/")) word.erase(0, 5);
+  if (const auto part = word.find('p'); part != std::string::npos) word.erase(part);
+  const auto head = namespace_head(word);
+  if (!head) return {};
+  std::vector<std::string> found;
+  for (const auto& controller : sysfs.names("/sys/class/nvme")) {
+    const auto below = sysfs.names("/sys/class/nvme/" + controller);
+    const bool has = std::any_of(below.begin(), below.end(),
+                                 [&](const auto& name) { return namespace_head(name) == head; });
+    if (has) found.push_back(controller);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name) {
   const auto folder = "/sys/class/nvme/" + name;
   const auto transport = sysfs.line(folder + "/transport");

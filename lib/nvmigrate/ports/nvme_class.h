@@ -18,6 +18,10 @@ std::optional<unsigned> controller_number(std::string_view name);
 /// nvme0c1n1 becomes its head nvme0n1. \return nothing when it is not the name of a namespace
 std::optional<std::string> namespace_head(const std::string& name);
 
+/// The controllers through which the namespace of this name is reached: nvme0n1, /dev/nvme0n1, or a
+/// partition of it. Empty for other words, and where there is none. \throws OsError
+std::vector<std::string> controllers_of_namespace(const Sysfs& sysfs, std::string word);
+
 /// A controller of the kernel's nvme driver, by name. \return nothing when it does not exist
 /// \throws OsError
 std::optional<KernelController> read_controller(const Sysfs& sysfs, const std::string& name);

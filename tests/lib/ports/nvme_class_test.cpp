@@ -54,6 +54,19 @@ TEST_F(NvmeClassTest, ReadsAllSortedByNumber) {
   EXPECT_EQ(found[2].name, "nvme10");
 }
 
+TEST_F(NvmeClassTest, NamespacesNameTheirControllers) {
+  const Sysfs sysfs(io_, sysfs_.root());
+  sysfs_.file("/sys/class/nvme/nvme0/nvme0n1/size", "8");
+  sysfs_.file("/sys/class/nvme/nvme2/nvme4c2n1/size", "8");
+  sysfs_.file("/sys/class/nvme/nvme10/nvme4c10n1/size", "8");
+  const auto found = [&](const std::string& word) { return controllers_of_namespace(sysfs, word); };
+  for (const auto* word : {"nvme0n1", "/dev/nvme0n1", "/dev/nvme0n1p2"})
+    EXPECT_THAT(found(word), testing::ElementsAre("nvme0")) << word;
+  EXPECT_THAT(found("nvme4n1"), testing::ElementsAre("nvme10", "nvme2"));
+  for (const auto* word : {"", "nvme0", "nvme0n2", "/dev/sda", "/dev/null"})
+    EXPECT_THAT(found(word), testing::IsEmpty()) << word;
+}
+
 TEST_F(NvmeClassTest, QueueLimitsAreThoseOfANamespace) {
   const Sysfs sysfs(io_, sysfs_.root());
   sysfs_.file("/sys/class/nvme/nvme0/hwmon1/queue/max_segments", "1");

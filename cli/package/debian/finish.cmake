@@ -1,0 +1,27 @@
+# CPack runs this over what it has installed, before it makes the packages of Debian: adds what the
+# policy wants in each of them, and compresses what the policy wants compressed.
+if(NOT CPACK_GENERATOR STREQUAL "DEB")
+  return()
+endif()
+
+function(nvmigrate_compress)
+  foreach(file IN LISTS ARGN)
+    execute_process(COMMAND gzip -9nf "${file}" COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+endfunction()
+
+foreach(component IN LISTS CPACK_COMPONENTS_ALL)
+  string(TOUPPER "${component}" name)
+  set(package "${CPACK_DEBIAN_${name}_PACKAGE_NAME}")
+  set(tree "${CPACK_TEMPORARY_DIRECTORY}/${component}")
+  set(documents "${tree}/usr/share/doc/${package}")
+  file(COPY "${CPACK_NVMIGRATE_DEBIAN_FILES}/copyright" DESTINATION "${documents}")
+  configure_file("${CPACK_NVMIGRATE_DEBIAN_FILES}/changelog" "${documents}/changelog.Debian" COPYONLY)
+  configure_file("${CPACK_NVMIGRATE_DEBIAN_FILES}/../../../CHANGELOG.md" "${documents}/changelog" COPYONLY)
+  file(GLOB_RECURSE manuals "${tree}/usr/share/man/*.[1-9]")
+  nvmigrate_compress("${documents}/changelog.Debian" "${documents}/changelog" ${manuals})
+  set(overrides "${CPACK_NVMIGRATE_DEBIAN_FILES}/${component}.lintian-overrides")
+  if(EXISTS "${overrides}")
+    configure_file("${overrides}" "${tree}/usr/share/lintian/overrides/${package}" COPYONLY)
+  endif()
+endforeach()

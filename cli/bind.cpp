@@ -6,6 +6,7 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/host/functions.h"
+#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -72,15 +73,30 @@ Outcome outcome_of(Context& context, const Changing& given, const BindingResult&
   return outcome;
 }
 
+/// Those of which it is so now.
+std::vector<std::uint16_t> done_of(const BindingResult& result) {
+  std::vector<std::uint16_t> ids;
+  for (const auto& change : result.functions) {
+    if (!change.failure && !change.skipped) ids.push_back(change.cntlid);
+  }
+  return ids;
+}
+
+void persist_drivers(Session& session, const BindingResult& result, bool wanted) {
+  persist(session,
+          {.kind = PersistedPart::Kind::driver, .wanted = wanted, .cntlids = done_of(result)});
+}
+
 Outcome bind_functions(Context& context, const BindOptions& given) {
   BindRequest request{.driver = given.driver, .allowed = given.allowed};
   if (given.owner) request.owner = parse_owner(*given.owner);
   request.timeout = context.globals().timeout.value_or(request.timeout);
   const auto session = context.open(given.device);
   const auto functions = select_to_bind(session->topology(), given.functions);
-  return outcome_of(context, given,
-                    given.dry_run ? plan_bind(*session, functions, request)
-                                  : nvmigrate::bind(*session, functions, request));
+  const auto result = given.dry_run ? plan_bind(*session, functions, request)
+                                    : nvmigrate::bind(*session, functions, request);
+  if (given.persists()) persist_drivers(*session, result, true);
+  return outcome_of(context, given, result);
 }
 
 Outcome unbind_functions(Context& context, const Changing& given) {
@@ -88,9 +104,10 @@ Outcome unbind_functions(Context& context, const Changing& given) {
   request.timeout = context.globals().timeout.value_or(request.timeout);
   const auto session = context.open(given.device);
   const auto functions = select(session->topology(), given.functions, "unbind");
-  return outcome_of(context, given,
-                    given.dry_run ? plan_unbind(*session, functions, request)
-                                  : unbind(*session, functions, request));
+  const auto result = given.dry_run ? plan_unbind(*session, functions, request)
+                                    : unbind(*session, functions, request);
+  if (given.persists()) persist_drivers(*session, result, false);
+  return outcome_of(context, given, result);
 }
 
 }  // namespace
@@ -104,6 +121,7 @@ Runner declare_bind(Options& options) {
                "NAME");
   options.text("--owner", given->owner,
                "Give the vfio nodes of the functions to this user and group", "USER[:GROUP]");
+  given->declare_persist(options, persist_help);
   given->declare_allow(options, "bind");
   return [given](Context& context) { return bind_functions(context, *given); };
 }
@@ -112,6 +130,7 @@ Runner declare_unbind(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::bound_functions);
+  given->declare_persist(options, unpersist_help);
   given->declare_allow(options, "unbind");
   return [given](Context& context) { return unbind_functions(context, *given); };
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,7 @@ namespace nvmigrate::cli {
 struct Changing {
   std::string device, functions;
   bool dry_run = false;
+  std::optional<bool> persist{};  ///< nothing: the command has no such option
   std::vector<std::string> allowed;
 
   /// DEVICE, and --dry-run.
@@ -32,11 +35,28 @@ struct Changing {
     options.choices("--allow", allowed, overrides_of(verb),
                     "Allow the one condition of this name; may be repeated", "NAME");
   }
+  /// --persist. \param help what it does
+  void declare_persist(Options& options, const std::string& help) {
+    persist = false;
+    options.flag("--persist", *persist, help);
+  }
+  /// Whether what was done is to be recorded.
+  [[nodiscard]] bool persists() const { return persist.value_or(false) && !dry_run; }
   /// The beginning of the document.
   [[nodiscard]] Json document(bool changed) const {
-    return {{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
+    Json json{{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
+    if (persist) json["persisted"] = persists();
+    return json;
   }
 };
+
+inline constexpr auto persist_help = "Record the result as wanted, for 'nvmigrate apply'";
+inline constexpr auto unpersist_help = "Record that it is no longer wanted";
+
+/// A step of provisioning: the same object in every document.
+Json json_of(const ProvisionStep& step);
+/// Steps in words, a line each; neighbours that are alike make one line.
+std::string steps_text(std::span<const ProvisionStep> steps);
 
 /// --timeout, of resets and nodes.
 inline ProvisionLimits limits_of(const Globals& globals) {

@@ -30,6 +30,12 @@ constexpr std::array sim_commands{
     Command{
         "show", "", "Show one simulated subsystem from the inside", nothing, declare_sim_show, {}},
     Command{"change", "", "Change a simulated subsystem", to_change, declare_sim_change, {}},
+    Command{"power-cycle",
+            "",
+            "Let a simulated subsystem and its host lose power",
+            to_change,
+            declare_sim_power_cycle,
+            {}},
     Command{"destroy", "", "Remove a simulated subsystem", to_change, declare_sim_destroy, {}},
     Command{"guest", "", "Run a guest on a simulated function", to_change, nullptr, guest_commands},
 };
@@ -96,6 +102,15 @@ constexpr std::array all_commands{
             "Print what a VM needs to use a function",
             to_read,
             declare_handle,
+            {}},
+
+    Command{"save", "Prepare", "Print the present state as a profile", to_read, declare_save, {}},
+    Command{"plan", "Prepare", "Print what differs from a profile", to_read, declare_plan, {}},
+    Command{"apply",
+            "Prepare",
+            "Make controlling functions as a profile says",
+            to_look,
+            declare_apply,
             {}},
 
     Command{"suspend", "Migrate", "Suspend controlled functions", to_change, declare_suspend, {}},

@@ -4,6 +4,7 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/host/functions.h"
+#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -33,10 +34,20 @@ Outcome outcome_of(Context& context, const Changing& given, const MarkResult& re
   return outcome;
 }
 
+void persist_marks(Session& session, const MarkResult& result, bool wanted) {
+  PersistedPart part{.kind = PersistedPart::Kind::mark, .wanted = wanted, .cntlids = {}};
+  for (const auto& function : result.functions)
+    part.cntlids.push_back(function.cntlid);
+  persist(session, part);
+}
+
 Outcome mark_functions(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
-  if (!given.dry_run)
-    return outcome_of(context, given, mark(*session, given.functions, given.allowed));
+  if (!given.dry_run) {
+    const auto result = mark(*session, given.functions, given.allowed);
+    if (given.persists()) persist_marks(*session, result, true);
+    return outcome_of(context, given, result);
+  }
   const auto plan = plan_mark(*session, given.functions, given.allowed);
   refuse_if_any_stands("mark", plan.findings);
   return outcome_of(context, given, plan);
@@ -44,9 +55,10 @@ Outcome mark_functions(Context& context, const Changing& given) {
 
 Outcome unmark_functions(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
-  return outcome_of(
-      context, given,
-      given.dry_run ? plan_unmark(*session, given.functions) : unmark(*session, given.functions));
+  const auto result =
+      given.dry_run ? plan_unmark(*session, given.functions) : unmark(*session, given.functions);
+  if (given.persists()) persist_marks(*session, result, false);
+  return outcome_of(context, given, result);
 }
 
 }  // namespace
@@ -55,6 +67,7 @@ Runner declare_mark(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::unmarked_functions);
+  given->declare_persist(options, persist_help);
   given->declare_allow(options, "mark");
   return [given](Context& context) { return mark_functions(context, *given); };
 }
@@ -63,6 +76,7 @@ Runner declare_unmark(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::marked_functions);
+  given->declare_persist(options, unpersist_help);
   return [given](Context& context) { return unmark_functions(context, *given); };
 }
 

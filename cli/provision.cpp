@@ -10,6 +10,7 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -22,13 +23,6 @@ struct Provisioning : Changing {
   bool recreate = false, release_primary = false;
   std::optional<std::string> attach;
 };
-
-Json object_of(const ProvisionStep& step) {
-  return {{"step", to_string(step.action)},
-          {"controller_id", or_null(step.cntlid)},
-          {"virtual_function", vfn_or_null(step.vfn)},
-          {"value", step.value}};
-}
 
 Json object_of(const ProvisionedFunction& function) {
   return {{"controller_id", or_null(function.cntlid)},
@@ -94,21 +88,6 @@ std::string words_of(Steps steps) {
   return {};
 }
 
-/// The steps in words: neighbours that are alike make one line.
-std::string steps_text(const ProvisionResult& result) {
-  std::string text;
-  for (Steps rest = result.steps; !rest.empty();) {
-    const auto& first = rest.front();
-    const auto other = std::find_if(rest.begin(), rest.end(), [&](const ProvisionStep& step) {
-      return step.action != first.action || step.value != first.value;
-    });
-    const auto alike = static_cast<std::size_t>(other - rest.begin());
-    text += "  " + words_of(rest.first(alike)) + '\n';
-    rest = rest.subspan(alike);
-  }
-  return text;
-}
-
 std::string functions_text(const ProvisionResult& result) {
   Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI"}};
   for (const std::size_t numbers : {0U, 1U, 4U, 5U})
@@ -166,13 +145,13 @@ Outcome outcome_of(Context& context, const Changing& given, const ProvisionResul
   document["namespaces"] = result.namespaces;
   document["plan"] = Json::array();
   for (const auto& step : result.steps)
-    document["plan"].push_back(object_of(step));
+    document["plan"].push_back(json_of(step));
   document["functions"] = Json::array();
   for (const auto& function : result.functions)
     document["functions"].push_back(object_of(function));
   document["findings"] = json_of(result.findings);
   outcome.text = headline(given, result);
-  if (given.dry_run) outcome.text += steps_text(result);
+  if (given.dry_run) outcome.text += steps_text(result.steps);
   if (!result.functions.empty()) outcome.text += functions_text(result);
   return outcome;
 }
@@ -204,20 +183,48 @@ Outcome provision_device(Context& context, const Provisioning& given) {
                                  .attach = namespaces_of(given.attach),
                                  .allowed = given.allowed};
   const auto session = context.open(given.device);
-  return outcome_of(context, given,
-                    given.dry_run ? plan_provision(*session, request)
-                                  : provision(*session, request, limits_of(context.globals())));
+  if (given.dry_run) return outcome_of(context, given, plan_provision(*session, request));
+  const auto result = provision(*session, request, limits_of(context.globals()));
+  if (given.persists()) {
+    persist(*session, {.kind = PersistedPart::Kind::resources,
+                       .namespaces = given.attach.has_value(),
+                       .release_primary = given.release_primary});
+  }
+  return outcome_of(context, given, result);
 }
 
 Outcome deprovision_device(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
-  return outcome_of(context, given,
-                    given.dry_run
-                        ? plan_deprovision(*session, given.allowed)
-                        : deprovision(*session, given.allowed, limits_of(context.globals())));
+  if (given.dry_run) return outcome_of(context, given, plan_deprovision(*session, given.allowed));
+  const auto result = deprovision(*session, given.allowed, limits_of(context.globals()));
+  if (given.persists()) {
+    persist(*session, {.kind = PersistedPart::Kind::resources, .wanted = false});
+  }
+  return outcome_of(context, given, result);
 }
 
 }  // namespace
+
+Json json_of(const ProvisionStep& step) {
+  return {{"step", to_string(step.action)},
+          {"controller_id", or_null(step.cntlid)},
+          {"virtual_function", vfn_or_null(step.vfn)},
+          {"value", step.value}};
+}
+
+std::string steps_text(std::span<const ProvisionStep> rest) {
+  std::string text;
+  while (!rest.empty()) {
+    const auto& first = rest.front();
+    const auto other = std::find_if(rest.begin(), rest.end(), [&](const ProvisionStep& step) {
+      return step.action != first.action || step.value != first.value;
+    });
+    const auto alike = static_cast<std::size_t>(other - rest.begin());
+    text += "  " + words_of(rest.first(alike)) + '\n';
+    rest = rest.subspan(alike);
+  }
+  return text;
+}
 
 Runner declare_provision(Options& options) {
   const auto given = std::make_shared<Provisioning>();
@@ -235,6 +242,7 @@ Runner declare_provision(Options& options) {
                "First give back what the controlling function holds; this resets it");
   options.text("--attach", given->attach, "Namespaces to attach to each function: 1,2 or all",
                "NSIDS");
+  given->declare_persist(options, persist_help);
   given->declare_allow(options, "provision");
   return [given](Context& context) { return provision_device(context, *given); };
 }
@@ -242,6 +250,7 @@ Runner declare_provision(Options& options) {
 Runner declare_deprovision(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
+  given->declare_persist(options, unpersist_help);
   given->declare_allow(options, "deprovision");
   return [given](Context& context) { return deprovision_device(context, *given); };
 }

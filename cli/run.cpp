@@ -13,6 +13,7 @@ namespace {
 /// A usage error without advice says where the usage is.
 void advise(Error& error, const std::string& name) {
   if (error.status() != ExitStatus::usage || !error.advice().empty()) return;
+  if (error.code() == "bad_profile") return error.add_advice("see nvmigrate-profile(5)");
   error.add_advice("see 'nvmigrate " + name + (name.empty() ? "" : " ") + "--help'");
 }
 

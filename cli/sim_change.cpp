@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
 #include "cli/sim.h"
+#include "nvmigrate/store/journal.h"
 #include "plugins/sim/host.h"
 
 namespace nvmigrate::cli {
@@ -66,7 +67,32 @@ Outcome change(const Context& context, const ChangeSimOptions& options) {
                      options.dry_run ? "would be changed" : "changed");
 }
 
+struct PowerOptions {
+  std::string name;
+  bool dry_run = false;
+};
+
+/// With the power goes what is kept in the run folder.
+Outcome cycle_power(const Context& context, const PowerOptions& options) {
+  const auto name = sim_name(options.name);
+  const bool changed = change_sim(context, {.name = name}, options.dry_run, sim::power_cycle);
+  if (!options.dry_run) {
+    const auto key = sim::key_of(context.folders(), name);
+    const auto lock = lock_sim(context, name, key);
+    forget_subsystem(context.io(), context.folders(), key);
+  }
+  return sim_outcome("sim:" + name, options.dry_run, changed,
+                     options.dry_run ? "would be powered off and on" : "powered off and on");
+}
+
 }  // namespace
+
+Runner declare_sim_power_cycle(Options& options) {
+  const auto given = std::make_shared<PowerOptions>();
+  options.positional("NAME", given->name, "Simulated subsystem", Completes::device);
+  options.flag("--dry-run", given->dry_run, "Print what would be done; change nothing");
+  return [given](Context& context) { return cycle_power(context, *given); };
+}
 
 Runner declare_sim_change(Options& options) {
   const auto chosen = std::make_shared<ChangeSimOptions>();

@@ -127,6 +127,26 @@ void reset_function(Subsystem& subsystem, Function& function) {
   }
 }
 
+void power_cycle(Subsystem& subsystem) {
+  subsystem.owners.clear();
+  for (auto& function : subsystem.functions) {
+    reset(function);
+    if (!subsystem.here(function)) continue;
+    const auto made = made_function(subsystem.parameters, function.id);
+    if (function.is_secondary()) take_offline(function);
+    function.driver = function.is_secondary() ? std::nullopt : made.driver;
+    function.instance = function.driver ? made.instance : 0;
+    function.override_to.reset();
+    function.uses.clear();
+    if (function.kind != Kind::controlling) continue;
+    auto& primary = subsystem.primaries[function.id];
+    primary.enabled_vfs = 0;
+    primary.autoprobe = true;
+    primary.vq = primary.vq_after_reset;
+    primary.vi = primary.vi_after_reset;
+  }
+}
+
 void reset_controller(Subsystem& subsystem, Function& function) {
   if (function.kind == Kind::controlling) {
     reset_controlling(subsystem, function.id, false);

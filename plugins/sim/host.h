@@ -29,6 +29,10 @@ int set_enabled_vfs(Subsystem& subsystem, std::uint16_t controlling, unsigned co
 void use(Subsystem& subsystem, Function& function, const HostUse& use);
 /// Function level reset.
 void reset_function(Subsystem& subsystem, Function& function);
+/// The host and the subsystem lose power and come up again: no VF, no flexible resources of
+/// functions, no driver but that of the host, no guest. Attachments of namespaces, and what a
+/// primary is to hold, stay. Another host of the subsystem goes on.
+void power_cycle(Subsystem& subsystem);
 /// Controller Reset.
 void reset_controller(Subsystem& subsystem, Function& function);
 

@@ -226,6 +226,34 @@ void finish_unbind(World& world, const Job& job) {
   expect_drivers(world, "", "nvme");
 }
 
+// Everything that is listed, but when it was.
+json everything(World& world) {
+  auto all = world.read("list");
+  for (auto& device : all["devices"]) {
+    for (auto& function : device["functions"]) {
+      if (function["binding"].is_object()) function["binding"].erase("time");
+    }
+  }
+  return all;
+}
+
+// As it was before the last line, which took the power away.
+const json& before_power_cycle(const Job& job) {
+  static const json before = [&] {
+    World world;
+    for (std::size_t i = 0; i + 1 < job.before.size(); ++i)
+      world.must(job.before[i]);
+    return everything(world);
+  }();
+  return before;
+}
+
+void finish_apply(World& world, const Job& job) {
+  world.must(job.line);
+  EXPECT_EQ(everything(world), before_power_cycle(job));
+  EXPECT_EQ(world.read(job.line)["changed"], false);
+}
+
 // No repair makes up the rest of a state: who holds half of one is named, with the way out.
 void repair(World& world, const Job& job, const std::string& device) {
   const auto answer = world.run("doctor " + device + " --repair -o json");
@@ -240,6 +268,13 @@ void repair(World& world, const Job& job, const std::string& device) {
     EXPECT_TRUE(names(function["intents"], {"loading"}) || is_false_alarm(world, job, function))
         << found << function;
   }
+}
+
+std::vector<std::string> without_power() {
+  return {"sim create a --vfs-total 2 --others 1 --namespaces 2 --detached" + small,
+          "provision sim:a --vfs 2 --vq 3 --vi 2 --attach 1 --persist",
+          "bind sim:a vf1,vf2,0000:02:00.0 --owner 4711:4712 --persist", "mark sim:a vf1 --persist",
+          "sim power-cycle a"};
 }
 
 std::vector<std::string> bindable() {
@@ -301,6 +336,7 @@ const std::vector<Job>& jobs() {
        {"sim create a --vfs-total 2" + small, "provision sim:a --vfs 2", "mark sim:a vf1"},
        "deprovision sim:a",
        finish_deprovision},
+      {"apply", without_power(), "apply", finish_apply},
       {"bind", bindable(), "bind " + unbound, finish_bind},
       {"unbind", with(bindable(), "bind " + unbound), "unbind " + unbound, finish_unbind},
   };

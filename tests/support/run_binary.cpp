@@ -55,7 +55,8 @@ Tool::Tool(std::string binary)
     : binary_(std::move(binary)),
       environment_{{"NVMIGRATE_STATE_DIR", folder_ / "state"},
                    {"NVMIGRATE_RUN_DIR", folder_ / "run"},
-                   {"NVMIGRATE_SIM_DIR", folder_ / "sim"}} {}
+                   {"NVMIGRATE_SIM_DIR", folder_ / "sim"},
+                   {"NVMIGRATE_CONFIG_DIR", folder_ / "config"}} {}
 
 Ran Tool::run(const std::vector<std::string>& words, const std::function<void()>& in_child) const {
   std::vector<std::string> whole{binary_};

@@ -33,7 +33,7 @@ class Scratch:
             "PATH": ":".join([*folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]),
             "HOME": self.root, "LC_ALL": "C", "NO_COLOR": "1", "TZ": "UTC",
             **{f"NVMIGRATE_{kind}_DIR": f"{self.root}/{kind.lower()}"
-               for kind in ("STATE", "RUN", "SIM")}}
+               for kind in ("STATE", "RUN", "SIM", "CONFIG")}}
 
     def __enter__(self):
         return self

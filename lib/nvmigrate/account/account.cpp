@@ -82,8 +82,8 @@ class Account {
   }
 
   void add_controlling_function() {
-    if (const auto unfinished = unfinished_provisioning(session_->topology())) {
-      consider_own(*unfinished);
+    for (const auto& intent : session_->topology().intents) {
+      if (is_of_controlling(intent.kind)) consider_own(intent);
     }
     for (const auto& intent : session_->topology().other_intents)
       consider_other(intent);
@@ -199,12 +199,12 @@ class Account {
   }
 
   void consider_own(const Intent& intent) {
-    Fact fact{
-        .code = intent.in_progress ? "in_progress" : "provisioning",
-        .device = session_->device(),
-        .words = {
-            {"by", recorded_by(intent)}, {"subject", session_->device()}, {"work", "provisioned"}}};
-    findings_.push_back(told(fact));
+    const bool applies = intent.kind == IntentKind::applying;
+    findings_.push_back(told({.code = intent.in_progress ? "in_progress" : to_string(intent.kind),
+                              .device = session_->device(),
+                              .words = {{"by", recorded_by(intent)},
+                                        {"subject", session_->device()},
+                                        {"work", applies ? "configured" : "provisioned"}}}));
   }
 
   /// What another controlling function of the subsystem began is repaired only through that one.

@@ -51,6 +51,7 @@ struct RepairStep {
     strike_record,        ///< that the device contradicts
     resume,               ///< what a command that ended early left suspended or loaded
     give_back_driver,     ///< of a function that was taken from its driver
+    finish_apply,         ///< of a profile, to the controlling function
   };
   Action action{};
   Finding finding{};                      ///< what the step is for

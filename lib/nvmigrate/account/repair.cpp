@@ -5,6 +5,7 @@
 #include "nvmigrate/host/functions.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/migrate/migrate.h"
+#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate {
 namespace {
@@ -14,6 +15,7 @@ using Action = RepairStep::Action;
 std::optional<Action> action_for(const Finding& found) {
   if (found.code == "journal_damaged") return Action::set_journal_aside;
   if (found.code == "provisioning") return Action::finish_provisioning;
+  if (found.code == "applying") return Action::finish_apply;
   if (found.code == "unbound") return Action::give_back_driver;
   if (found.code == "stale_record") return Action::strike_record;
   if (found.code == "left_suspended" || found.code == "left_loaded") return Action::resume;
@@ -43,6 +45,9 @@ class Repairs {
         return;
       case Action::finish_provisioning:
         finish_provisioning(*session_, limits_);
+        return;
+      case Action::finish_apply:
+        finish_apply(*session_, limits_);
         return;
       case Action::give_back_driver:
         return give_back_driver(*step.cntlid);
@@ -100,6 +105,8 @@ std::string_view to_string(RepairStep::Action action) noexcept {
       return "resume";
     case Action::give_back_driver:
       return "give_back_driver";
+    case Action::finish_apply:
+      return "finish_apply";
   }
   return "unknown";
 }

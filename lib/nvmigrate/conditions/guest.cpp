@@ -25,6 +25,8 @@ std::string_view work_of(IntentKind kind) {
       return "given to another driver";
     case IntentKind::provisioning:
       return "provisioned";
+    case IntentKind::applying:
+      return "configured";
   }
   return {};
 }
@@ -116,6 +118,7 @@ class GuestAccount {
         add("unbound", std::move(words));
         return;
       case IntentKind::provisioning:
+      case IntentKind::applying:
         return;
     }
   }

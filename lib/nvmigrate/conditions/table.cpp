@@ -366,6 +366,11 @@ constexpr std::array table{
               .sentence = "{device} is provisioned in part{by}",
               .remedy = Action::repair,
               .told = Severity::problem},
+    Condition{.code = "applying",
+              .looks_at = "the journal",
+              .sentence = "a profile was applied to {device} only in part{by}",
+              .remedy = Action::repair,
+              .told = Severity::problem},
     Condition{
         .code = "other_provisioning",
         .looks_at = "the journal",

@@ -114,6 +114,24 @@ constexpr std::array table_of_provisioning{
               .advice = "detach it elsewhere and provision one function, or create a shared one",
               .blocks = provision},
 
+    // --- profiles
+    Condition{.code = "subsystem_absent",
+              .looks_at = "the controlling functions of the host",
+              .sentence = "{place}: {subsystem} is not on this host",
+              .advice = "connect it, or apply the profile when it has appeared",
+              .status = ExitStatus::not_found,
+              .blocks = apply},
+    Condition{.code = "subsystem_ambiguous",
+              .looks_at = "the controlling functions of the host",
+              .sentence = "{place}: {subsystem} may mean {devices}",
+              .advice = "add serial or controller_id to the profile",
+              .blocks = apply},
+    Condition{.code = "wanted_twice",
+              .looks_at = "the profiles",
+              .sentence = "{device} is named twice: in {place} and in {other}",
+              .advice = "keep one of the two",
+              .blocks = apply},
+
     // --- the host
     Condition{.code = "folder",
               .looks_at = "the state, run and sim folders",

@@ -104,8 +104,13 @@ class OneChange {
   void end_records() { pending_->forget = pending_->strike = true; }
 
   [[nodiscard]] Binding binding() const {
-    return {change_->cntlid,   change_->address,       *change_->to,
-            original().driver, original().override_to, utc_now()};
+    Binding made{change_->cntlid,   change_->address,       *change_->to,
+                 original().driver, original().override_to, utc_now()};
+    // Bound again as it was before the host restarted.
+    const auto& before = function().binding;
+    const bool again = before && before->address == made.address && before->driver == made.driver;
+    if (again) made.time = before->time;
+    return made;
   }
 
   std::optional<std::string> driver_if_known() {

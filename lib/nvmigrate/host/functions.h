@@ -53,6 +53,9 @@ NVMIGRATE_API MarkResult unmark(Session& session, const std::string& words);
 /// \throws usage_error naming what this host does not know; OsError when it cannot be looked up
 NVMIGRATE_API Owner parse_owner(const std::string& text);
 
+/// The form above, with names where this host has them. \throws OsError when it cannot look
+NVMIGRATE_API std::string text_of(const Owner& owner);
+
 /// How many functions change their driver at a time.
 struct Together {
   unsigned most = 16;

@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <vector>
@@ -16,12 +17,12 @@ namespace {
 constexpr std::size_t first_room = std::size_t{16} << 10U;
 constexpr std::size_t most_room = std::size_t{64} << 20U;
 
-/// An entry of the user or group database, of which the caller uses only the numbers.
+/// An entry of the user or group database, whose texts are in `room`.
 /// \param call getpwnam_r(3) and the like, of which these are the last arguments
 /// \return nothing when there is no such entry
 template <typename Entry, typename Call>
-std::optional<Entry> look_up(const std::string& what, Call call) {
-  std::vector<char> room(first_room);
+std::optional<Entry> look_up(const std::string& what, std::vector<char>& room, Call call) {
+  room.resize(std::max(room.size(), first_room));
   Entry entry{};
   Entry* found = nullptr;
   int code = 0;
@@ -45,7 +46,8 @@ std::optional<Id> number(const std::string& text) {
 /// The user and its own group.
 Owner user_of(const std::string& text) {
   const auto id = number<uid_t>(text);
-  const auto found = look_up<struct passwd>("user '" + text + "'", [&](auto... rest) {
+  std::vector<char> room;
+  const auto found = look_up<struct passwd>("user '" + text + "'", room, [&](auto... rest) {
     return id ? ::getpwuid_r(*id, rest...) : ::getpwnam_r(text.c_str(), rest...);
   });
   if (found) return {found->pw_uid, found->pw_gid};
@@ -55,13 +57,25 @@ Owner user_of(const std::string& text) {
 
 gid_t group_of(const std::string& text) {
   if (const auto id = number<gid_t>(text)) return *id;
-  const auto found = look_up<struct group>(
-      "group '" + text + "'", [&](auto... rest) { return ::getgrnam_r(text.c_str(), rest...); });
+  std::vector<char> room;
+  const auto found = look_up<struct group>("group '" + text + "'", room, [&](auto... rest) {
+    return ::getgrnam_r(text.c_str(), rest...);
+  });
   if (!found) throw usage_error("this host has no group '" + text + "'");
   return found->gr_gid;
 }
 
 }  // namespace
+
+std::string text_of(const Owner& owner) {
+  std::vector<char> room(1);
+  const auto user = look_up<struct passwd>(
+      "user", room, [&](auto... rest) { return ::getpwuid_r(owner.user, rest...); });
+  auto text = user ? std::string{user->pw_name} : std::to_string(owner.user);
+  const auto group = look_up<struct group>(
+      "group", room, [&](auto... rest) { return ::getgrgid_r(owner.group, rest...); });
+  return text + ':' + (group ? group->gr_name : std::to_string(owner.group));
+}
 
 Owner parse_owner(const std::string& text) {
   const auto colon = text.find(':');

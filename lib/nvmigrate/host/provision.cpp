@@ -83,7 +83,7 @@ class Provisioning {
         runner_(session, before_, limits),
         timeout_(limits.appear) {}
 
-  ProvisionResult run(const ProvisionRequest& request) {
+  ProvisionResult run(const ProvisionRequest& request, const std::function<void()>& then) {
     auto& registry = session_->registry();
     if (changes_functions()) owners_ = read_owners(session_->pci(), before_);
     if (plan_.release) plan_.release->methods = session_->pci().reset_methods(before_.address);
@@ -98,6 +98,8 @@ class Provisioning {
       confirm(*session_, plan_);
       if (!remakes_vfs(plan_.steps)) restore_drivers(*session_, before_, owners_, timeout_);
       registry.want(wanted_after(registry, before_, plan_));
+      session_->refresh();
+      then();
     } catch (...) {
       go_back(wanted_before);
       throw;
@@ -220,11 +222,15 @@ bool is_done(Session& session, const ProvisionResult& plan) {
 }  // namespace
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
-                          const ProvisionLimits& limits) {
+                          const ProvisionLimits& limits, const std::function<void()>& then) {
   session.claim();
+  const auto finally = then ? then : [] {};
   auto plan = plan_provision(session, request);
-  if (is_done(session, plan)) return plan;
-  return Provisioning(session, limits, std::move(plan)).run(request);
+  if (!is_done(session, plan)) {
+    return Provisioning(session, limits, std::move(plan)).run(request, finally);
+  }
+  finally();
+  return plan;
 }
 
 ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,
@@ -241,7 +247,8 @@ std::optional<ProvisionResult> finish_provisioning(Session& session,
   const auto unfinished = unfinished_provisioning(session.topology());
   if (!unfinished) return std::nullopt;
   const auto request = request_of(*unfinished);
-  return request.vfs == 0 ? deprovision(session, {}, limits) : provision(session, request, limits);
+  return request.vfs == 0 && request.own.empty() ? deprovision(session, {}, limits)
+                                                 : provision(session, request, limits);
 }
 
 }  // namespace nvmigrate

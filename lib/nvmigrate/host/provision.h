@@ -15,11 +15,19 @@
 
 namespace nvmigrate {
 
+/// What one secondary controller shall have instead of what all VFs have.
+struct OwnResources {
+  std::uint16_t cntlid = 0;  ///< of one that is not a VF
+  unsigned vfn = 0;          ///< 1-based; 0: it is not a VF
+  std::optional<std::uint16_t> queues{}, interrupts{};
+};
+
 /// The virtual functions that a controlling function shall have.
 struct ProvisionRequest {
-  unsigned vfs = 0;                           ///< at least 1
+  unsigned vfs = 0;                           ///< at least 1, unless `own` has some
   std::optional<std::uint16_t> queues{};      ///< of each function; nothing: an even share
   std::optional<std::uint16_t> interrupts{};  ///< likewise
+  std::vector<OwnResources> own{};            ///< of those that differ, each once
   bool recreate = false;  ///< existing functions may be destroyed and made again
   /// The controlling function gives back the flexible resources that it holds, and is reset for it.
   bool release_primary = false;
@@ -113,8 +121,11 @@ NVMIGRATE_API ProvisionResult plan_provision(Session& session, const ProvisionRe
 /// Error(device) when the controller granted fewer resources than asked for, or reads back
 /// otherwise; Error(unsupported) when it says that a function may not have so many;
 /// Error(timed_out); Interrupted, rolled back
+/// \param then what belongs to it: runs when everything is as requested, also when it was so
+/// before; when it throws, everything is put back
 NVMIGRATE_API ProvisionResult provision(Session& session, const ProvisionRequest& request,
-                                        const ProvisionLimits& limits = {});
+                                        const ProvisionLimits& limits = {},
+                                        const std::function<void()>& then = {});
 
 /// The steps to no VF. Changes nothing. \throws Refusal with everything that stands
 NVMIGRATE_API ProvisionResult plan_deprovision(Session& session,

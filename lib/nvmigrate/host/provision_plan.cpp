@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/attachments.h"
 #include "nvmigrate/host/provision.h"
+#include "nvmigrate/host/provision_kind.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_steps.h"
 
@@ -40,28 +42,6 @@ bool has_wanted_resources(const ControlledFunction& function) {
                     wanted->granted_interrupts != 0);
 }
 
-/// One kind of flexible resource, and how many are requested.
-struct Kind {
-  std::string name, granularity_field;
-  FlexibleResources has;
-  std::optional<std::uint16_t> requested;
-  std::uint16_t least = 0;
-  std::uint16_t ControlledFunction::*assigned = nullptr;
-  unsigned shared = 0;  ///< queues of the driver that do without one of their own
-  std::uint16_t WantedResources::*asked = nullptr, WantedResources::*granted = nullptr;
-
-  /// A number that the device rounded when the same was asked for is the one requested.
-  [[nodiscard]] bool differs(const ControlledFunction& function) const {
-    if (!has.supported || !requested || function.*assigned == *requested) return false;
-    const auto& wanted = function.wanted;
-    return !wanted || (*wanted).*asked != *requested || (*wanted).*granted != function.*assigned;
-  }
-  [[nodiscard]] bool is_held() const { return has.supported && has.primary != 0; }
-  [[nodiscard]] std::uint32_t most() const {
-    return std::min<std::uint32_t>(has.per_secondary, has.total);
-  }
-};
-
 class Planner {
  public:
   Planner(Session& session, const ProvisionRequest& request)
@@ -80,7 +60,9 @@ class Planner {
                &ControlledFunction::queues,
                0,
                &WantedResources::queues,
-               &WantedResources::granted_queues};
+               &WantedResources::granted_queues,
+               &OwnResources::queues,
+               &request.own};
     interrupts_ = {"interrupts",
                    "VIGRAN",
                    resources.interrupts,
@@ -89,7 +71,9 @@ class Planner {
                    &ControlledFunction::interrupts,
                    1,
                    &WantedResources::interrupts,
-                   &WantedResources::granted_interrupts};
+                   &WantedResources::granted_interrupts,
+                   &OwnResources::interrupts,
+                   &request.own};
     plan_.was_vfs = topology_->sriov.enabled;
     plan_.vfs = request.vfs;
     plan_.unfinished = unfinished_provisioning(*topology_);
@@ -134,18 +118,23 @@ class Planner {
     judge_.refuse("provision");
   }
 
-  void check_kind(const Kind& kind) {
-    if (!kind.requested) return;
-    Words words{{"kind", kind.name},
-                {"count", std::to_string(*kind.requested)},
-                {"most", std::to_string(kind.most())},
-                {"least", std::to_string(kind.least)}};
-    if ((!managed_ && !later_) || !kind.has.supported) {
-      judge_.add(judge_.about_device("no_flexible_resources", words));
-    } else if (*kind.requested > kind.most()) {
-      judge_.add(judge_.about_device("too_many_resources", words));
-    } else if (*kind.requested < kind.least) {
-      judge_.add(judge_.about_device("too_few_resources", words));
+  void check_kind(const ResourceKind& kind) {
+    const auto all = kind.all_requested();
+    const bool unlisted = request_->vfs != 0 && !managed_ && !later_;
+    if (!all.empty() && (unlisted || !kind.has.supported)) {
+      judge_.add(judge_.about_device("no_flexible_resources", {{"kind", kind.name}}));
+      return;
+    }
+    for (const auto count : all) {
+      const Words words{{"kind", kind.name},
+                        {"count", std::to_string(count)},
+                        {"most", std::to_string(kind.most())},
+                        {"least", std::to_string(kind.least)}};
+      if (count > kind.most()) {
+        judge_.add(judge_.about_device("too_many_resources", words));
+      } else if (count < kind.least) {
+        judge_.add(judge_.about_device("too_few_resources", words));
+      }
     }
   }
 
@@ -206,11 +195,29 @@ class Planner {
   void keep(const ControlledFunction& function) {
     const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
     if (!function.secondary || chosen || is_destroyed(function)) return;
+    if (function.vfn == 0 && is_requested(function)) return;
     if (plan_.release && function.online == true) {
       goals_.push_back({&function, function.queues, function.interrupts, true});
     } else if (function.vfn == 0 && function.lost_resources()) {
       goals_.push_back({&function, function.wanted->queues, function.wanted->interrupts, true});
     }
+  }
+
+  /// One that is not a VF, for which the request has numbers; with it, it is one of the goals.
+  [[nodiscard]] bool is_requested(const ControlledFunction& function) {
+    const auto queues = queues_.requested_of(function);
+    const auto interrupts = interrupts_.requested_of(function);
+    if (!queues && !interrupts) return false;
+    const bool differs = queues_.differs(function) || interrupts_.differs(function);
+    if (!differs && function.online == true && !plan_.release) return true;
+    if (differs && function.online == true && !request_->recreate) {
+      judge_.add(fact_of("resources_assigned", topology_->device, function,
+                         {{"queues", std::to_string(function.queues)},
+                          {"interrupts", std::to_string(function.interrupts)}}));
+    }
+    goals_.push_back({&function, queues.value_or(function.queues),
+                      interrupts.value_or(function.interrupts), true});
+    return true;
   }
 
   [[nodiscard]] bool is_destroyed(const ControlledFunction& function) const {
@@ -240,7 +247,7 @@ class Planner {
     judge_.look_at_controlling_function();
   }
 
-  void look_at_private(const Kind& kind) {
+  void look_at_private(const ResourceKind& kind) {
     if (!kind.is_held()) return;
     Words words{{"kind", kind.name},
                 {"private", std::to_string(kind.has.private_)},
@@ -256,7 +263,7 @@ class Planner {
   }
 
   /// Free now, or free once those that are chosen or destroyed are offline.
-  [[nodiscard]] std::uint64_t available(const Kind& kind) const {
+  [[nodiscard]] std::uint64_t available(const ResourceKind& kind) const {
     std::uint64_t sum = kind.has.free() + (plan_.release ? kind.has.primary : 0U);
     for (const auto& function : topology_->functions) {
       const bool chosen = std::find(chosen_.begin(), chosen_.end(), &function) != chosen_.end();
@@ -267,19 +274,27 @@ class Planner {
 
   /// Of each that is chosen: what is requested, else what was provisioned before, else an even
   /// share.
-  [[nodiscard]] std::vector<unsigned> share(const Kind& kind) {
+  [[nodiscard]] std::vector<unsigned> share(const ResourceKind& kind) {
     std::vector<unsigned> shares(chosen_.size(), 0);
     if (!kind.has.supported || chosen_.empty()) return shares;
     const auto free = available(kind);
-    const bool again = !kind.requested && restores();
-    const auto each = kind.requested ? *kind.requested : again ? 0U : even_share(kind, free);
-    std::uint64_t needed = 0;
+    std::uint64_t needed = 0, others = 0;
     for (std::size_t i = 0; i < shares.size(); ++i) {
+      shares[i] = kind.requested_of(*chosen_[i]).value_or(0);
+      needed += shares[i];
+      others += shares[i] == 0 ? 1U : 0U;
+    }
+    const bool again = restores();
+    const auto each =
+        again || others == 0 ? 0U : even_share(kind, free - std::min(needed, free), others);
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      if (shares[i] != 0) continue;
       shares[i] = again ? (*chosen_[i]->wanted).*kind.asked : each;
       needed += shares[i];
     }
     if (needed > free) add_shortage(kind, free, shares.front(), needed);
-    warn_of_rounding(kind, shares.front());
+    for (const unsigned count : std::set<unsigned>(shares.begin(), shares.end()))
+      warn_of_rounding(kind, count);
     return shares;
   }
 
@@ -290,7 +305,8 @@ class Planner {
                        [](const auto* function) { return has_wanted_resources(*function); });
   }
 
-  void add_shortage(const Kind& kind, std::uint64_t free, unsigned each, std::uint64_t needed) {
+  void add_shortage(const ResourceKind& kind, std::uint64_t free, unsigned each,
+                    std::uint64_t needed) {
     const bool held = !plan_.release && kind.has.primary != 0;
     const auto words = held ? "; the controlling function holds " +
                                   std::to_string(kind.has.primary) + " of " +
@@ -315,8 +331,9 @@ class Planner {
     judge_.add(fact);
   }
 
-  [[nodiscard]] unsigned even_share(const Kind& kind, std::uint64_t free) const {
-    const auto most = std::min<std::uint64_t>(free / chosen_.size(), kind.has.per_secondary);
+  [[nodiscard]] static unsigned even_share(const ResourceKind& kind, std::uint64_t free,
+                                           std::uint64_t among) {
+    const auto most = std::min<std::uint64_t>(free / among, kind.has.per_secondary);
     const auto grain = std::max<std::uint64_t>(kind.has.granularity, 1);
     const auto rounded = most >= grain ? most - most % grain : most;
     return static_cast<unsigned>(std::max<std::uint64_t>(rounded, kind.least));
@@ -326,7 +343,7 @@ class Planner {
     if (!managed_ && !later_) judge_.add(judge_.about_device("no_controller_ids"));
   }
 
-  void warn_of_rounding(const Kind& kind, unsigned each) {
+  void warn_of_rounding(const ResourceKind& kind, unsigned each) {
     if (kind.has.granularity < 2 || each % kind.has.granularity == 0) return;
     judge_.add(judge_.about_device("granularity", {{"kind", kind.name},
                                                    {"grain", std::to_string(kind.has.granularity)},
@@ -361,8 +378,8 @@ class Planner {
     for (unsigned vfn = 1; vfn <= request_->vfs; ++vfn) {
       ProvisionedFunction after;
       after.vfn = vfn;
-      if (later_) after.queues = request_->queues.value_or(0);
-      if (later_) after.interrupts = request_->interrupts.value_or(0);
+      if (later_) after.queues = queues_.requested_of(vfn, 0).value_or(0);
+      if (later_) after.interrupts = interrupts_.requested_of(vfn, 0).value_or(0);
       if (managed_) after = predicted(*members_[vfn - 1]);
       plan_.functions.push_back(std::move(after));
     }
@@ -391,7 +408,7 @@ class Planner {
   Judge judge_;
   bool managed_, later_;
   bool rebuild_ = false;
-  Kind queues_, interrupts_;
+  ResourceKind queues_, interrupts_;
   Functions members_, chosen_;
   std::vector<FunctionGoal> goals_;
   ProvisionResult plan_;
@@ -404,7 +421,8 @@ bool may_be_listed_later(const Topology& topology) {
 }
 
 ProvisionResult plan_provision(Session& session, const ProvisionRequest& request) {
-  if (request.vfs == 0) throw usage_error("0 is not a number of VFs to provision");
+  if (request.vfs == 0 && request.own.empty())
+    throw usage_error("0 is not a number of VFs to provision");
   return Planner(session, request).make();
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/host/attachments.h"
@@ -16,10 +17,15 @@ std::optional<std::uint64_t> number_in(const Intent& intent, const std::string& 
   return found == intent.details.end() ? std::nullopt : parse_number(found->second);
 }
 
-std::optional<std::uint16_t> count_in(const Intent& intent, const std::string& key) {
-  const auto number = number_in(intent, key);
+std::optional<std::uint16_t> small(const std::string& text) {
+  const auto number = parse_number(text);
   if (!number || *number > 0xFFFF) return std::nullopt;
   return static_cast<std::uint16_t>(*number);
+}
+
+std::optional<std::uint16_t> count_in(const Intent& intent, const std::string& key) {
+  const auto found = intent.details.find(key);
+  return found == intent.details.end() ? std::nullopt : small(found->second);
 }
 
 bool destroys(const Topology& before, const ProvisionResult& plan) {
@@ -37,6 +43,35 @@ std::optional<std::vector<std::uint32_t>> attached_by(const Intent& unfinished) 
   const auto found = unfinished.details.find("attach");
   if (found == unfinished.details.end()) return std::nullopt;
   return parse_attach(found->second);
+}
+
+/// `vf1=3/2 5=4/`: queues and interrupts, empty where nothing is asked for.
+std::string own_text(const std::vector<OwnResources>& own) {
+  const auto number = [](const auto& count) { return count ? std::to_string(*count) : ""; };
+  std::string text;
+  for (const auto& one : own) {
+    text += (text.empty() ? "" : " ") +
+            (one.vfn != 0 ? "vf" + std::to_string(one.vfn) : std::to_string(one.cntlid)) + '=' +
+            number(one.queues) + '/' + number(one.interrupts);
+  }
+  return text;
+}
+
+std::vector<OwnResources> parse_own(const Intent& intent) {
+  std::vector<OwnResources> all;
+  const auto found = intent.details.find("own");
+  std::istringstream words(found == intent.details.end() ? std::string{} : found->second);
+  for (std::string word; words >> word;) {
+    const auto equals = word.find('='), slash = word.find('/');
+    if (equals == std::string::npos || slash == std::string::npos) continue;
+    const bool vf = word.starts_with("vf");
+    const auto id = small(word.substr(vf ? 2 : 0, equals - (vf ? 2 : 0))).value_or(0);
+    all.push_back({.cntlid = vf ? std::uint16_t{0} : id,
+                   .vfn = vf ? id : 0U,
+                   .queues = small(word.substr(equals + 1, slash - equals - 1)),
+                   .interrupts = small(word.substr(slash + 1))});
+  }
+  return all;
 }
 
 using WantedById = std::map<std::uint16_t, WantedResources>;
@@ -122,6 +157,7 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
   if (plan.release || releases(plan.unfinished)) details.emplace("release_primary", "1");
   if (plan.release) details.emplace("reset_method", plan.release->methods);
   if (request.queues) details.emplace("queues", std::to_string(*request.queues));
+  if (!request.own.empty()) details.emplace("own", own_text(request.own));
   if (request.attach) details.emplace("attach", attach_text(request));
   if (request.interrupts) details.emplace("interrupts", std::to_string(*request.interrupts));
   session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
@@ -151,6 +187,7 @@ ProvisionRequest request_of(const Intent& unfinished) {
   return {.vfs = static_cast<unsigned>(number_in(unfinished, "wanted_vfs").value_or(0)),
           .queues = count_in(unfinished, "queues"),
           .interrupts = count_in(unfinished, "interrupts"),
+          .own = parse_own(unfinished),
           .recreate = was_rebuilding(unfinished),
           .release_primary = releases(unfinished),
           .attach = attached_by(unfinished)};

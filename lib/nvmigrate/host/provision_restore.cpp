@@ -33,6 +33,29 @@ class Restorer {
     if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
   }
 
+  /// As restore(), of one that may have become more than it was, or is as it was.
+  void put_back(const ControlledFunction& was) {
+    attempt("give the driver back to", was, [&] {
+      const auto now = was.pci ? session_->pci().find(was.pci->address) : std::nullopt;
+      if (!now) return;
+      if (now->driver != was.pci->driver || now->override_to != was.pci->override_to) {
+        give_driver(was);
+      } else {
+        give_nodes(was, was.vfio);
+      }
+    });
+    attempt("remember", was, [&] {
+      auto& registry = session_->registry();
+      if (!was.marked) registry.unmark(was.cntlid);
+      if (was.binding) {
+        registry.change_bindings({*was.binding}, {});
+      } else {
+        registry.change_bindings({}, {was.cntlid});
+      }
+      remember(was);
+    });
+  }
+
   [[nodiscard]] std::vector<std::string> failures() && { return std::move(failures_); }
 
  private:
@@ -98,7 +121,7 @@ std::optional<Owner> owner_of(PciBus& bus, const std::optional<std::string>& nod
 OwnersOfVfs read_owners(PciBus& bus, const Topology& topology) {
   OwnersOfVfs owners;
   for (const auto& function : topology.functions) {
-    if (!topology.is_enabled_vf(function) || !function.on_vfio()) continue;
+    if (!function.on_vfio()) continue;
     owners[function.cntlid] = {owner_of(bus, function.vfio.group),
                                owner_of(bus, function.vfio.device)};
   }
@@ -111,6 +134,16 @@ std::vector<std::string> restore_functions(Session& session, const Topology& bef
   Restorer restorer(session, owners, timeout);
   for (const auto& function : before.functions) {
     if (before.is_enabled_vf(function)) restorer.restore(function);
+  }
+  return std::move(restorer).failures();
+}
+
+std::vector<std::string> put_back(Session& session, const Topology& before,
+                                  const OwnersOfVfs& owners, const std::set<std::uint16_t>& cntlids,
+                                  std::chrono::milliseconds timeout) {
+  Restorer restorer(session, owners, timeout);
+  for (const auto& function : before.functions) {
+    if (cntlids.contains(function.cntlid)) restorer.put_back(function);
   }
   return std::move(restorer).failures();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ struct NodeOwners {
   std::optional<Owner> group, device;
 };
 
-/// What VFs have that a topology does not tell: the owners of their nodes, by controller id.
+/// What functions have that a topology does not tell: the owners of their nodes, by controller id.
 using OwnersOfVfs = std::map<std::uint16_t, NodeOwners>;
 /// \throws OsError
 OwnersOfVfs read_owners(PciBus& bus, const Topology& topology);
@@ -34,5 +35,11 @@ std::vector<std::string> restore_functions(Session& session, const Topology& bef
 /// \throws as give_back() and give_to_vfio()
 void restore_drivers(Session& session, const Topology& before, const OwnersOfVfs& owners,
                      std::chrono::milliseconds timeout);
+
+/// Gives functions the mark, the binding record, the driver, the override and the owners of their
+/// nodes that they had, whether or not they are still there. \return what failed, a sentence each
+std::vector<std::string> put_back(Session& session, const Topology& before,
+                                  const OwnersOfVfs& owners, const std::set<std::uint16_t>& cntlids,
+                                  std::chrono::milliseconds timeout);
 
 }  // namespace nvmigrate

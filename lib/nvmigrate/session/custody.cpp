@@ -32,6 +32,7 @@ Custody custody_of(IntentKind kind) noexcept {
       return Custody::loaded;
     case IntentKind::unbound:
     case IntentKind::provisioning:
+    case IntentKind::applying:
       return Custody::unbound;
   }
   return Custody::unbound;

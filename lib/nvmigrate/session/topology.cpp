@@ -228,7 +228,7 @@ void recall(Topology& topology, const Journal& journal) {
   for (const auto& intent : journal.intents()) {
     if (intent.cntlid == topology.identity.cntlid) {
       topology.intents.push_back(intent);
-    } else if (intent.kind == IntentKind::provisioning) {
+    } else if (is_of_controlling(intent.kind)) {
       topology.other_intents.push_back(intent);
     }
   }
@@ -324,8 +324,7 @@ void recall(ControlledFunction& function, const Registry& registry, const Journa
   function.intents.clear();
   for (const auto& intent : journal.intents()) {
     const bool own = intent.cntlid == function.cntlid;
-    // A provisioning is of a function as one that controls, not as one that is controlled.
-    if (own && intent.kind != IntentKind::provisioning) function.intents.push_back(intent);
+    if (own && !is_of_controlling(intent.kind)) function.intents.push_back(intent);
   }
 }
 

@@ -121,7 +121,7 @@ struct Topology {
   /// What is odd in the answers of the device; see Session::tolerate_unreadable_lists().
   Oddities oddities{};
   std::vector<Intent> intents;        ///< of the controlling function itself
-  std::vector<Intent> other_intents;  ///< `provisioning` of others that control in this subsystem
+  std::vector<Intent> other_intents;  ///< those of others that control in this subsystem
 
   /// \return nullptr when it controls no function of this controller id
   [[nodiscard]] NVMIGRATE_API const ControlledFunction* find(std::uint16_t cntlid) const noexcept;

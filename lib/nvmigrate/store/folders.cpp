@@ -76,11 +76,11 @@ Error unusable(const std::string& path, const std::string& why, std::string advi
                  std::move(remedies));
 }
 
-void check_ours(const std::string& path, const struct stat& about) {
+void check_ours(const std::string& path, const struct stat& about, bool or_roots = false) {
   if (S_ISLNK(about.st_mode)) {
     throw unusable(path, "is a symbolic link", "replace the link by what it points to");
   }
-  if (about.st_uid != ::geteuid()) {
+  if (about.st_uid != ::geteuid() && !(or_roots && about.st_uid == 0)) {
     throw unusable(
         path, fmt::format("belongs to user {}, not to user {}", about.st_uid, ::geteuid()),
         "run as its owner, or name another folder in NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR or "
@@ -199,6 +199,10 @@ std::string escaped(char c) { return fmt::format("%{:02x}", static_cast<unsigned
 
 }  // namespace
 
+std::string config_folder(const Environment& environment) {
+  return own_variable(environment, "NVMIGRATE_CONFIG_DIR").value_or(std::string{config_dir});
+}
+
 Folders default_folders(const Environment& environment, bool root) {
   Folders folders;
   const auto state = own_variable(environment, "NVMIGRATE_STATE_DIR");
@@ -207,6 +211,7 @@ Folders default_folders(const Environment& environment, bool root) {
   folders.state = state ? *state : default_state(environment, root);
   folders.run = run ? *run : default_run(environment, root, folders.state);
   folders.sim = sim ? *sim : folders.state + "/sim";
+  folders.config = config_folder(environment);
   return folders;
 }
 
@@ -242,10 +247,12 @@ bool check_private_folder(Io& io, const std::string& path) {
   return about.has_value();
 }
 
-std::optional<std::string> read_private(Io& io, const std::string& path) {
+namespace {
+
+std::optional<std::string> read_checked(Io& io, const std::string& path, bool or_roots) {
   const auto about = look_at(io, path);
   if (!about) return std::nullopt;
-  check_ours(path, *about);
+  check_ours(path, *about, or_roots);
   check_kind(path, S_ISREG(about->st_mode), "regular file");
   try {
     return read_text(io, path, longest_file, O_NOFOLLOW);
@@ -253,6 +260,17 @@ std::optional<std::string> read_private(Io& io, const std::string& path) {
     if (error.error_number() != ENOENT) throw;
     return std::nullopt;
   }
+}
+
+}  // namespace
+
+std::optional<std::string> read_private(Io& io, const std::string& path) {
+  return read_checked(io, path, false);
+}
+
+std::optional<std::string> read_own_or_root(Io& io, const std::string& path) {
+  check_way(io, path);
+  return read_checked(io, path, true);
 }
 
 std::string file_name_of(const std::string& subsystem_nqn) {

@@ -10,7 +10,12 @@
 
 namespace nvmigrate {
 
-/// The folders of this user: NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR and NVMIGRATE_SIM_DIR; else for
+/// The folder of the files that administrators write: NVMIGRATE_CONFIG_DIR, else that of the
+/// installation. \throws Error(usage) when the variable is not an absolute path
+std::string config_folder(const std::function<const char*(const char*)>& environment);
+
+/// The folders of this user: config_folder(); NVMIGRATE_STATE_DIR, NVMIGRATE_RUN_DIR and
+/// NVMIGRATE_SIM_DIR; else for
 /// root /var/lib/nvmigrate, /run/nvmigrate and /var/lib/nvmigrate/sim; else those of XDG
 /// (XDG_STATE_HOME or ~/.local/state, XDG_RUNTIME_DIR or the state folder).
 /// \param environment the value of a variable, or nullptr
@@ -35,6 +40,9 @@ bool check_private_folder(Io& io, const std::string& path);
 /// The whole of a small file of ours, at most 16 MiB. \return nothing when it does not exist
 /// \throws refused as check_private, or when it is not a regular file; OsError
 std::optional<std::string> read_private(Io& io, const std::string& path);
+
+/// As read_private(), of a file that belongs to root or to this user.
+std::optional<std::string> read_own_or_root(Io& io, const std::string& path);
 
 /// A subsystem NQN as a file name: letters, digits, '-', '_' and all but a first '.' stay, others
 /// become %xx. A long name is cut and ends in a digest.

@@ -23,7 +23,7 @@ using store::is_of;
 using store::Json;
 using Intents = std::vector<Intent>;
 
-constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
+constexpr std::array<std::pair<IntentKind, std::string_view>, 9> kind_names{{
     {IntentKind::suspended, "suspended"},
     {IntentKind::exporting, "exporting"},
     {IntentKind::exported, "exported"},
@@ -32,6 +32,7 @@ constexpr std::array<std::pair<IntentKind, std::string_view>, 8> kind_names{{
     {IntentKind::loaded, "loaded"},
     {IntentKind::unbound, "unbound"},
     {IntentKind::provisioning, "provisioning"},
+    {IntentKind::applying, "applying"},
 }};
 
 Intents intents_in(const Json& entry) {

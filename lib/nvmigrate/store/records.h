@@ -17,9 +17,10 @@ namespace nvmigrate {
 
 /// Where the library keeps what it must remember: absolute paths.
 struct Folders {
-  std::string state;  ///< marks and bindings; survives a reboot
-  std::string run;    ///< journal and locks
-  std::string sim;    ///< simulated subsystems
+  std::string state;     ///< marks and bindings; survives a reboot
+  std::string run;       ///< journal and locks
+  std::string sim;       ///< simulated subsystems
+  std::string config{};  ///< what administrators write: profiles; empty: there is none
 };
 
 /// What tells an NVM subsystem from every other one on this host: its records and its lock are
@@ -71,6 +72,7 @@ enum class IntentKind {
   loaded,        ///< it holds a complete state and was not resumed yet
   unbound,       ///< taken from its driver, the new one not yet verified
   provisioning,  ///< numvfs and flexible resources of a controlling function are being changed
+  applying,      ///< a controlling function and its functions are being made as a profile says
 };
 /// `suspended`, `exporting`, …: the word in journal and JSON.
 NVMIGRATE_API std::string_view to_string(IntentKind kind) noexcept;
@@ -78,6 +80,10 @@ NVMIGRATE_API std::string_view to_string(IntentKind kind) noexcept;
 NVMIGRATE_API std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
 /// Whether it says where the guest of a function is. The device overrules these.
 constexpr bool is_custody(IntentKind kind) noexcept { return kind <= IntentKind::loaded; }
+/// Whether it is of a function as one that controls, not as one that is controlled.
+constexpr bool is_of_controlling(IntentKind kind) noexcept {
+  return kind == IntentKind::provisioning || kind == IntentKind::applying;
+}
 
 /// Further facts of an intent: address, original_driver, was_vfs, destination …
 using IntentDetails = std::map<std::string, std::string>;
@@ -85,7 +91,7 @@ using IntentDetails = std::map<std::string, std::string>;
 /// One line of the journal: an effect that is begun and not yet ended.
 struct Intent {
   IntentKind kind{};
-  std::uint16_t cntlid = 0;  ///< whose it is; of `provisioning` the controlling function's own
+  std::uint16_t cntlid = 0;  ///< whose it is; see is_of_controlling()
   std::string command{};     ///< `export`, …
   pid_t pid = 0;             ///< of the process that recorded it
   std::string time{};        ///< RFC 3339, UTC

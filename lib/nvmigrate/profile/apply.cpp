@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/base/parallel.h"
+#include "nvmigrate/host/functions.h"
+#include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/host/provision_restore.h"
+#include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/profile/difference.h"
+#include "nvmigrate/store/journal.h"
+
+namespace nvmigrate {
+namespace {
+
+using Action = ProfileStep::Action;
+
+constexpr auto profile_detail = "profile";
+constexpr auto was_put_back = "what had been changed was put back";
+constexpr std::size_t most_at_once = 16;
+
+void stop_at_failure(const BindingResult& result) {
+  for (const auto& change : result.functions) {
+    if (change.failure) throw Error(*change.failure);
+  }
+  if (result.skipped()) throw Interrupted(was_put_back);
+}
+
+/// One run over a plan, with the way back.
+class Application {
+ public:
+  Application(Session& session, const SubsystemProfile& wanted, const ApplyRequest& request,
+              ApplyResult plan)
+      : session_(&session),
+        wanted_(&wanted),
+        request_(&request),
+        plan_(std::move(plan)),
+        before_(session.topology()) {}
+
+  ApplyResult run() {
+    owners_ = read_owners(session_->pci(), before_);
+    stop_if_interrupted("nothing was changed");
+    session_->journal().record(
+        IntentKind::applying, before_.identity.cntlid,
+        {{device_detail, before_.device}, {profile_detail, line_of(*wanted_)}});
+    try {
+      take_away();
+      provision_all();
+    } catch (...) {
+      go_back();
+      throw;
+    }
+    strike();
+    return std::move(plan_);
+  }
+
+ private:
+  void touch(const std::vector<std::uint16_t>& ids) { touched_.insert(ids.begin(), ids.end()); }
+
+  void take_away() {
+    const auto unmarked = ids_of(plan_.steps, Action::unmark);
+    touch(unmarked);
+    if (!unmarked.empty()) unmark(*session_, words_of(unmarked));
+    const auto unbound = ids_of(plan_.steps, Action::unbind);
+    touch(unbound);
+    if (unbound.empty()) return;
+    const auto result = unbind(*session_, functions_of(*session_, unbound),
+                               {.allowed = request_->allowed, .timeout = request_->limits.appear});
+    stop_at_failure(result);
+    note(result.findings);
+  }
+
+  void provision_all() {
+    Findings wrong;
+    const auto functions = wanted_functions(*session_, *wanted_, wrong);
+    const auto asked = provisioning_of(*wanted_, functions, session_->topology(), *request_);
+    const auto then = [this] { make_functions(); };
+    if (!asked) return then();
+    if (asked->vfs != 0 || !asked->own.empty()) {
+      plan_.provisioning = provision(*session_, *asked, request_->limits, then);
+      return;
+    }
+    plan_.provisioning = deprovision(*session_, asked->allowed, request_->limits);
+    then();
+  }
+
+  /// Planned anew: before, some may not have had a controller id.
+  void make_functions() {
+    session_->refresh();
+    Findings wrong;
+    const auto functions = wanted_functions(*session_, *wanted_, wrong);
+    refuse_if_any_stands("apply", wrong);
+    const auto steps = function_steps(*session_, functions, false);
+    insist_on_ids(steps);
+    for (const auto& group : bind_groups(steps))
+      give(group);
+    for (const auto& step : steps) {
+      if (step.action == Action::own) give_nodes(step);
+    }
+    const auto marked = ids_of(steps, Action::mark);
+    touch(marked);
+    if (!marked.empty()) note(mark(*session_, words_of(marked), request_->allowed).findings);
+  }
+
+  void insist_on_ids(const std::vector<ProfileStep>& steps) const {
+    const auto unknown =
+        std::find_if(steps.begin(), steps.end(), [](const auto& step) { return !step.cntlid; });
+    if (unknown == steps.end()) return;
+    throw unsupported(before_.device + " does not tell the controller id of VF " +
+                      std::to_string(unknown->vfn) + ", so it cannot be bound or marked");
+  }
+
+  void give(const BindGroup& group) {
+    touch(group.cntlids);
+    const auto result = nvmigrate::bind(*session_, functions_of(*session_, group.cntlids),
+                                        group.request(*request_));
+    stop_at_failure(result);
+    note(result.findings);
+  }
+
+  void give_nodes(const ProfileStep& step) {
+    const auto owner = parse_owner(step.owner);
+    const auto& nodes = session_->function(*step.cntlid).vfio;
+    touch({*step.cntlid});
+    for (const auto& node : {nodes.group, nodes.device}) {
+      if (node) session_->pci().set_owner(*node, owner.user, owner.group);
+    }
+  }
+
+  void note(const Findings& findings) {
+    plan_.findings.insert(plan_.findings.end(), findings.begin(), findings.end());
+  }
+
+  void strike() {
+    session_->journal().strike({IntentKind::applying}, before_.identity.cntlid);
+    session_->refresh();
+  }
+
+  /// Rethrows what is being handled as it is when everything is back; else says what is not.
+  void go_back() {
+    std::string failures;
+    const auto fail = [&](const std::string& failure) {
+      failures += (failures.empty() ? "" : "; ") + failure;
+    };
+    try {
+      session_->refresh();
+      for (const auto& failure :
+           put_back(*session_, before_, owners_, touched_, request_->limits.appear)) {
+        fail(failure);
+      }
+      session_->refresh();
+      // What an earlier run left in part, or provisioning could not put back, stays on record.
+      const bool left = unfinished_provisioning(session_->topology()) || plan_.unfinished;
+      if (failures.empty() && !left) strike();
+    } catch (const Error& error) {
+      fail(error.what());
+    }
+    if (!failures.empty()) rethrow_with("; putting things back failed: " + failures);
+  }
+
+  [[noreturn]] void rethrow_with(const std::string& more) const {
+    try {
+      throw;
+    } catch (const Error& error) {
+      throw Error(error.status(), error.what() + more, "the journal names what is left",
+                  {{.action = Remedy::Action::repair, .device = before_.device}})
+          .with_code(error.code());
+    }
+  }
+
+  Session* session_;
+  const SubsystemProfile* wanted_;
+  const ApplyRequest* request_;
+  ApplyResult plan_;
+  Topology before_;
+  OwnersOfVfs owners_;
+  std::set<std::uint16_t> touched_;
+};
+
+/// The targets of one subsystem share its lock and records, and so they take turns.
+void apply_in_turn(const std::vector<ProfileTarget>& targets, const ApplyRequest& request,
+                   std::size_t from, std::size_t to, std::vector<Applied>& done) {
+  Session* first = nullptr;
+  for (auto i = from; i < to; ++i) {
+    auto& [session, wanted] = targets[i];
+    try {
+      if (first != nullptr && first->claimed()) session->share(*first);
+      done[i].result = apply(*session, *wanted, request);
+    } catch (...) {
+      done[i].failure = std::current_exception();
+    }
+    if (session->claimed()) first = session;
+  }
+}
+
+}  // namespace
+
+ApplyResult apply(Session& session, const SubsystemProfile& wanted, const ApplyRequest& request) {
+  session.claim();
+  auto plan = plan_apply(session, wanted, request);
+  refuse_if_any_stands("apply", plan.findings);
+  if (!plan.differs()) return plan;
+  return Application(session, wanted, request, std::move(plan)).run();
+}
+
+std::vector<Applied> apply_all(const std::vector<ProfileTarget>& targets,
+                               const ApplyRequest& request) {
+  std::vector<Applied> done(targets.size());
+  std::vector<std::pair<std::size_t, std::size_t>> groups;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const bool same = i != 0 && targets[i].session->key() == targets[i - 1].session->key();
+    if (!same) groups.emplace_back(i, i);
+    ++groups.back().second;
+  }
+  run_parallel(
+      groups.size(), most_at_once,
+      [&](std::size_t number) {
+        const auto& [from, to] = groups[number];
+        apply_in_turn(targets, request, from, to, done);
+      },
+      request.limits.start ? request.limits.start : StartThread(start_thread));
+  return done;
+}
+
+std::optional<ApplyResult> finish_apply(Session& session, const ProvisionLimits& limits) {
+  session.claim();
+  const auto unfinished = unfinished_apply(session.topology());
+  if (!unfinished) return std::nullopt;
+  const auto found = unfinished->details.find(profile_detail);
+  const auto text = found == unfinished->details.end() ? std::string{} : found->second;
+  const auto profile = parse_profile(text, "the journal");
+  return apply(session, profile.subsystems.front(), {.limits = limits});
+}
+
+std::vector<std::string> overrides_of_apply() {
+  std::vector<std::string> all;
+  for (const auto& condition : conditions()) {
+    const auto& by = condition.overrides;
+    const bool any = by.has(Verb::provision) || by.has(Verb::deprovision) || by.has(Verb::bind) ||
+                     by.has(Verb::unbind) || by.has(Verb::mark);
+    if (any) all.emplace_back(condition.code);
+  }
+  return all;
+}
+
+}  // namespace nvmigrate

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <vector>
+
+#include "nvmigrate/host/functions.h"
+#include "nvmigrate/profile/profile.h"
+
+namespace nvmigrate {
+
+/// A function that a profile speaks of, and what it says.
+struct WantedFunction {
+  const ControlledFunction* function = nullptr;  ///< nullptr: the device does not list it yet
+  unsigned vfn = 0;                              ///< 1-based; 0: it is not a VF
+  FunctionProfile wants{};
+};
+
+/// The VFs that there are to be, and the other functions that are named.
+/// \param wrong takes those that there are not
+std::vector<WantedFunction> wanted_functions(Session& session, const SubsystemProfile& wanted,
+                                             Findings& wrong);
+
+/// What provision() is asked for. \return nothing when the profile does not say; no VFs: none
+/// shall be left
+std::optional<ProvisionRequest> provisioning_of(const SubsystemProfile& wanted,
+                                                const std::vector<WantedFunction>& functions,
+                                                const Topology& topology,
+                                                const ApplyRequest& request);
+
+/// What is to be done to each function beside its resources, in order.
+/// \param remade the VFs that are there are made again before
+std::vector<ProfileStep> function_steps(Session& session,
+                                        const std::vector<WantedFunction>& functions, bool remade);
+
+/// How steps of the same kind are carried out together: their controller ids, which are known.
+std::vector<std::uint16_t> ids_of(const std::vector<ProfileStep>& steps,
+                                  ProfileStep::Action action);
+
+/// Those that are bound to one driver with one owner, by controller id.
+struct BindGroup {
+  std::string driver, owner;
+  std::vector<std::uint16_t> cntlids;
+  /// \throws usage_error for an unknown owner
+  [[nodiscard]] BindRequest request(const ApplyRequest& from) const;
+};
+std::vector<BindGroup> bind_groups(const std::vector<ProfileStep>& steps);
+
+/// \throws not_found
+FunctionList functions_of(Session& session, const std::vector<std::uint16_t>& cntlids);
+/// `1,4,7`, as mark() takes it.
+std::string words_of(const std::vector<std::uint16_t>& cntlids);
+
+/// The intent of a run that ended early.
+std::optional<Intent> unfinished_apply(const Topology& topology);
+
+}  // namespace nvmigrate

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <filesystem>
+#include <fstream>
+
+#include "tests/cli/contract.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+namespace fs = std::filesystem;
+
+/// What profiles make of simulated subsystems.
+class Profiles : public Contract {
+ protected:
+  static std::string entry(const std::string& name, const std::string& more) {
+    return R"({"serial": "SIM-)" + name + "\"" + more + "}";
+  }
+  /// Writes a profile and returns its path.
+  std::string write(const std::string& name, const std::vector<std::string>& entries) {
+    const auto path = fs::path(tool.folder().path()) / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream file(path);
+    file << R"({"schema": "nvmigrate.profile/1", "subsystems": [)";
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      file << (i == 0 ? "" : ", ") << entries[i];
+    file << "]}";
+    file.close();
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    return path;
+  }
+  Json functions_of(const std::string& device) {
+    return json_of("list " + device)["devices"][0]["functions"];
+  }
+  std::vector<std::string> steps_of(const Json& result) {
+    std::vector<std::string> steps;
+    for (const auto& step : result["steps"])
+      steps.push_back(step["step"]);
+    return steps;
+  }
+};
+
+TEST_F(Profiles, SavedStateDiffersInNothing) {
+  must("sim create a --vfs-total 4 --others 1 --namespaces 2 --detached --primary-holds");
+  must("provision sim:a --vfs 3 --vq 3 --vi 2 --attach 2 --release-primary");
+  must("bind sim:a vf1,vf3 --owner 4711:4712");
+  must("mark sim:a vf2,vf3");
+  const auto saved = tool.run("save sim:a");
+  ASSERT_EQ(saved.status, 0) << saved.error;
+  const auto profile = Json::parse(saved.output)["subsystems"][0];
+  EXPECT_EQ(profile["vfs"], 3);
+  EXPECT_EQ(profile["release_primary"], true);
+  EXPECT_EQ(profile["namespaces"], Json::array({2}));
+  EXPECT_EQ(profile["defaults"], Json({{"queues", 3}, {"interrupts", 2}}));
+  EXPECT_EQ(profile["functions"]["vf3"],
+            Json({{"marked", true}, {"driver", "vfio-pci"}, {"owner", "4711:4712"}}));
+  std::ofstream(tool.folder().path() + "/saved.json") << saved.output;
+  EXPECT_EQ(json_of("plan " + tool.folder().path() + "/saved.json")["changed"], false);
+}
+
+TEST_F(Profiles, OneProfileTakesABareSubsystemAllTheWay) {
+  must("sim create a --vfs-total 4 --primary-holds --namespaces 2 --detached");
+  const auto file =
+      write("p.json", {entry("a", R"(, "vfs": 3, "release_primary": true, "namespaces": [1],
+                   "defaults": {"queues": 3, "interrupts": 2, "driver": "auto", "marked": true},
+                   "functions": {"vf3": {"queues": 5, "driver": "host", "marked": false}})")});
+  const auto plan = json_of("plan " + file, ExitStatus::partial);
+  const auto applied = json_of("apply " + file);
+  EXPECT_EQ(plan["subsystems"][0]["steps"], applied["subsystems"][0]["steps"]);
+  EXPECT_EQ(applied["changed"], true);
+  const auto functions = functions_of("sim:a");
+  EXPECT_EQ(functions[0]["queues"], 3);
+  EXPECT_EQ(functions[0]["driver"], "vfio-pci");
+  EXPECT_EQ(functions[0]["marked"], true);
+  EXPECT_EQ(functions[0]["namespaces"], Json::array({1}));
+  EXPECT_EQ(functions[2]["queues"], 5);
+  EXPECT_EQ(functions[2]["driver"], Json());
+  EXPECT_EQ(functions[2]["marked"], false);
+  EXPECT_EQ(json_of("apply " + file)["changed"], false);
+}
+
+TEST_F(Profiles, WhatIsNotWantedIsTakenBack) {
+  prepare("a", 2);
+  must("bind sim:a vf1,vf2 --owner 4711:4712");
+  const auto file = write("p.json", {entry("a", R"(, "functions": {
+      "vf1": {"driver": "host", "marked": false}, "2": {"owner": "4713:4714"}})")});
+  const auto applied = json_of("apply " + file)["subsystems"][0];
+  EXPECT_THAT(steps_of(applied), ElementsAre("unmark", "unbind", "own"));
+  const auto functions = functions_of("sim:a");
+  EXPECT_EQ(functions[0]["driver"], Json());
+  EXPECT_EQ(functions[0]["marked"], false);
+  EXPECT_EQ(functions[1]["marked"], true);
+  EXPECT_EQ(json_of("apply " + file)["changed"], false);
+}
+
+TEST_F(Profiles, WhatWouldDestroyIsRefusedWithEverythingElse) {
+  prepare("a", 3);
+  must("bind sim:a vf1");
+  must("sim guest start sim:a vf1");
+  prepare("b", 3);
+  const auto file =
+      write("p.json", {entry("a", R"(, "vfs": 1, "functions": {"9999": {"marked": true}})"),
+                       entry("b", R"(, "vfs": 0)")});
+  const auto refused = error_of("plan " + file, ExitStatus::refused);
+  std::vector<std::string> codes;
+  for (const auto& finding : refused["findings"])
+    codes.push_back(finding["device"].get<std::string>() + " " +
+                    finding["code"].get<std::string>());
+  EXPECT_THAT(codes, AllOf(Contains("sim:a vfs_exist"), Contains("sim:a unknown_function"),
+                           Contains("sim:b vfs_exist"), Contains("sim:a open_in_vm")))
+      << refused;
+  EXPECT_THAT(functions_of("sim:b"), SizeIs(8));
+  EXPECT_EQ(json_of("list sim:b")["devices"][0]["vfs"]["enabled"], 3);
+}
+
+TEST_F(Profiles, OneThatFailsDoesNotStopTheOthers) {
+  must("sim create a --vfs-total 2");
+  must("sim create b --vfs-total 2 --no-iommu");
+  must("sim create c --vfs-total 2");
+  const std::string both = R"(, "vfs": 2, "defaults": {"driver": "vfio-pci"})";
+  const auto file = write("p.json", {entry("a", both), entry("b", both), entry("c", both)});
+  const auto applied = json_of("apply " + file, ExitStatus::partial);
+  std::map<std::string, std::string> results;
+  for (const auto& one : applied["subsystems"])
+    results[one["device"]] = one["result"];
+  EXPECT_THAT(results, UnorderedElementsAre(testing::Pair("sim:a", "changed"),
+                                            testing::Pair("sim:b", "failed"),
+                                            testing::Pair("sim:c", "changed")));
+  EXPECT_EQ(json_of("list sim:b")["devices"][0]["vfs"]["enabled"], 0);
+}
+
+TEST_F(Profiles, ControllingFunctionsOfOneSubsystemTakeTurns) {
+  must("sim create a --vfs-total 2 --controlling 2");
+  const auto each = [](int id) {
+    return entry("a", R"(, "vfs": 2, "controller_id": )" + std::to_string(id));
+  };
+  const auto file = write("p.json", {each(0), each(1)});
+  EXPECT_THAT(json_of("apply " + file)["subsystems"], SizeIs(2));
+  EXPECT_EQ(json_of("apply " + file)["changed"], false);
+  const auto saved = Json::parse(tool.run("save sim:a/1").output)["subsystems"][0];
+  EXPECT_EQ(saved["controller_id"], 1);
+  const auto unclear = write("q.json", {entry("a", R"(, "vfs": 2)")});
+  EXPECT_EQ(error_of("apply " + unclear, ExitStatus::refused)["code"], "subsystem_ambiguous");
+  EXPECT_EQ(error_of("apply " + file + ' ' + file, ExitStatus::refused)["code"], "wanted_twice");
+}
+
+TEST_F(Profiles, WhatIsNotHereFailsWhenItsFileIsNamed) {
+  must("sim create a --vfs-total 2");
+  const auto file = write("config/lab.json", {entry("gone", R"(, "vfs": 1)")});
+  EXPECT_EQ(error_of("apply " + file, ExitStatus::not_found)["code"], "subsystem_absent");
+  const auto at_boot = tool.run("apply");
+  EXPECT_EQ(at_boot.status, 0);
+  EXPECT_THAT(at_boot.error, AllOf(HasSubstr("warning"), HasSubstr("SIM-gone")));
+  EXPECT_THAT(tool.run("apply --device sim:a").error, Not(HasSubstr("SIM-gone")));
+  const auto both = write("p.json", {entry("gone", ""), entry("a", R"(, "vfs": 2)")});
+  const auto applied = json_of("apply " + both, ExitStatus::partial);
+  EXPECT_THAT(applied["absent"], SizeIs(1));
+  EXPECT_EQ(applied["subsystems"][0]["result"], "changed");
+}
+
+TEST_F(Profiles, FilesOfTheAdministratorGoBeforeWhatWasPersisted) {
+  must("sim create a --vfs-total 4");
+  must("provision sim:a --vfs 2 --persist");
+  must("sim power-cycle a");
+  const auto file = write("config/lab.json", {entry("a", R"(, "vfs": 3)")});
+  EXPECT_EQ(json_of("apply")["changed"], true);
+  EXPECT_EQ(json_of("list sim:a")["devices"][0]["vfs"]["enabled"], 3);
+  fs::permissions(file, fs::perms::others_write, fs::perm_options::add);
+  EXPECT_THAT(error_of("apply", ExitStatus::refused)["message"].get<std::string>(),
+              HasSubstr("writable by other users"));
+}
+
+TEST_F(Profiles, WhatWasPersistedIsTakenBackPieceByPiece) {
+  const auto persisted = [&] {
+    std::vector<fs::path> files;
+    const auto folder = fs::path(tool.folder().path()) / "state/profiles";
+    for (const auto& entry : fs::directory_iterator(folder))
+      files.push_back(entry.path());
+    if (files.empty()) return Json();
+    std::ifstream file(files.front());
+    return Json::parse(file)["subsystems"][0];
+  };
+  must("sim create a --vfs-total 2");
+  must("provision sim:a --vfs 2 --vq 3 --vi 2 --persist");
+  must("bind sim:a vf1 --owner 4711:4712 --persist");
+  must("mark sim:a all --persist --dry-run");
+  EXPECT_FALSE(persisted()["defaults"].contains("marked"));
+  must("mark sim:a all --persist");
+  EXPECT_EQ(persisted()["defaults"]["marked"], true);
+  EXPECT_EQ(persisted()["functions"]["vf1"],
+            Json({{"driver", "vfio-pci"}, {"owner", "4711:4712"}}));
+  must("unmark sim:a vf2 --persist");
+  EXPECT_EQ(persisted()["functions"]["vf1"]["marked"], true);
+  must("unbind sim:a vf1 --persist");
+  EXPECT_EQ(persisted()["functions"]["vf1"], Json({{"marked", true}}));
+  EXPECT_EQ(json_of("plan")["changed"], false);
+  must("deprovision sim:a --persist");
+  EXPECT_TRUE(persisted().is_null()) << persisted();
+}
+
+TEST_F(Profiles, AnInterruptedRunIsFinishedByTheRepair) {
+  must("sim create a --vfs-total 2");
+  const auto file = write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
+  must("apply " + file);
+  must("unbind sim:a vf2");
+  auto journal =
+      Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
+  const auto shown = json_of("show sim:a");
+  std::ifstream text(file);
+  const Json profile = Json::parse(text);
+  journal["subsystems"] = {{{"subsystem", shown["subsystem_nqn"]},
+                            {"serial", shown["serial"]},
+                            {"intents",
+                             {{{"kind", "applying"},
+                               {"controller", 0},
+                               {"command", "apply"},
+                               {"pid", 1},
+                               {"time", "2026-01-01T12:00:00Z"},
+                               {"details", {{"device", "sim:a"}, {"profile", profile.dump()}}}}}}}};
+  std::ofstream(tool.folder().path() + "/run/journal.json") << journal;
+  const auto examined = json_of("doctor sim:a", ExitStatus::partial);
+  EXPECT_THAT(examined["findings"].dump(), HasSubstr("applying"));
+  const auto repaired = json_of("doctor sim:a --repair");
+  EXPECT_EQ(repaired["repairs"][0]["action"], "finish_apply");
+  EXPECT_EQ(functions_of("sim:a")[1]["driver"], "vfio-pci");
+  EXPECT_THAT(json_of("list sim:a")["devices"][0]["intents"], IsEmpty());
+}
+
+}  // namespace
+}  // namespace nvmigrate::test

@@ -2,7 +2,8 @@
 # and libnvmigrate-dev of Debian, and an RPM of each. tests/package/build.sh calls it.
 set(CPACK_PACKAGE_NAME nvmigrate)
 set(CPACK_PACKAGE_VENDOR "The nvmigrate authors")
-set(CPACK_PACKAGE_CONTACT "The nvmigrate authors <nvmigrate@localhost>")
+# The project has no address of its own; who builds packages for others gives theirs.
+set(CPACK_PACKAGE_CONTACT "The nvmigrate authors <nvmigrate@example.org>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "NVMe live migration through the controlling function")
 # Units and configuration are below /lib and /etc, not below the prefix.
 set(CPACK_SET_DESTDIR ON)
@@ -44,7 +45,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_MULTIARCH same)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_MULTIARCH same)
-# The units and the loading of vfio drivers; transfers between hosts.
+# Loads vfio drivers; shows the same drives; transfers between hosts.
 set(CPACK_DEBIAN_TOOL_PACKAGE_RECOMMENDS kmod)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SUGGESTS "nvme-cli, openssh-client")
 if(BUILD_SHARED_LIBS)
@@ -58,7 +59,7 @@ set(CPACK_DEBIAN_TOOL_PACKAGE_CONTROL_EXTRA
   "${debian}/postinst;${debian}/prerm;${debian}/postrm")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/lib/package/debian/triggers")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_NVMIGRATE_DEBIAN_FILES "${debian}")
 set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cli/package/debian/finish.cmake")

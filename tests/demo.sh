@@ -23,7 +23,11 @@ build() {
 
 case ${1-} in
   --installed) tool=$(command -v nvmigrate) ;;
-  *) build ;;
+  '') build ;;
+  *)
+    echo 'usage: demo.sh [--installed]' >&2
+    exit 2
+    ;;
 esac
 "$tool" --version
 

@@ -24,8 +24,12 @@ logged() {
     fail "$* failed"
   }
 }
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
-  HOME=/root LC_ALL=C.UTF-8 http_proxy="${http_proxy-}" https_proxy="${https_proxy-}" "$@"; }
+# inside COMMAND...: in the root, with a /proc of its own.
+inside() {
+  unshare --mount --pid --fork --root="$root" --mount-proc /usr/bin/env -i LC_ALL=C.UTF-8 HOME=/root \
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
+    http_proxy="${http_proxy-}" https_proxy="${https_proxy-}" "$@"
+}
 
 # shellcheck disable=SC2016 # apt's own variables
 read -r uri suite < <(apt-get indextargets --format '$(LABEL)|$(IDENTIFIER)|$(REPO_URI)|$(CODENAME)' |
@@ -77,7 +81,8 @@ logged inside apt-get remove -y "${names[@]}"
 [ -d "$root/var/lib/nvmigrate/sim" ] || fail 'remove took the records'
 inside test -e /usr/bin/nvmigrate && fail 'remove left the tool'
 
-logged inside apt-get purge -y "${names[@]}"
+# apt forgets packages of no archive once they are removed.
+logged inside dpkg --purge "${names[@]}"
 [ ! -e "$root/var/lib/nvmigrate" ] || fail 'purge left the records'
 [ -e "$root/etc/nvmigrate/own.json" ] || fail 'purge took a profile of the administrator'
 rm -r "$root/etc/nvmigrate"
@@ -88,7 +93,7 @@ found=$(grep -F nvmigrate "$folder/before" || true)
 install
 inside nvmigrate --version
 [ -L "$root/$wanted" ] || fail 'the unit is not enabled again'
-logged inside systemctl disable nvmigrate-apply.service 2>/dev/null || rm "$root/$wanted"
+rm "$root/$wanted"  # as systemctl disable does
 logged inside apt-get install -y --reinstall "${debs[@]}"
 [ ! -L "$root/$wanted" ] || fail 'an upgrade enables what the administrator disabled'
 logged inside apt-get purge -y "${names[@]}"

@@ -12,13 +12,19 @@ fail() {
   exit 1
 }
 
+for kind in STATE RUN SIM CONFIG; do
+  mkdir -m 700 "$scratch/$kind"
+  export "NVMIGRATE_${kind}_DIR=$scratch/$kind"
+done
+"$tool" -q sim create lab >/dev/null
 for name in nvmigrate-apply.service nvmigrate-apply@.service; do
   sed -E "s|^(ExecStart=)[^ ]*/nvmigrate |\1$tool |" "$folder/$name" >"$scratch/$name"
   command=$(sed -n 's/^ExecStart=//p' "$scratch/$name")
   [[ $command == "$tool apply"* ]] || fail "$name does not run the tool: $command"
-  # Without a value that is checked, --help answers only when all options are known.
-  read -ra words <<<"${command//%I/nvme0}"
-  "${words[@]}" --help >/dev/null || fail "the tool does not understand: $command"
+  # Of this host no drive is looked at.
+  [[ $command == *--device* ]] || command+=' --device %I'
+  read -ra words <<<"${command//%I/sim:lab} --dry-run"
+  "${words[@]}" >/dev/null 2>"$scratch/said" || fail "$command: $(cat "$scratch/said")"
 done
 for name in nvmigrate-apply.service nvmigrate-apply@nvme0.service; do
   SYSTEMD_UNIT_PATH="$scratch:" systemd-analyze verify --man=no "$scratch/$name" 2>"$scratch/said" ||

@@ -1,22 +1,34 @@
 #!/usr/bin/env bash
-# Shows what the tool does, without hardware and without root: builds it in build-demo/, and moves a
-# running guest from one simulated host to another. Every command is printed before it runs, and
-# must end as the demo says it does; everything it leaves behind is removed again.
+# demo.sh [--installed]: shows what the tool does, without hardware and without root. Builds it in
+# build-demo/, unless it is to take the one that is installed, and moves a running guest from one
+# simulated host to another. Every command is printed before it runs, and must end as the demo says
+# it does; everything it leaves behind is removed again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/packages.sh
 
 say() { printf '\n# %s\n' "$*"; }
 
-say 'Build'
-need_packages "${build_packages[@]}"
-mkdir -p build-demo
-if ! { cmake --preset release -B build-demo && cmake --build build-demo -j "$(nproc)"; } \
-  >build-demo/demo.log 2>&1; then
-  tail -n 40 build-demo/demo.log
-  exit 1
-fi
-tool=$PWD/build-demo/bin/nvmigrate
+build() {
+  say 'Build'
+  need_packages "${build_packages[@]}"
+  mkdir -p build-demo
+  if ! { cmake --preset release -B build-demo && cmake --build build-demo -j "$(nproc)"; } \
+    >build-demo/demo.log 2>&1; then
+    tail -n 40 build-demo/demo.log
+    exit 1
+  fi
+  tool=$PWD/build-demo/bin/nvmigrate
+}
+
+case ${1-} in
+  --installed) tool=$(command -v nvmigrate) ;;
+  '') build ;;
+  *)
+    echo 'usage: demo.sh [--installed]' >&2
+    exit 2
+    ;;
+esac
 "$tool" --version
 
 scratch=$(mktemp -d)

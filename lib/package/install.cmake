@@ -3,7 +3,8 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nvmigrate")
 
-install(TARGETS libnvmigrate EXPORT nvmigrateTargets)
+install(TARGETS libnvmigrate EXPORT nvmigrateTargets
+  LIBRARY COMPONENT library NAMELINK_COMPONENT development)
 
 # What other programs may include; all other headers, and all that is not NVMIGRATE_API, are private.
 set(public_headers

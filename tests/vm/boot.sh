@@ -7,6 +7,8 @@
 #   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs
 #   16-vfs, 64-vfs      the controller has so many VFs, each with two queues and an interrupt
 #   detached-namespace  the namespace is attached to no controller at first
+#   3-boots             the machine is switched off and on again, and the scripts run in each boot; a
+#                       second drive, serial number "kept", keeps what they write
 # Prints the console, where a line "verdict: NAME STATUS" decides for each. Ends with 77 when image.sh
 # found no kernel.
 set -euo pipefail
@@ -58,17 +60,29 @@ if has more-controllers; then
   done
 fi
 
-status=0
-timeout -k 5 580 qemu-system-x86_64 "${machine[@]}" \
-  -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "$command_line" \
-  </dev/null 2>"$scratch/qemu.log" | tr -d '\r' | tee "$scratch/console" || status=$?
+boots=1
+if [[ $words =~ ([0-9]+)-boots ]]; then
+  boots=${BASH_REMATCH[1]}
+  truncate -s 16M "$scratch/kept.img"
+  machine+=(-drive "if=none,id=d1,file=$scratch/kept.img,format=raw" -device nvme,serial=kept,drive=d1)
+fi
 
-failed=0
-for name in "${names[@]}"; do
-  if grep -qx "verdict: $name 0" "$scratch/console"; then continue; fi
-  failed=1
-  grep -q "^verdict: $name " "$scratch/console" ||
-    echo "vm: $name came to no verdict (qemu ended with $status)" >&2
+# boot NUMBER: fails unless each script comes to a good verdict.
+boot() {
+  local status=0 failed=0 name
+  timeout -k 5 580 qemu-system-x86_64 "${machine[@]}" \
+    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "$command_line nvmigrate.boot=$1" \
+    </dev/null 2>"$scratch/qemu.log" | tr -d '\r' | tee "$scratch/console" || status=$?
+  for name in "${names[@]}"; do
+    if grep -qx "verdict: $name 0" "$scratch/console"; then continue; fi
+    failed=1
+    grep -q "^verdict: $name " "$scratch/console" ||
+      echo "vm: $name came to no verdict in boot $1 (qemu ended with $status)" >&2
+  done
+  [ "$failed" -eq 0 ] || cat "$scratch/qemu.log" >&2
+  return "$failed"
+}
+
+for ((number = 1; number <= boots; number++)); do
+  boot $number || exit 1
 done
-[ "$failed" -eq 0 ] || cat "$scratch/qemu.log" >&2
-exit "$failed"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# image.sh FOLDER own|newer NVMIGRATE: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
+# image.sh FOLDER own|newer NVMIGRATE UNITS: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
 # kernel.sh) and an initial RAM disk with busybox, jq, nvme-cli, the kernel's modules that the scripts need,
-# the scripts, and NVMIGRATE with its libraries. Ends with 77 when there is no such kernel.
+# the scripts, NVMIGRATE with its libraries, and the units in the folder UNITS. Ends with 77 when there is no such kernel.
 set -euo pipefail
 
 folder=$1
 which=$2
 program=$3
+units=${4-}
 here=$(cd "$(dirname "$0")" && pwd)
 
 # With what they depend on. The first ones are loaded at boot; where a kernel lacks the optional ones,
@@ -14,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 modules=(nvme)
 later=(vfio-pci vfio_iommu_type1 minix loop)
 optional=(crc64_rocksoft_generic)
-tools=(jq mkfs.minix nvme)
+tools=(jq mkfs.minix nvme setpriv)
 
 fail() {
   printf 'vm: %s\n' "$*" >&2
@@ -81,6 +82,7 @@ cp "$folder/kernel/lib/modules/$release"/modules.{builtin,order} "$root/lib/modu
 depmod -b "$root" "$release" 2>/dev/null
 
 cp -r "$here"/{guest,bench}/*.sh "$here/guest/lib" "$root/guest/"
+cp "$units"/*.service "$root/guest/"
 install -m 755 "$here/guest/init" "$root/init"
 
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd"

@@ -48,6 +48,9 @@ class CommandLine {
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
   /// The controlling functions that the command opens.
   [[nodiscard]] std::vector<std::string> devices() const;
+  /// The words that name its controlled functions, to be changed before it runs; nullptr: it has
+  /// none.
+  [[nodiscard]] std::string* functions() const noexcept { return declared_.functions; }
   /// Whether a command that changes something only looks this time, as in a dry run.
   [[nodiscard]] bool only_reads() const noexcept;
 

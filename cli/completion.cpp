@@ -72,7 +72,7 @@ Words values(Context& context, const CommandLine& line, const Place& place,
   if (place.option == nullptr) return {};
   const auto& value = line.value_of(*place.option);
   auto from = place.behind_equals ? typed.find('=') + 1 : 0;
-  if (is_of_functions(value.completes)) from = std::max(from, typed.rfind(',') + 1);
+  if (value.listed || is_of_functions(value.completes)) from = std::max(from, typed.rfind(',') + 1);
   const auto last = typed.substr(from);
   const auto words =
       value.words.empty() ? candidates(context, value.completes, place.device, last) : value.words;

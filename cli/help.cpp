@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands_table.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 
 namespace nvmigrate::cli {
@@ -35,30 +36,9 @@ namespace {
 
 using Entry = std::pair<std::string, std::string>;  ///< name and description
 
-constexpr std::size_t line_width = 79;
+constexpr std::size_t line_width = 78;
 constexpr std::size_t name_width = 31;
 constexpr std::size_t command_width = 11;  ///< deprovision
-
-/// Words in lines that begin at `indent`; the first continues where the caller stands.
-std::string wrapped(const std::string& words, std::size_t indent) {
-  std::string text;
-  std::size_t at = indent;
-  std::size_t from = 0;
-  while (from < words.size()) {
-    const auto to = std::min(words.find(' ', from), words.size());
-    const auto word = words.substr(from, to - from);
-    if (at + word.size() + 1 > line_width && at > indent) {
-      text += '\n' + std::string(indent, ' ');
-      at = indent;
-    } else if (at > indent) {
-      text += ' ';
-    }
-    text += word;
-    at += width_of(word) + 1;
-    from = to + 1;
-  }
-  return text;
-}
 
 /// Descriptions stand beside the names, below those that are too long.
 std::string section(const std::string& heading, const std::vector<Entry>& entries,
@@ -71,7 +51,7 @@ std::string section(const std::string& heading, const std::vector<Entry>& entrie
   for (const auto& [name, about] : entries) {
     const auto gap = name.size() <= width ? std::string(width - name.size() + 2, ' ')
                                           : '\n' + std::string(width + 4, ' ');
-    text.append("  ").append(name).append(gap).append(wrapped(about, width + 4)).append("\n");
+    text.append("  ").append(name).append(gap).append(wrapped(about, width + 4, line_width)).append("\n");
   }
   return text;
 }
@@ -81,7 +61,7 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode /*mode*/) const override {
     if (app->get_parent() == nullptr) return of_all(*app, name);
-    const auto about = make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0);
+    const auto about = make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0, line_width);
     return about + '\n' + (commands_of(*app).empty() ? of_command(*app) : of_group(*app, name));
   }
 
@@ -112,6 +92,7 @@ class HelpFormatter final : public CLI::Formatter {
 
   std::string make_option_opts(const CLI::Option* option) const override {
     const auto type = option->get_type_name();
+    if (type.starts_with("[=")) return type;
     return type.empty() || option->get_positional() ? "" : ' ' + type;
   }
 
@@ -174,7 +155,7 @@ class HelpFormatter final : public CLI::Formatter {
     return section("Arguments", option_entries(app, true)) +
            section("Options", option_entries(app, false)) + '\n' +
            wrapped("Options of every command: " + globals + ". 'nvmigrate --help' explains them.",
-                   0) +
+                   0, line_width) +
            '\n';
   }
 };

@@ -45,13 +45,6 @@ std::size_t distance(std::string_view one, std::string_view other) {
   return row.back();
 }
 
-std::string joined(const Words& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 /// `; did you mean list?`, or nothing.
 std::string guess(Words names, const std::string& word) {
   std::erase_if(names, [&](const std::string& name) {

@@ -118,20 +118,18 @@ bool is_unused(const Function& function) {
          function.unread.empty();
 }
 
-bool went_offline(const Function& function) {
-  return custody_of(function) == Custody::offline && function.lost_resources();
-}
-
 /// What a reader is told of a function in a word, and how much it matters.
 Cell status_of(const Function& function) {
   if (is_unused(function)) return {"unused", Tone::faint};
   const auto custody = custody_of(function);
   const bool plain = custody == Custody::running || custody == Custody::offline;
   if (plain && function.elsewhere()) return {"foreign", Tone::faint};
-  if (went_offline(function)) return {status_text(function), Tone::problem};
   if (custody == Custody::running) return function.online ? "online" : "";
-  if (custody == Custody::offline || custody == Custody::away) return status_text(function);
-  const bool wrong = custody == Custody::unbound || custody == Custody::two_copies;
+  const bool lost = custody == Custody::offline && function.lost_resources();
+  if (custody == Custody::away || (custody == Custody::offline && !lost)) {
+    return status_text(function);
+  }
+  const bool wrong = lost || custody == Custody::unbound || custody == Custody::two_copies;
   return {status_text(function), wrong ? Tone::problem : Tone::warning};
 }
 

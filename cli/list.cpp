@@ -109,7 +109,7 @@ Json document_of(const Found& found) {
   return document;
 }
 
-std::string text_of(const Found& found, const Listing& given, const Screen& screen) {
+std::string listing_of(const Found& found, const Listing& given, const Screen& screen) {
   std::string text;
   for (const auto& [topology, account] : found.devices) {
     text += (text.empty() ? "" : "\n") + headline(topology, screen) + facts(topology, screen) +
@@ -137,7 +137,7 @@ Outcome list(Context& context, const Listing& given) {
   outcome.coloured = given.for_reader();
   outcome.raw_text = !given.for_reader();
   outcome.text =
-      given.for_reader() ? text_of(found, given, context.screen()) : rows_of(found, given);
+      given.for_reader() ? listing_of(found, given, context.screen()) : rows_of(found, given);
   for (const auto& error : found.failures) {
     context.warn(line_of(error));
     outcome.status = ExitStatus::partial;
@@ -151,7 +151,7 @@ std::string drawing(Context& context, const Listing& given) {
   const auto screen = context.screen();
   try {
     const auto found = look(context, given.devices);
-    auto text = text_of(found, given, screen);
+    auto text = listing_of(found, given, screen);
     for (const auto& error : found.failures)
       text += painted(screen, "! ", Tone::problem) + one_line(line_of(error)) + '\n';
     return text.empty() ? std::string{nothing_there} + '\n' : text;

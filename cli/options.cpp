@@ -10,13 +10,6 @@
 namespace nvmigrate::cli {
 namespace {
 
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 /// Rewritten in decimal, which is all that CLI11 has to convert.
 auto number_between(std::uint64_t from, std::uint64_t to) {
   return [from, to](std::string& text) -> std::string {
@@ -67,6 +60,13 @@ bool is_missing(const std::string& value, const std::vector<std::string>& line) 
 }
 
 }  // namespace
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : between) + word;
+  return text;
+}
 
 void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {
   last_ = option->type_name(placeholder);

@@ -35,6 +35,9 @@ enum class Completes {
 /// take an empty word for their name, and never end.
 constexpr const char* alternatives = "Alternatives";
 
+/// Words in a row, with a text between them.
+std::string joined(const std::vector<std::string>& words, const std::string& between);
+
 /// What a command line stores about its options in addition to CLI11, which knows names, help,
 /// types, requirements and values.
 struct Declarations {

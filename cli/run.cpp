@@ -27,7 +27,7 @@ Access access_of(const CommandLine& line) {
 
 /// IDS from standard input, apart by blanks or newlines, as one list.
 std::string read_functions(const Environment& environment) {
-  constexpr std::size_t most = std::size_t{1} << 20U;
+  constexpr std::size_t longest_list = std::size_t{1} << 20U;
   std::string text;
   std::array<char, 4096> piece{};
   while (const auto count =
@@ -35,7 +35,7 @@ std::string read_functions(const Environment& environment) {
     if (count < 0 && errno != EINTR) throw OsError(errno, "read", "standard input");
     stop_if_interrupted("nothing was changed");
     if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
-    if (text.size() > most) throw usage_error("standard input is too long for a list of ids");
+    if (text.size() > longest_list) throw usage_error("standard input is too long for a list of ids");
   }
   std::istringstream words(text);
   std::string list;

@@ -357,14 +357,8 @@ ExitStatus status_of(const Failures& failures) {
 }
 
 void tell(Context& context, const Failures& failures) {
-  std::size_t failed = 0;
-  for (const auto& failure : failures) {
-    if (!failure) continue;
-    ++failed;
-    if (status_of(failure) == ExitStatus::interrupted) continue;
-    context.warn(of_failure<std::string>(
-        failure, {}, [](const Error& error) { return std::string{error.what()}; }));
-  }
+  const auto worked = std::count(failures.begin(), failures.end(), nullptr);
+  const auto failed = failures.size() - static_cast<std::size_t>(worked);
   context.warn_of_failed(failed, failures.size());
 }
 

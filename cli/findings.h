@@ -55,7 +55,7 @@ std::string failure_text(const std::exception_ptr& failure);
 /// What a command ends with: ok; the failure itself, rethrown, when one thing was asked for;
 /// interrupted; else partial.
 ExitStatus status_of(const Failures& failures);
-/// Says on standard error which of several failed, and how many.
+/// Says on standard error how many of several failed.
 void tell(Context& context, const Failures& failures);
 
 }  // namespace nvmigrate::cli

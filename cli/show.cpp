@@ -57,7 +57,7 @@ void describe_migration(Description& text, Session& session) {
 
 /// Who holds the flexible resources.
 std::string resources_text(const PrimaryResources& resources, const Screen& screen) {
-  Table table{{"", "FREE", "TOTAL", "FUNCTIONS", "CONTROLLING", "MOST EACH", "STEP", "PRIVATE"}};
+  Table table{{"RESOURCE", "FREE", "TOTAL", "FUNCTIONS", "CONTROLLING", "MOST EACH", "STEP", "PRIVATE"}};
   for (std::size_t column = 1; column <= 7; ++column)
     table.align_right(column);
   const auto add = [&](const char* name, const FlexibleResources& one) {

@@ -5,6 +5,7 @@
 #include "cli/commands_table.h"
 #include "cli/describe.h"
 #include "cli/findings.h"
+#include "cli/json.h"
 #include "cli/migration.h"
 #include "cli/progress.h"
 #include "cli/ssh.h"
@@ -117,7 +118,9 @@ std::vector<Moved> move_all(const Transferring& given,
       all.push_back(move(from, to));
     } catch (...) {
       all.push_back({.document = {{"source", {{"device", given.source}, {"controller_id", from}}},
-                                  {"destination", {{"device", given.destination}, {"id", to}}}},
+                                  {"destination",
+                                   {{"device", given.destination},
+                                    {"controller_id", or_null(parse_number(to))}}}},
                      .text = {},
                      .failure = std::current_exception()});
     }

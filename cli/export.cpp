@@ -97,7 +97,7 @@ std::string result_text(const ExportResult& result, const std::string& where) {
 
 std::string function_text(const ExportOutcome& outcome, const std::string& label,
                           const std::string& file, bool dry_run) {
-  if (outcome.failure) return failure_text(outcome.failure);
+  if (outcome.failure) return failure_text("controlled function " + label, outcome.failure);
   const auto who = "controlled function " + label + ": ";
   const auto where = file == "-" ? "standard output" : file;
   if (!dry_run) return who + result_text(*outcome.result, where);

@@ -94,9 +94,9 @@ constexpr std::array<std::string_view, 12> usual{
     "controller_id", "virtual_function", "status",      "marked",
                   "driver",        "kernel_name",      "vfio_device", "address",
                   "queues",        "interrupts",       "namespaces",  "iommu_group"};
-constexpr std::array<std::string_view, 9> dispensable{
-    "iommu_group", "interrupts",  "queues", "namespaces", "address",
-                        "kernel_name", "vfio_device", "driver", "marked"};
+constexpr std::array<std::string_view, 8> dispensable{
+    "iommu_group", "queues interrupts", "namespaces", "address",
+    "kernel_name", "vfio_device",       "driver",     "marked"};
 
 std::vector<const Field*> named(const Words& names) {
   std::vector<const Field*> found;
@@ -238,9 +238,12 @@ std::string functions_table(const Topology& topology, const Words& names, std::s
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i]->name == "queues" || columns[i]->name == "interrupts") table.align_right(i);
   }
-  for (const auto& name : dispensable) {
-    const auto place = std::find(usual.begin(), usual.end(), name) - usual.begin();
-    if (names.empty()) table.may_drop(static_cast<std::size_t>(place));
+  for (const auto& dropped : dispensable) {
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < usual.size(); ++i) {
+      if (dropped.find(usual.at(i)) != std::string_view::npos) places.push_back(i);
+    }
+    if (names.empty()) table.may_drop(places);
   }
   FunctionRows(topology, columns, screen).add_to(table);
   return table.text(indent, screen);

@@ -339,10 +339,8 @@ Json failure_json(const std::exception_ptr& failure) {
   return of_failure<Json>(failure, nullptr, [](const Error& error) { return json_of(error); });
 }
 
-std::string failure_text(const std::exception_ptr& failure) {
-  return of_failure<std::string>(failure, {}, [](const Error& error) {
-    return headline_of(error) + '\n' + details_of(error);
-  });
+std::string failure_text(const std::string& who, const std::exception_ptr& failure) {
+  return who + ": failed\n" + of_failure<std::string>(failure, {}, details_of);
 }
 
 ExitStatus status_of(const Failures& failures) {
@@ -357,8 +355,14 @@ ExitStatus status_of(const Failures& failures) {
 }
 
 void tell(Context& context, const Failures& failures) {
-  const auto worked = std::count(failures.begin(), failures.end(), nullptr);
-  const auto failed = failures.size() - static_cast<std::size_t>(worked);
+  std::size_t failed = 0;
+  for (const auto& failure : failures) {
+    if (!failure) continue;
+    ++failed;
+    if (status_of(failure) == ExitStatus::interrupted) continue;
+    context.warn(of_failure<std::string>(
+        failure, {}, [](const Error& error) { return std::string{error.what()}; }));
+  }
   context.warn_of_failed(failed, failures.size());
 }
 

@@ -50,12 +50,12 @@ Json json_of(const Error& error);
 using Failures = std::vector<std::exception_ptr>;
 /// The error, or null.
 Json failure_json(const std::exception_ptr& failure);
-/// The error in words.
-std::string failure_text(const std::exception_ptr& failure);
+/// `WHO: failed`, and below it what to do. What is wrong, tell() says.
+std::string failure_text(const std::string& who, const std::exception_ptr& failure);
 /// What a command ends with: ok; the failure itself, rethrown, when one thing was asked for;
 /// interrupted; else partial.
 ExitStatus status_of(const Failures& failures);
-/// Says on standard error how many of several failed.
+/// Says on standard error which of several failed, and how many.
 void tell(Context& context, const Failures& failures);
 
 }  // namespace nvmigrate::cli

@@ -101,6 +101,7 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
   Handles handles;
   Failures failures;
   Json failed = Json::array();
+  std::string advice;
   for (const auto* function : select(session->topology(), options.functions, "print a handle")) {
     auto& failure = failures.emplace_back();
     try {
@@ -110,18 +111,15 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
     } catch (const Error& error) {
       failure = std::current_exception();
       failed.push_back({{"controller_id", function->cntlid}, {"error", json_of(error)}});
+      advice += (advice.empty() ? "\n" : "") +
+                failure_text("controlled function " + label_of(*function), failure);
     }
   }
   Outcome outcome{.status = cli::status_of(failures)};
   outcome.document = document_of(session->topology(), handles, failed);
   outcome.raw_text = options.format != "text";
   outcome.text = formatted(context, options, handles, outcome.document);
-  for (const auto& failure : failures) {
-    if (!failure) continue;
-    const auto text = failure_text(failure);
-    if (!outcome.raw_text) outcome.text += (outcome.text.empty() ? "" : "\n") + text;
-    if (outcome.raw_text) context.warn(text.substr(0, text.find('\n')));
-  }
+  if (!outcome.raw_text) outcome.text += advice;
   tell(context, failures);
   return outcome;
 }

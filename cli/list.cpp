@@ -36,13 +36,13 @@ struct Found {
 std::string headline(const Topology& topology, const Screen& screen) {
   std::string line = painted(screen, one_line(topology.device), Tone::strong);
   if (!topology.address.empty()) line += "  " + topology.address;
-  line += "  controller " + std::to_string(topology.identity.cntlid);
   return line + (topology.simulated ? "  (simulated)\n" : "\n");
 }
 
 std::string facts(const Topology& topology, const Screen& screen) {
   const auto& identity = topology.identity;
-  auto line = identity.model.empty() ? "" : one_line(identity.model) + ", ";
+  auto line = "controller " + std::to_string(identity.cntlid) + ", " +
+              (identity.model.empty() ? "" : one_line(identity.model) + ", ");
   line += identity.live_migration ? "live migration" : "no live migration";
   if (topology.sriov.total != 0) {
     line +=

@@ -57,9 +57,11 @@ void Table::fit(std::vector<Column>& columns, std::size_t width) const {
         columns.begin(), columns.end(), std::size_t{0},
         [](std::size_t sum, const Column& column) { return sum + column.width + gap; });
   };
-  for (const auto place : droppable_) {
+  for (const auto& places : droppable_) {
     if (needed() <= width + gap) return;
-    std::erase_if(columns, [&](const Column& column) { return column.place == place; });
+    std::erase_if(columns, [&](const Column& column) {
+      return std::find(places.begin(), places.end(), column.place) != places.end();
+    });
   }
 }
 

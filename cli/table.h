@@ -33,8 +33,9 @@ class Table {
   void add(std::vector<Cell> cells);
   /// Numbers read better to the right.
   void align_right(std::size_t column) { right_.push_back(column); }
-  /// A column that is left out where the screen is too narrow; those first that are named first.
-  void may_drop(std::size_t column) { droppable_.push_back(column); }
+  /// Columns that are left out together where the screen is too narrow; those first that are named
+  /// first.
+  void may_drop(std::vector<std::size_t> together) { droppable_.push_back(std::move(together)); }
 
   [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
   /// Headings and rows, each line indented and ended by a newline; no blanks at the end of a line.
@@ -50,7 +51,8 @@ class Table {
 
   std::vector<std::string> headings_;
   std::vector<std::vector<Cell>> rows_;
-  std::vector<std::size_t> right_, droppable_;
+  std::vector<std::size_t> right_;
+  std::vector<std::vector<std::size_t>> droppable_;
 };
 
 /// `name:` and value in two columns, for the description of one thing. Pairs with an empty value

@@ -99,7 +99,7 @@ Outcome report(Context& context, const Transferring& given, const std::vector<Mo
     auto document = one.document;
     document["error"] = failure_json(one.failure);
     list.push_back(std::move(document));
-    outcome.text += one.failure ? failure_text(one.failure) : one.text;
+    outcome.text += one.text;
   }
   outcome.text += remains_text(given, all);
   tell(context, failures);
@@ -108,7 +108,7 @@ Outcome report(Context& context, const Transferring& given, const std::vector<Mo
 
 /// One function after the other, so that each is suspended only for its own transfer. One that
 /// fails does not stop the next, but a stop signal does.
-std::vector<Moved> move_all(const Transferring& given,
+std::vector<Moved> move_all(const Transferring& given, Session& source,
                             const std::vector<std::pair<std::uint16_t, std::string>>& pairs,
                             const std::function<Moved(std::uint16_t, const std::string&)>& move) {
   std::vector<Moved> all;
@@ -121,7 +121,10 @@ std::vector<Moved> move_all(const Transferring& given,
                                   {"destination",
                                    {{"device", given.destination},
                                     {"controller_id", or_null(parse_number(to))}}}},
-                     .text = {},
+                     .text = failure_text("controlled function " +
+                                              label_of(source.function(from)) + " of " +
+                                              given.source,
+                                          std::current_exception()),
                      .failure = std::current_exception()});
     }
   }
@@ -238,7 +241,7 @@ Outcome run_to_peer(Context& context, const Transferring& given) {
   const auto pairs = pairs_of(in_order(session->topology(), given.from), words_for_peer(given.to));
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, session->query().formats, display);
-  const auto all = move_all(given, pairs, [&](std::uint16_t from, const std::string& to) {
+  const auto all = move_all(given, *session, pairs, [&](std::uint16_t from, const std::string& to) {
     return connected(context, given, to, [&](const Peer& peer) {
       return move_to_peer(given, *session, from, peer, options);
     });
@@ -296,7 +299,7 @@ Outcome run(Context& context, const Transferring& given) {
   const auto pairs = pairs_of(in_order(pair.source->topology(), given.from), destinations);
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, pair.source->query().formats, display);
-  const auto all = move_all(given, pairs, [&](std::uint16_t from, const std::string& word) {
+  const auto all = move_all(given, *pair.source, pairs, [&](std::uint16_t from, const std::string& word) {
     const auto& to = select_one(pair.destination->topology(), word, "transfer");
     const auto result = transfer_state(*pair.source, from, *pair.destination, to.cntlid, options);
     return moved(given, pair.source->function(from), label_of(pair.destination->function(to.cntlid)),

@@ -34,8 +34,8 @@ TEST(Table, CountsCodePointsNotBytes) {
 TEST(Table, DropsTheLeastImportantColumnsWhereThereIsNoRoom) {
   Table table{{"ID", "FIRST", "SECOND", "LAST"}};
   table.add({"1", "abcde", "fghij", "k"});
-  table.may_drop(2);
-  table.may_drop(1);
+  table.may_drop({2});
+  table.may_drop({1});
   EXPECT_EQ(table.text(0, {.width = 23}), "ID  FIRST  SECOND  LAST\n1   abcde  fghij   k\n");
   EXPECT_EQ(table.text(0, {.width = 22}), "ID  FIRST  LAST\n1   abcde  k\n");
   EXPECT_EQ(table.text(2, {.width = 16}), "  ID  LAST\n  1   k\n");

@@ -50,6 +50,7 @@ bool has_utf8(const Environment& environment) {
 Screen screen_of(const Environment& environment, int descriptor) {
   Screen screen;
   winsize size{};
+  if (::isatty(descriptor) != 1) screen.width = endless;
   if (::isatty(descriptor) == 1 && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
     if (size.ws_col != 0) screen.width = size.ws_col;
     if (size.ws_row != 0) screen.height = size.ws_row;

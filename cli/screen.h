@@ -21,7 +21,8 @@ struct Screen {
   bool unicode = false;           ///< arrows and branches; the locale has UTF-8
 };
 
-/// The width is COLUMNS, else that of the terminal, else 80.
+/// The width is COLUMNS, else that of the terminal, or 80 where it does not tell. What is not a
+/// terminal has no limit: sentences stay whole for grep, and no column is left out.
 Screen screen_of(const Environment& environment, int descriptor);
 
 /// What a text means, in colour.

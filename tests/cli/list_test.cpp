@@ -2,7 +2,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <future>
-#include <sys/wait.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/fields.h"
@@ -53,6 +53,24 @@ TEST_F(Listing, FitsTheScreen) {
       }
     }
   }
+}
+
+TEST_F(Listing, IsAsWideAsTheTerminal) {
+  const Terminal terminal;
+  const auto at = terminal.at({STDOUT_FILENO});
+  const auto run = [&](unsigned short columns) {
+    EXPECT_EQ(tool.run("list", [&] {
+      at();
+      const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+      ::ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
+    }).status, 0);
+    return terminal.shown();
+  };
+  EXPECT_THAT(run(200), AllOf(HasSubstr("GROUP"), HasSubstr("interrupts free\r\n")));
+  EXPECT_THAT(run(60), AllOf(HasSubstr("STATUS"), Not(HasSubstr("GROUP"))));
+  EXPECT_THAT(run(0), HasSubstr("STATUS"));
+  EXPECT_THAT(listed(), Contains(AllOf(StartsWith("  ! "), EndsWith("Z)"))))
+      << "a sentence in a pipe is one line";
 }
 
 TEST_F(Listing, DropsWholeColumnsButNotWhatMatters) {

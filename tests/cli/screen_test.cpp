@@ -22,11 +22,11 @@ Screen screen_with(const std::map<std::string, std::string>& variables) {
   return screen_of(environment, -1);
 }
 
-TEST(ScreenTest, IsEightyColumnsWideUnlessColumnsSaysOtherwise) {
-  EXPECT_EQ(screen_with({}).width, 80U);
+TEST(ScreenTest, HasNoLimitOffATerminalUnlessColumnsSaysOtherwise) {
+  EXPECT_EQ(screen_with({}).width, endless);
   EXPECT_EQ(screen_with({{"COLUMNS", "200"}}).width, 200U);
   for (const std::string nonsense : {"", "0", "-3", "wide"})
-    EXPECT_EQ(screen_with({{"COLUMNS", nonsense}}).width, 80U) << nonsense;
+    EXPECT_EQ(screen_with({{"COLUMNS", nonsense}}).width, endless) << nonsense;
 }
 
 TEST(ScreenTest, TheLocaleSaysWhetherThereAreArrows) {

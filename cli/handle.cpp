@@ -111,15 +111,14 @@ Outcome print_handle(Context& context, const HandleOptions& options) {
     } catch (const Error& error) {
       failure = std::current_exception();
       failed.push_back({{"controller_id", function->cntlid}, {"error", json_of(error)}});
-      advice += (advice.empty() ? "\n" : "") +
-                failure_text("controlled function " + label_of(*function), failure);
+      advice += failure_text("controlled function " + label_of(*function), failure);
     }
   }
   Outcome outcome{.status = cli::status_of(failures)};
   outcome.document = document_of(session->topology(), handles, failed);
   outcome.raw_text = options.format != "text";
   outcome.text = formatted(context, options, handles, outcome.document);
-  if (!outcome.raw_text) outcome.text += advice;
+  if (!outcome.raw_text) outcome.text += (handles.empty() || advice.empty() ? "" : "\n") + advice;
   tell(context, failures);
   return outcome;
 }

@@ -114,9 +114,11 @@ std::string effects_text(const CommandEffects& effects) {
 }
 
 std::string identity_text(const ControllerIdentity& identity) {
-  std::string text = identity.model;
-  if (!identity.serial.empty()) text += ", serial " + identity.serial;
-  return identity.firmware.empty() ? text : text + ", firmware " + identity.firmware;
+  std::vector<std::string> parts;
+  if (!identity.model.empty()) parts.push_back(identity.model);
+  if (!identity.serial.empty()) parts.push_back("serial " + identity.serial);
+  if (!identity.firmware.empty()) parts.push_back("firmware " + identity.firmware);
+  return joined(parts, ", ");
 }
 
 void describe(Description& text, const Topology& topology, const std::string& version) {

@@ -13,6 +13,7 @@
 
 #include "cli/audit.h"
 #include "cli/options.h"
+#include "cli/screen.h"
 #include "nvmigrate/base/finding.h"
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/ports/device.h"
@@ -74,6 +75,8 @@ class Context {
   [[nodiscard]] const Folders& folders() const;
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
+  /// What standard output can show now.
+  [[nodiscard]] Screen screen() const { return screen_of(*environment_, environment_->output); }
   /// Whether it only reads, as in a dry run.
   [[nodiscard]] bool only_reads() const noexcept { return access_ == Access::read; }
 
@@ -119,6 +122,7 @@ struct Outcome {
   Json document = Json::object();
   std::string text{};  ///< ends with a newline unless empty
   ExitStatus status = ExitStatus::ok;
+  bool coloured = false;   ///< `text` has the escape sequences of painted()
   bool on_stderr = false;  ///< stdout carried data (export -f -)
   bool raw_text = false;  ///< `text` is the answer whatever the output format (handle --format env)
 };

@@ -41,13 +41,6 @@ Words long_names_of(const std::vector<const CLI::Option*>& options) {
 
 }  // namespace
 
-std::string joined(const Words& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
   auto options = app.get_options();
   std::stable_partition(options.begin(), options.end(),

@@ -53,6 +53,9 @@ class CommandLine {
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
   /// The controlling functions that the command opens.
   [[nodiscard]] std::vector<std::string> devices() const;
+  /// The words that name its controlled functions, to be changed before it runs; nullptr: it has
+  /// none.
+  [[nodiscard]] std::string* functions() const noexcept { return declared_.functions; }
   /// Whether a command that changes something only looks this time, as in a dry run.
   [[nodiscard]] bool only_reads() const noexcept;
 
@@ -89,7 +92,6 @@ class CommandLine {
   std::optional<std::uint64_t> timeout_, wait_;
 };
 
-std::string joined(const std::vector<std::string>& words, const std::string& between);
 /// The options of a command, positionals first.
 std::vector<const CLI::Option*> options_of(const CLI::App& app);
 /// Those of which one must be given.

@@ -116,7 +116,8 @@ Candidates values(Context& context, const CommandLine& line, Place place,
                   const std::string& typed) {
   if (place.option == nullptr) return {};
   auto from = place.behind_equals ? typed.find('=') + 1 : 0;
-  if (is_list(line.value_of(*place.option).completes)) from = std::max(from, typed.rfind(',') + 1);
+  const auto& value = line.value_of(*place.option);
+  if (value.listed || is_list(value.completes)) from = std::max(from, typed.rfind(',') + 1);
   place.value.typed = typed.substr(from);
   return beginning(all_values(context, line, place), place.value.typed, typed.substr(0, from));
 }

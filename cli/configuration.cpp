@@ -11,6 +11,7 @@
 
 #include "cli/command_line.h"
 #include "cli/help.h"
+#include "cli/screen.h"
 #include "cli/suggestions.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/store/folders.h"

@@ -63,25 +63,8 @@ Json object_of(const ControllerIdentity& identity) {
           {"live_migration", identity.live_migration}};
 }
 
-std::string online_word(const ControlledFunction& function) {
-  if (!function.online) return {};
-  return *function.online ? "online" : "offline";
-}
-
-std::string count_of(const ControlledFunction& function, std::uint16_t count) {
-  return function.secondary ? std::to_string(count) : std::string{};
-}
-
 bool went_offline(const ControlledFunction& function) {
   return custody_of(function) == Custody::offline && function.lost_resources();
-}
-
-/// Nothing for what is to be expected: running, or offline, which the column of states says.
-std::string remarkable_status(const ControlledFunction& function) {
-  const auto custody = custody_of(function);
-  const bool plain = custody == Custody::running || custody == Custody::offline;
-  if (plain && function.elsewhere()) return "foreign";
-  return plain && !went_offline(function) ? std::string{} : status_text(function);
 }
 
 }  // namespace
@@ -192,24 +175,6 @@ std::string text_of(const TransferLimits& limits) {
   if (kernel->most() == 0) return device + ", no limit of the kernel";
   return device + ", kernel " + format_size(kernel->bytes) + " in " +
          std::to_string(kernel->segments) + " segments";
-}
-
-Table table_of(const Topology& topology) {
-  Table table{{"ID", "VF", "ADDRESS", "STATE", "VQ", "VI", "NS", "DRIVER", "NAME", "GROUP", "VFIO",
-               "MARK", "STATUS"}};
-  for (const std::size_t numbers : {0U, 1U, 4U, 5U})
-    table.align_right(numbers);
-  for (const auto& one : topology.functions) {
-    const auto& pci = one.pci;
-    const bool grouped = pci && pci->iommu_group;
-    table.add({std::to_string(one.cntlid), one.vfn == 0 ? "" : std::to_string(one.vfn),
-               pci ? pci->address : "", online_word(one), count_of(one, one.queues),
-               count_of(one, one.interrupts), namespaces_text(one.namespaces),
-               pci ? pci->driver.value_or("") : "", one.kernel_name.value_or(""),
-               grouped ? std::to_string(*pci->iommu_group) : "", vfio_node(one.vfio),
-               one.marked ? "yes" : "", remarkable_status(one)});
-  }
-  return table;
 }
 
 }  // namespace nvmigrate::cli

@@ -39,7 +39,4 @@ Json json_of(const TransferLimits& limits);
 /// `MDTS 512 KiB, kernel 128 KiB in 33 segments`
 std::string text_of(const TransferLimits& limits);
 
-/// The functions of a controlling function in columns.
-Table table_of(const Topology& topology);
-
 }  // namespace nvmigrate::cli

@@ -24,7 +24,7 @@ struct DoctorOptions {
 class Examination {
  public:
   Examination(Context& context, const DoctorOptions& options)
-      : context_(&context), options_(&options) {}
+      : context_(&context), options_(&options), screen_(context.screen()) {}
 
   Outcome run() {
     std::vector<Error> failures;
@@ -108,9 +108,7 @@ class Examination {
       problems_ += found.severity == Severity::problem ? 1 : 0;
       warnings_ += found.severity == Severity::warning ? 1 : 0;
       findings_.push_back(json_of(found));
-      text_ += line(to_string(found.severity), found.message);
-      if (found.severity == Severity::ok) continue;
-      text_ += next_steps(found.advice, found.remedies, width);
+      of_subject(found.device).push_back(found);
     }
   }
 
@@ -122,14 +120,47 @@ class Examination {
                         {"message", step.finding.message},
                         {"done", step.done},
                         {"failure", text_or_null(step.failure)}});
-    text_ += line(step.done ? "repaired" : "failed", step.finding.message);
-    if (!step.done) text_ += std::string(width, ' ') + step.failure + '\n';
+    repaired_ += marked(step.done ? "repaired: " : "not repaired: ",
+                        step.done ? Tone::strong : Tone::problem, step.finding.message);
+    if (!step.done) repaired_ += marked("", Tone::plain, "  " + step.failure);
   }
 
-  static std::string line(std::string_view grade, const std::string& message) {
-    std::string text{grade};
-    text.resize(width, ' ');
-    return text + message + '\n';
+  /// What was found about one device, or about the host, in the order in which they come up.
+  Findings& of_subject(const std::string& device) {
+    const auto found = std::find_if(subjects_.begin(), subjects_.end(),
+                                    [&](const auto& one) { return one.first == device; });
+    return found != subjects_.end() ? found->second
+                                    : subjects_.emplace_back(device, Findings{}).second;
+  }
+
+  [[nodiscard]] std::string marked(const std::string& mark, Tone tone,
+                                   const std::string& message) const {
+    return "  " + painted(screen_, mark, tone) +
+           wrapped(one_line(message), 2 + mark.size(), screen_.width) + '\n';
+  }
+
+  /// `sim:a: 1 problem, 2 checks passed`, and below it what is not well; with --verbose everything.
+  [[nodiscard]] std::string subject_text(const std::string& device, const Findings& found) const {
+    const auto passed = static_cast<std::size_t>(
+        std::count_if(found.begin(), found.end(),
+                      [](const Finding& one) { return one.severity == Severity::ok; }));
+    std::string text = painted(screen_, device.empty() ? "host" : one_line(device), Tone::strong) +
+                       ": " + plural(passed, "check") + " passed\n";
+    for (const auto& one : found) {
+      const std::string word{to_string(one.severity)};
+      if (one.severity != Severity::ok) text += text_of(one, word + ": ", 2, screen_);
+      if (one.severity == Severity::ok && context_->globals().verbosity > 0) {
+        text += marked(word + ": ", Tone::faint, one.message);
+      }
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string text() const {
+    auto text = repaired_.empty() ? "" : painted(screen_, "repair", Tone::strong) + ":\n" + repaired_;
+    for (const auto& [device, found] : subjects_)
+      text += subject_text(device, found);
+    return text + plural(problems_, "problem") + ", " + plural(warnings_, "warning") + '\n';
   }
 
   Outcome outcome() {
@@ -142,19 +173,19 @@ class Examination {
                                  {"warnings", warnings_},
                                  {"findings", findings_},
                                  {"repairs", repairs_}}};
-    outcome.text =
-        text_ + plural(problems_, "problem") + ", " + plural(warnings_, "warning") + '\n';
+    outcome.text = text();
+    outcome.coloured = true;
     if (problems_ != 0) outcome.status = ExitStatus::partial;
     return outcome;
   }
-
-  static constexpr std::size_t width = 10;
 
   std::set<std::string> of_host_;
   Context* context_;
   const DoctorOptions* options_;
   Json findings_ = Json::array(), repairs_ = Json::array();
-  std::string text_;
+  std::vector<std::pair<std::string, Findings>> subjects_;
+  std::string repaired_;
+  Screen screen_;
   unsigned problems_ = 0, warnings_ = 0;
 };
 

@@ -86,34 +86,41 @@ Json function_json(const ExportOutcome& outcome, const std::string& file) {
   return one;
 }
 
-std::string next_step(const ExportResult& result, const std::string& device) {
-  if (!result.suspended) {
-    return "  the function runs; the state is a snapshot, which an import refuses\n";
-  }
-  Remedy release{.action = Remedy::Action::release, .device = device, .function = result.cntlid};
-  auto resume = release;
-  resume.action = Remedy::Action::resume;
-  resume.allow = "exported";
-  return "  the function stays suspended; once the state is loaded elsewhere, release it\n" +
-         next_steps({}, {release}, 4) + "  if nobody has loaded it, the function can run again\n" +
-         next_steps({}, {resume}, 4);
+std::string result_text(const ExportResult& result, const std::string& where) {
+  const auto then = result.suspended ? ", " : ", and runs again; ";
+  return "exported to " + where + then + blackout_text(result.figures) + "\n  " +
+         text_of(result.figures) +
+         (result.sha256 ? ", SHA-256 " + short_digest(*result.sha256) : "") + '\n' +
+         (result.suspended ? "" : "  the state is a snapshot, which an import refuses\n") +
+         text_of(result.findings);
 }
 
-std::string result_text(const ExportResult& result, const std::string& device,
-                        const std::string& where) {
-  return text_of(result.figures) + "\n  written to " + where + ", SHA-256 of the state " +
-         (result.sha256 ? nvmigrate::to_string(*result.sha256) : "") + '\n' +
-         next_step(result, device) + text_of(result.findings);
-}
-
-std::string function_text(const ExportOutcome& outcome, const std::string& device,
-                          const std::string& label, const std::string& file, bool dry_run) {
-  if (outcome.failure) return failure_text(outcome.failure);
+std::string function_text(const ExportOutcome& outcome, const std::string& label,
+                          const std::string& file, bool dry_run) {
+  if (outcome.failure) return failure_text("controlled function " + label, outcome.failure);
   const auto who = "controlled function " + label + ": ";
   const auto where = file == "-" ? "standard output" : file;
-  if (!dry_run) return who + result_text(*outcome.result, device, where);
+  if (!dry_run) return who + result_text(*outcome.result, where);
   return who + "would be read into " + where + ", and would then " +
          (outcome.result->suspended ? "stay suspended\n" : "run\n");
+}
+
+/// What remains to be done with those that stay suspended, said once of all.
+std::string remains_text(const Exporting& given, const std::vector<ExportOutcome>& outcomes) {
+  std::vector<std::string> ids;
+  for (const auto& outcome : outcomes) {
+    const bool stays = outcome.result && outcome.result->suspended && !given.dry_run;
+    if (stays) ids.push_back(std::to_string(outcome.cntlid));
+  }
+  if (ids.empty()) return {};
+  const auto list = joined(ids, ",");
+  const bool one = ids.size() == 1;
+  return std::string{one ? "it stays suspended; once its state is loaded elsewhere, release it"
+                         : "they stay suspended; once their states are loaded elsewhere, release "
+                           "them"} +
+         "\n  -> " + cli::line_of({"nvmigrate", "release", given.device, list}) + "\nif nobody has " +
+         (one ? "loaded it, it" : "loaded them, they") + " can run again\n  -> " +
+         cli::line_of({"nvmigrate", "resume", given.device, list, "--allow", "exported"}) + '\n';
 }
 
 Outcome report(Context& context, const Exporting& given, Session& session,
@@ -125,9 +132,10 @@ Outcome report(Context& context, const Exporting& given, Session& session,
     failures.push_back(outcomes[i].failure);
     functions.push_back(function_json(outcomes[i], jobs[i].second));
     outcome.text +=
-        function_text(outcomes[i], given.device, label_of(session.function(outcomes[i].cntlid)),
-                      jobs[i].second, given.dry_run);
+        function_text(outcomes[i], label_of(session.function(outcomes[i].cntlid)), jobs[i].second,
+                      given.dry_run);
   }
+  outcome.text += remains_text(given, outcomes);
   outcome.status = status_of(failures);
   tell(context, failures);
   outcome.on_stderr = given.to_output() && !given.dry_run;

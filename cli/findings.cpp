@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "cli/json.h"
+#include "cli/screen.h"
 #include "cli/ssh.h"
 #include "cli/visible.h"
 #include "nvmigrate/nvme/status.h"
@@ -92,10 +93,7 @@ std::string ansi_quoted(const std::string& word) {
 std::string quoted(const std::string& word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
   if (!is_visible(word)) return ansi_quoted(word);
-  std::string text = "'";
-  for (const char c : word)
-    text += c == '\'' ? std::string{R"('\'')"} : std::string{c};
-  return text + "'";
+  return quoted_for_sh(word);
 }
 
 std::string override_line(const Finding& found, std::size_t indent) {
@@ -104,6 +102,11 @@ std::string override_line(const Finding& found, std::size_t indent) {
                                  [&](const Remedy& remedy) { return remedy.allow == found.code; });
   if (shown) return {};
   return std::string(indent, ' ') + "(--allow " + found.code + " overrides this)\n";
+}
+
+Tone tone_of(const Finding& found) {
+  if (found.severity == Severity::ok) return Tone::plain;
+  return found.severity == Severity::warning || found.allowed ? Tone::warning : Tone::problem;
 }
 
 Json nvme_json(const Error& error) {
@@ -213,6 +216,13 @@ std::vector<std::string> command_of(const Remedy& remedy) {
   return {};
 }
 
+std::string quoted_for_sh(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word)
+    text += c == '\'' ? std::string{R"('\'')"} : std::string{c};
+  return text + "'";
+}
+
 std::string line_of(const std::vector<std::string>& command) {
   std::string line;
   for (const auto& word : command)
@@ -225,18 +235,27 @@ std::string message_of(const Finding& found) {
 }
 
 std::string next_steps(const std::string& advice, const std::vector<Remedy>& remedies,
-                       std::size_t indent) {
+                       std::size_t indent, const Screen& screen) {
   const std::string margin(indent, ' ');
-  std::string text = advice.empty() ? "" : margin + advice + '\n';
+  std::string text = advice.empty() ? "" : margin + wrapped(advice, indent, screen.width) + '\n';
   for (const auto& remedy : remedies)
     text += margin + "-> " + line_of(command_of(remedy)) + '\n';
   return text;
 }
 
-std::string text_of(const Finding& found, const std::string& mark, std::size_t indent) {
-  return std::string(indent, ' ') + mark + message_of(found) + '\n' +
-         next_steps(found.advice, found.remedies, indent + mark.size()) +
-         override_line(found, indent + mark.size());
+std::string text_of(const Finding& found, const std::string& mark, std::size_t indent,
+                    const Screen& screen) {
+  const auto below = indent + mark.size();
+  return std::string(indent, ' ') + painted(screen, mark, tone_of(found)) +
+         wrapped(message_of(found), below, screen.width) + '\n' +
+         next_steps(found.advice, found.remedies, below, screen) + override_line(found, below);
+}
+
+std::string account_text(const Findings& account, std::size_t indent, const Screen& screen) {
+  std::string text;
+  for (const auto& found : account)
+    text += text_of(found, found.severity == Severity::ok ? "* " : "! ", indent, screen);
+  return text;
 }
 
 std::string text_of(const Findings& findings) {
@@ -322,10 +341,8 @@ Json failure_json(const std::exception_ptr& failure) {
   return of_failure<Json>(failure, nullptr, [](const Error& error) { return json_of(error); });
 }
 
-std::string failure_text(const std::exception_ptr& failure) {
-  return of_failure<std::string>(failure, {}, [](const Error& error) {
-    return headline_of(error) + '\n' + details_of(error);
-  });
+std::string failure_text(const std::string& who, const std::exception_ptr& failure) {
+  return who + ": failed\n" + of_failure<std::string>(failure, {}, details_of);
 }
 
 ExitStatus status_of(const Failures& failures) {

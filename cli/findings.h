@@ -18,11 +18,18 @@ std::string line_of(const std::vector<std::string>& command);
 
 /// The sentence of a finding; with `(allowed)` when the user allowed it.
 std::string message_of(const Finding& found);
-/// Advice and commands, a line each, indented; a command stands alone behind an arrow.
+/// A word as every POSIX shell reads it, between quotation marks.
+std::string quoted_for_sh(const std::string& word);
+/// Advice and commands, a line each, indented; a command stands alone behind an arrow and is never
+/// wrapped.
 std::string next_steps(const std::string& advice, const std::vector<Remedy>& remedies,
-                       std::size_t indent);
-/// A finding for a reader: sentence, advice, commands. \param mark in front of the sentence
-std::string text_of(const Finding& found, const std::string& mark, std::size_t indent);
+                       std::size_t indent, const Screen& screen = {.width = endless});
+/// A finding for a reader: sentence, advice, commands. \param mark in front of the sentence, in the
+/// colour of the severity
+std::string text_of(const Finding& found, const std::string& mark, std::size_t indent,
+                    const Screen& screen = {.width = endless});
+/// What an account says, each finding behind `!`, or `*` where nothing is wrong.
+std::string account_text(const Findings& account, std::size_t indent, const Screen& screen);
 /// `  warning (model): the model of …`, each with its next steps.
 std::string text_of(const Findings& findings);
 /// An error below its first line: every finding of a refusal, or advice and commands.
@@ -43,8 +50,8 @@ Json json_of(const Error& error);
 using Failures = std::vector<std::exception_ptr>;
 /// The error, or null.
 Json failure_json(const std::exception_ptr& failure);
-/// The error in words.
-std::string failure_text(const std::exception_ptr& failure);
+/// `WHO: failed`, and below it what to do. What is wrong, tell() says.
+std::string failure_text(const std::string& who, const std::exception_ptr& failure);
 /// What a command ends with: ok; the failure itself, rethrown, when one thing was asked for;
 /// interrupted; else partial.
 ExitStatus status_of(const Failures& failures);

@@ -3,6 +3,7 @@
 
 #include "cli/commands_table.h"
 #include "cli/describe.h"
+#include "cli/findings.h"
 #include "cli/render.h"
 #include "nvmigrate/conditions/selection.h"
 
@@ -32,18 +33,19 @@ Json object_of(const Handle& handle) {
           {"suspended", handle.suspended}};
 }
 
-Json object_of(const Handles& handles) {
-  const auto& by = handles.front().controlling;
+/// Those that could not be made stand in `failed`, which is left out when there are none.
+Json document_of(const Topology& by, const Handles& handles, const Json& failed) {
   Json document{{"device", by.device},
-                {"simulated", handles.front().simulated},
+                {"simulated", by.simulated},
                 {"functions", Json::array()},
                 {"controlling_function",
                  {{"device", by.device},
                   {"address", text_or_null(by.address)},
-                  {"controller_id", by.cntlid},
-                  {"subsystem_nqn", by.subsystem_nqn}}}};
+                  {"controller_id", by.identity.cntlid},
+                  {"subsystem_nqn", by.identity.subsystem_nqn}}}};
   for (const auto& handle : handles)
     document["functions"].push_back(object_of(handle));
+  if (!failed.empty()) document["failed"] = failed;
   return document;
 }
 
@@ -87,7 +89,7 @@ std::string each(const Handles& handles, const char* between,
 
 std::string formatted(const Context& context, const HandleOptions& options, const Handles& handles,
                       const Json& document) {
-  if (options.format == "env") return as_environment(handles.front());
+  if (options.format == "env") return each(handles, "\n", as_environment);
   if (options.format == "qemu") return as_qemu(handles);
   if (options.format == "libvirt") return each(handles, "", as_libvirt);
   if (options.format == "json") return json_text(context, document);
@@ -97,14 +99,27 @@ std::string formatted(const Context& context, const HandleOptions& options, cons
 Outcome print_handle(Context& context, const HandleOptions& options) {
   const auto session = context.open(options.device);
   Handles handles;
-  for (const auto* function : select(session->topology(), options.functions, "print a handle"))
-    handles.push_back(make_handle(*session, function->cntlid, interface_of(options.iommu)));
-  if (options.format == "env" && handles.size() > 1) {
-    throw usage_error("--format env describes one function, not " + std::to_string(handles.size()));
+  Failures failures;
+  Json failed = Json::array();
+  std::string advice;
+  for (const auto* function : select(session->topology(), options.functions, "print a handle")) {
+    auto& failure = failures.emplace_back();
+    try {
+      handles.push_back(make_handle(*session, function->cntlid, interface_of(options.iommu)));
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      failure = std::current_exception();
+      failed.push_back({{"controller_id", function->cntlid}, {"error", json_of(error)}});
+      advice += failure_text("controlled function " + label_of(*function), failure);
+    }
   }
-  Outcome outcome{.document = object_of(handles)};
+  Outcome outcome{.status = cli::status_of(failures)};
+  outcome.document = document_of(session->topology(), handles, failed);
   outcome.raw_text = options.format != "text";
   outcome.text = formatted(context, options, handles, outcome.document);
+  if (!outcome.raw_text) outcome.text += (handles.empty() || advice.empty() ? "" : "\n") + advice;
+  tell(context, failures);
   return outcome;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/commands_table.h"
 #include "cli/examples.h"
 #include "cli/suggestions.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/conditions.h"
@@ -38,12 +39,7 @@ bool is_repeatable(const CLI::Option& option) {
 }
 
 std::size_t help_width(const Environment& environment) {
-  winsize size{};
-  const char* text = environment.variable ? environment.variable("COLUMNS") : nullptr;
-  auto columns = text != nullptr ? parse_number(text).value_or(0) : 0;
-  const bool asked = columns == 0 && ::ioctl(environment.output, TIOCGWINSZ, &size) == 0;
-  if (asked) columns = size.ws_col;
-  return std::clamp<std::size_t>(columns == 0 ? widest : columns, narrowest, widest) - 1;
+  return std::clamp(screen_of(environment, environment.output).width, narrowest, widest) - 1;
 }
 
 std::string without(std::string_view text, std::string_view word) {
@@ -71,26 +67,6 @@ std::unique_ptr<CommandLine> asked_for_help(std::vector<std::string> words) {
   words.emplace_back("--help");
   line->parse(words);
   return line;
-}
-
-std::string wrapped(const std::string& words, std::size_t indent, std::size_t width) {
-  std::string text;
-  std::size_t at = indent;
-  std::size_t from = 0;
-  while (from < words.size()) {
-    const auto to = std::min(words.find(' ', from), words.size());
-    const auto word = words.substr(from, to - from);
-    if (at + word.size() > width && at > indent) {
-      text += '\n' + std::string(indent, ' ');
-      at = indent;
-    } else if (at > indent) {
-      text += ' ';
-    }
-    text += word;
-    at += width_of(word) + 1;
-    from = to + 1;
-  }
-  return text;
 }
 
 namespace {
@@ -178,6 +154,7 @@ class HelpFormatter final : public CLI::Formatter {
 
   std::string make_option_opts(const CLI::Option* option) const override {
     const auto type = option->get_type_name();
+    if (type.starts_with("[=")) return type;
     return type.empty() || option->get_positional() ? "" : ' ' + type;
   }
 

@@ -35,9 +35,6 @@ std::shared_ptr<CLI::FormatterBase> help_formatter();
 
 /// The names of an option as they are typed: `-f` and `--file`, or `DEVICE`.
 std::vector<std::string> names_of(const CLI::Option& option);
-/// Words in lines of at most `width` columns that begin at `indent`; the first continues where the
-/// caller stands.
-std::string wrapped(const std::string& words, std::size_t indent, std::size_t width);
 /// Whether it may be given several times.
 bool is_repeatable(const CLI::Option& option);
 /// The parsed line that asks for the help of a command, so that its options are declared.

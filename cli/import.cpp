@@ -94,8 +94,8 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
 }
 
 std::string next_step(const Importing& given, const ImportResult& result) {
-  if (!result.suspended) return "  the function runs\n";
-  return "  the function stays suspended; resume it when its VM is ready\n" +
+  if (!result.suspended) return {};
+  return "  it stays suspended; resume it when its VM is ready\n" +
          next_steps({},
                     {{.action = Remedy::Action::resume,
                       .device = given.device,
@@ -138,8 +138,10 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   add(document, result.figures);
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(result.findings);
-  outcome.text = "controlled function " + label_of(to) + ": " + text_of(result.figures) +
-                 "\n  from " + called(given.file) + '\n' + next_step(given, result) +
+  outcome.text = "controlled function " + label_of(to) + ": loaded from " + called(given.file) +
+                 (result.resumed ? ", and runs; " : ", ") + blackout_text(result.figures) +
+                 "\n  " + text_of(result.figures) + ", SHA-256 " +
+                 short_digest(state.end().sha256) + '\n' + next_step(given, result) +
                  source_text(state, result) + text_of(result.findings);
   return outcome;
 }

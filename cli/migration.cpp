@@ -84,11 +84,18 @@ Json json_of(const FormatChoice& formats) {
 }
 
 std::string text_of(const MigrationFigures& figures) {
-  return fmt::format("{} in {} ({}/s), {}, suspended for {}{}", format_size(figures.bytes),
-                     duration(figures.elapsed),
+  return fmt::format("{} in {} ({}/s), {}", format_size(figures.bytes), duration(figures.elapsed),
                      format_size(static_cast<std::uint64_t>(figures.bytes_per_second())),
-                     plural(figures.commands, "command"), duration(figures.blackout),
-                     figures.blackout_ended ? "" : " so far");
+                     plural(figures.commands, "command"));
+}
+
+std::string blackout_text(const MigrationFigures& figures) {
+  return "suspended for " + duration(figures.blackout) + (figures.blackout_ended ? "" : " so far");
+}
+
+std::string short_digest(const Sha256Digest& digest) {
+  constexpr std::size_t digits = 12;
+  return nvmigrate::to_string(digest).substr(0, digits);
 }
 
 }  // namespace nvmigrate::cli

@@ -35,7 +35,11 @@ struct ChunkOption {
 /// Adds `bytes`, `commands`, `rate_bytes_per_second`, `blackout_us` and `blackout_ended`.
 void add(Json& document, const MigrationFigures& figures);
 Json json_of(const FormatChoice& formats);
-/// `64 MiB in 0.12 s (533 MiB/s), 258 commands, suspended for 121 ms`
+/// `64 MiB in 0.12 s (533 MiB/s), 258 commands`
 std::string text_of(const MigrationFigures& figures);
+/// `suspended for 121 ms`, `suspended for 121 ms so far`
+std::string blackout_text(const MigrationFigures& figures);
+/// The beginning of a digest, enough for a reader to tell it from others.
+std::string short_digest(const Sha256Digest& digest);
 
 }  // namespace nvmigrate::cli

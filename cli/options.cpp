@@ -63,6 +63,13 @@ bool is_missing(const std::string& value, const std::vector<std::string>& line) 
 
 }  // namespace
 
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
 void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {
   last_ = option->type_name(placeholder)->configurable(false);
   declared_->values[option] = {.completes = completes};
@@ -144,6 +151,29 @@ void Options::choices(const std::string& names, std::vector<std::string>& values
   check(one_of(words));
 }
 
+void Options::list(const std::string& names, std::vector<std::string>& values,
+                   const std::vector<std::string>& words, const std::string& help,
+                   const std::string& placeholder) {
+  texts(names, values, help + ": " + joined(words, ", "), placeholder);
+  declared_->values[last_] = {.words = words, .listed = true};
+  last_->delimiter(',');
+  check(one_of(words));
+}
+
+void Options::flag_with_number(const std::string& names, std::optional<std::uint64_t>& value,
+                               std::uint64_t standard, std::uint64_t from, std::uint64_t to,
+                               const std::string& help, const std::string& placeholder) {
+  declare(app_->add_flag(names, help), "[=" + placeholder + ']');
+  last_->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  last_->each([&value](const std::string& given) { value = parse_number(given); });
+  last_->transform(CLI::Validator(
+      [standard, check = number_between(from, to)](std::string& given) {
+        if (given == "true") given = std::to_string(standard);
+        return check(given);
+      },
+      ""));
+}
+
 void Options::positional(const std::string& name, std::string& value, const std::string& help,
                          Completes completes) {
   text(name, value, help, name, completes);
@@ -167,8 +197,12 @@ void Options::device(const std::string& name, std::string& value, const std::str
   declared_->devices.push_back(&value);
 }
 
-void Options::functions(std::string& value, Completes completes) {
-  positional("IDS", value, "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all", completes);
+void Options::functions(std::string& value, Completes completes, const std::string& name) {
+  positional(name, value,
+             "Controlled functions: 3, 1-4,7, vf2, 0000:01:00.1, all; - reads them from standard "
+             "input",
+             completes);
+  declared_->functions = &value;
 }
 
 void Options::dry_run(bool& value) {

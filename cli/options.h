@@ -41,15 +41,20 @@ enum class Completes {
 /// take an empty word for their name, and never end.
 constexpr const char* alternatives = "Alternatives";
 
+/// Words in a row, with a text between them.
+std::string joined(const std::vector<std::string>& words, const std::string& between);
+
 /// What a command line stores about its options in addition to CLI11, which knows names, help,
 /// types, requirements and values.
 struct Declarations {
   struct Value {
     Completes completes = Completes::nothing;
     std::vector<std::string> words{};  ///< of a choice
+    bool listed = false;               ///< several at once, with commas between them
   };
 
   std::map<const CLI::Option*, Value> values;
+  std::string* functions = nullptr;         ///< IDS
   std::vector<const std::string*> devices;  ///< the controlling functions that are opened
   const bool* dry_run = nullptr;            ///< given: the command only reads
   const bool* changes = nullptr;            ///< not given: the command only reads
@@ -87,6 +92,14 @@ class Options {
   void choices(const std::string& names, std::vector<std::string>& values,
                const std::vector<std::string>& words, const std::string& help,
                const std::string& placeholder);
+  /// Some of a few words in one value, with commas between them.
+  void list(const std::string& names, std::vector<std::string>& values,
+            const std::vector<std::string>& words, const std::string& help,
+            const std::string& placeholder);
+  /// A flag that may have a number behind `=`. \param standard without one
+  void flag_with_number(const std::string& names, std::optional<std::uint64_t>& value,
+                        std::uint64_t standard, std::uint64_t from, std::uint64_t to,
+                        const std::string& help, const std::string& placeholder);
   /// A required positional; its name in capitals: DEVICE, ID, FILE.
   void positional(const std::string& name, std::string& value, const std::string& help,
                   Completes completes = Completes::nothing);
@@ -99,8 +112,9 @@ class Options {
   /// A required positional: the controlling function that the command opens.
   void device(const std::string& name, std::string& value, const std::string& help,
               Completes completes = Completes::device);
-  /// The required positional IDS: words that mean controlled functions, as select() takes them.
-  void functions(std::string& value, Completes completes);
+  /// The required positional IDS: words that mean controlled functions, as select() takes them, or
+  /// `-`, which reads them from standard input before the command runs.
+  void functions(std::string& value, Completes completes, const std::string& name = "IDS");
   /// The flag --dry-run; with it the command only reads.
   void dry_run(bool& value);
   /// Without this flag, declared before, the command only reads.

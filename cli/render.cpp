@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "cli/findings.h"
-#include "cli/talk.h"
+#include "cli/screen.h"
 #include "cli/visible.h"
 
 namespace nvmigrate::cli {
@@ -18,17 +18,14 @@ std::string lines_of(const Json& document, int indent) {
   return visible(document.dump(indent, ' ', false, Json::error_handler_t::replace)) + '\n';
 }
 
-std::string red(const Environment& environment, const std::string& text) {
-  return may_colour(environment, environment.error) ? "\x1b[1;31m" + text + "\x1b[0m" : text;
-}
-
 std::string error_text(const Environment& environment, const Error& error,
                        const std::vector<std::vector<std::string>>& meant) {
+  const auto screen = screen_of(environment, environment.error);
   auto text = headline_of(error) + '\n' + details_of(error);
   if (!meant.empty()) text += "  did you mean\n";
   for (const auto& command : meant)
     text += "  -> " + line_of(command) + '\n';
-  return red(environment, "nvmigrate:") + ' ' + visible(text);
+  return painted(screen, "nvmigrate:", Tone::problem) + ' ' + with_arrows(screen, visible(text));
 }
 
 Json error_json(const Error& error, const std::vector<std::vector<std::string>>& meant) {
@@ -36,6 +33,12 @@ Json error_json(const Error& error, const std::vector<std::vector<std::string>>&
   for (const auto& command : meant)
     object["commands"].push_back(command);
   return {{"error", std::move(object)}};
+}
+
+std::string text_for(const Screen& screen, const Outcome& outcome) {
+  if (outcome.raw_text) return outcome.text;
+  return with_arrows(screen, outcome.coloured ? visible_but_colours(outcome.text)
+                                              : visible(outcome.text));
 }
 
 }  // namespace
@@ -53,13 +56,13 @@ void print_text(Environment& environment, const std::string& text) {
 void print(Environment& environment, const Globals& globals, const std::string& command,
            const Outcome& outcome) {
   const bool json = globals.output == OutputFormat::json && !outcome.raw_text;
-  auto text = outcome.raw_text ? outcome.text : visible(outcome.text);
+  const int where = outcome.on_stderr ? environment.error : environment.output;
+  auto text = text_for(screen_of(environment, where), outcome);
   if (json) {
     Json document{{"schema", schema_name(command)}};
     document.update(outcome.document);
     text = lines_of(document, json_indent);
   }
-  const int where = outcome.on_stderr ? environment.error : environment.output;
   write_all(environment.io, where, std::as_bytes(std::span{text}),
             outcome.on_stderr ? "standard error" : "standard output");
 }

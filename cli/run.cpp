@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
 #include <cerrno>
+#include <sstream>
 
 #include "cli/command_line.h"
 #include "cli/help.h"
@@ -24,6 +26,26 @@ Access access_of(const CommandLine& line) {
   const bool changes =
       line.command()->opens == Opens::to_change || line.command()->opens == Opens::to_look;
   return changes && !line.only_reads() ? Access::change : Access::read;
+}
+
+/// IDS from standard input, apart by blanks or newlines, as one list.
+std::string read_functions(const Environment& environment) {
+  constexpr std::size_t longest_list = std::size_t{1} << 20U;
+  std::string text;
+  std::array<char, 4096> piece{};
+  while (const auto count =
+             environment.io.read(environment.input, std::as_writable_bytes(std::span{piece}))) {
+    if (count < 0 && errno != EINTR) throw OsError(errno, "read", "standard input");
+    stop_if_interrupted("nothing was changed");
+    if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
+    if (text.size() > longest_list) throw usage_error("standard input is too long for a list of ids");
+  }
+  std::istringstream words(text);
+  std::string list;
+  for (std::string word; words >> word;)
+    list += (list.empty() ? "" : ",") + word;
+  if (list.empty()) throw usage_error("standard input names no controlled function");
+  return list;
 }
 
 /// Writes to standard output; a reader who went away needs no message, unless it was `important`.
@@ -98,6 +120,9 @@ ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
   const auto asked = line.parse(words, configuration_of(environment));
   if (asked == Asked::help) return tell(environment, line.help(help_width(environment)));
   if (asked == Asked::version) return tell_version(environment);
+  if (auto* const ids = line.functions(); ids != nullptr && *ids == "-") {
+    *ids = read_functions(environment);
+  }
   Context context(environment, line.globals(), line.name(), access_of(line));
   const auto outcome = run_audited(context, line.runner(), words);
   return print_outcome(context, outcome);

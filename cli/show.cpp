@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
 #include "cli/describe.h"
+#include "cli/fields.h"
 #include "cli/findings.h"
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
@@ -34,40 +35,42 @@ Json migration_json(Session& session) {
 
 void describe_migration(Description& text, Session& session) {
   const auto* first = session.serving();
+  const bool able = session.topology().identity.live_migration;
+  text.add("live migration",
+           first != nullptr ? "yes, by backend " + std::string{first->row->name} + " (" +
+                                  std::string{first->row->command_set} + ")"
+                            : (able ? "yes, but no backend serves it" : "no"),
+           first != nullptr ? Tone::plain : Tone::warning);
   for (const auto& asked : session.asked_backends()) {
-    if (asked.query) continue;
-    text.add("backend", std::string{asked.row->name} + " does not serve it: " + asked.reason);
+    if (!asked.query) text.add("not by backend", std::string{asked.row->name} + ": " + asked.reason);
   }
   if (first == nullptr) return;
-  text.add("backend", std::string{first->row->name} + ", the first that serves it (" +
-                          std::string{first->row->command_set} + ")");
   for (const auto version : first->query->formats.versions) {
     text.add("state format", "NVMe controller state, version " + std::to_string(version));
   }
   for (const auto& uuid : first->query->formats.vendors)
     text.add("state format", "vendor " + nvmigrate::to_string(uuid));
-  text.add("state read in pieces of", format_size(first->query->chunk));
-  text.add("most in one command",
-           format_size(session.limits().most()) + " (" + text_of(session.limits()) + ")");
+  text.add("data per command", format_size(first->query->chunk) + " of at most " +
+                                   format_size(session.limits().most()) + " (" +
+                                   text_of(session.limits()) + ")");
 }
 
-std::string account_text(const Findings& account) {
-  std::string text;
-  for (const auto& found : account)
-    text += text_of(found, "! ", 0);
-  return text;
-}
-
-std::string resources_text(const FlexibleResources& resources) {
-  if (!resources.supported) return "not flexible";
-  const auto steps = resources.granularity < 2
-                         ? std::string{}
-                         : "preferably in steps of " + std::to_string(resources.granularity) + ", ";
-  return std::to_string(resources.free()) + " of " + std::to_string(resources.total) + " free, " +
-         std::to_string(resources.primary) + " held by the controlling function and " +
-         std::to_string(resources.assigned) + " by its functions, at most " +
-         std::to_string(resources.per_secondary) + " a function, " + steps +
-         std::to_string(resources.private_) + " private to the controlling function";
+/// Who holds the flexible resources.
+std::string resources_text(const PrimaryResources& resources, const Screen& screen) {
+  Table table{{"RESOURCE", "FREE", "TOTAL", "FUNCTIONS", "CONTROLLING", "MOST EACH", "STEP", "PRIVATE"}};
+  for (std::size_t column = 1; column <= 7; ++column)
+    table.align_right(column);
+  const auto add = [&](const char* name, const FlexibleResources& one) {
+    if (!one.supported) return;
+    table.add({name, std::to_string(one.free()), std::to_string(one.total),
+               std::to_string(one.assigned), std::to_string(one.primary),
+               std::to_string(one.per_secondary),
+               one.granularity < 2 ? "" : std::to_string(one.granularity),
+               std::to_string(one.private_)});
+  };
+  add("queues", resources.queues);
+  add("interrupts", resources.interrupts);
+  return table.empty() ? "" : '\n' + table.text(2, screen);
 }
 
 std::string vfs_text(const SriovState& sriov) {
@@ -110,45 +113,53 @@ std::string effects_text(const CommandEffects& effects) {
          (effects.restriction == 1 ? "the same namespace" : "any namespace") + " meanwhile";
 }
 
-Outcome controlling(Session& session) {
+std::string identity_text(const ControllerIdentity& identity) {
+  std::vector<std::string> parts;
+  if (!identity.model.empty()) parts.push_back(identity.model);
+  if (!identity.serial.empty()) parts.push_back("serial " + identity.serial);
+  if (!identity.firmware.empty()) parts.push_back("firmware " + identity.firmware);
+  return joined(parts, ", ");
+}
+
+void describe(Description& text, const Topology& topology, const std::string& version) {
+  const auto& identity = topology.identity;
+  text.add("controlling function",
+           topology.device + (topology.address.empty() ? "" : " at " + topology.address) +
+               (topology.simulated ? " (simulated)" : ""));
+  text.add("controller id", std::to_string(identity.cntlid) + " (" + to_hex(identity.cntlid) + ")");
+  text.add("model", identity_text(identity));
+  text.add("subsystem", identity.subsystem_nqn);
+  text.add("NVMe", version +
+                       (identity.virtualization_management ? ", virtualization management" : "") +
+                       (identity.namespace_management ? ", namespace management" : ""));
+  text.add("VFs", vfs_text(topology.sriov));
+  text.add("namespaces", namespaces_text(topology.namespaces));
+}
+
+Outcome controlling(Session& session, const Screen& screen) {
   session.tolerate_unreadable_lists();
   drop_ended_records(session);
   auto account = account_of(session);
   for (auto& found : check_effects(session))
     account.push_back(std::move(found));
   const auto& topology = session.topology();
-  Outcome outcome{.document = json_of(topology)};
+  Outcome outcome{.document = json_of(topology), .coloured = true};
   outcome.document["migration"] = migration_json(session);
   outcome.document["command_effects"] = effects_json(session.effects());
   outcome.document["functions"] = functions_json(topology);
   outcome.document["findings"] = json_of(account);
 
-  const auto& identity = topology.identity;
-  const auto& document = outcome.document;
   Description text;
-  text.add("controlling function", topology.device + (topology.simulated ? " (simulated)" : ""));
-  text.add("address", topology.address);
-  text.add("controller id", std::to_string(identity.cntlid) + " (" + to_hex(identity.cntlid) + ")");
-  text.add("subsystem", identity.subsystem_nqn);
-  text.add("model", identity.model);
-  text.add("serial", identity.serial);
-  text.add("firmware", identity.firmware);
-  text.add("NVMe", document.at("nvme_version").get<std::string>());
-  text.add("VFs", vfs_text(topology.sriov));
-  if (topology.resources) {
-    text.add("queues", resources_text(topology.resources->queues));
-    text.add("interrupts", resources_text(topology.resources->interrupts));
-  }
-  text.add("namespaces", namespaces_text(topology.namespaces));
-  text.add("virtualization management", yes_or_no(identity.virtualization_management));
-  text.add("host-managed live migration", yes_or_no(identity.live_migration));
+  describe(text, topology, outcome.document.at("nvme_version").get<std::string>());
   describe_migration(text, session);
   for (const auto& one : session.effects().commands)
     text.add("command effects", effects_text(one));
-  text.add("controlled functions", std::to_string(topology.functions.size()));
-  outcome.text = text.text();
-  if (!topology.functions.empty()) outcome.text += table_of(topology).text(2);
-  outcome.text += account_text(account);
+  outcome.text = text.text(0, screen);
+  if (!account.empty()) outcome.text += '\n' + account_text(account, 0, screen);
+  if (topology.resources) outcome.text += resources_text(*topology.resources, screen);
+  if (!topology.functions.empty()) {
+    outcome.text += '\n' + functions_table(topology, {}, 2, screen);
+  }
   return outcome;
 }
 
@@ -160,7 +171,17 @@ std::string driver_text(const ControlledFunction& function) {
   return text;
 }
 
-Outcome controlled(Session& session, const std::string& word) {
+/// Of the worst finding.
+Tone tone_of(const Findings& account) {
+  auto worst = Tone::plain;
+  for (const auto& found : account) {
+    if (found.severity == Severity::problem) return Tone::problem;
+    if (found.severity == Severity::warning) worst = Tone::warning;
+  }
+  return worst;
+}
+
+Outcome controlled(Session& session, const std::string& word, const Screen& screen) {
   const auto cntlid = select_one(session.topology(), word, "show").cntlid;
   drop_ended_records(session);
   const auto account = account_of(session, cntlid);
@@ -170,32 +191,36 @@ Outcome controlled(Session& session, const std::string& word) {
                                {"address", text_or_null(topology.address)},
                                {"simulated", topology.simulated},
                                {"function", json_of(function)},
-                               {"findings", json_of(account)}}};
+                               {"findings", json_of(account)}},
+                  .coloured = true};
   Description text;
   text.add("controlled function", label_of(function) + (topology.simulated ? " (simulated)" : ""));
   text.add("controlling function",
            topology.device + (topology.address.empty() ? "" : " at " + topology.address));
+  text.add("status", status_text(function), tone_of(account));
+  text.add("marked", yes_or_no(function.marked));
   text.add("address", function.pci ? function.pci->address : "");
-  text.add("status", status_text(function));
-  if (function.secondary) {
-    text.add("queues", std::to_string(function.queues));
-    text.add("interrupts", std::to_string(function.interrupts));
-  }
-  text.add("namespaces", namespaces_text(function.namespaces));
   text.add("driver", driver_text(function));
+  text.add("vfio device", function.vfio.device.value_or(""));
+  text.add("vfio group", function.vfio.group.value_or(""));
   if (function.pci && function.pci->iommu_group) {
     text.add("IOMMU group", std::to_string(*function.pci->iommu_group));
   }
-  text.add("vfio group", function.vfio.group.value_or(""));
-  text.add("vfio device", function.vfio.device.value_or(""));
-  text.add("marked", yes_or_no(function.marked));
-  outcome.text = text.text() + account_text(account);
+  if (function.secondary) {
+    text.add("resources", plural(function.queues, "queue") + ", " +
+                              plural(function.interrupts, "interrupt"));
+  }
+  text.add("namespaces", namespaces_text(function.namespaces));
+  outcome.text = text.text(0, screen);
+  if (!account.empty()) outcome.text += '\n' + account_text(account, 0, screen);
   return outcome;
 }
 
 Outcome show(Context& context, const ShowOptions& options) {
   const auto session = context.open(options.device);
-  return options.function ? controlled(*session, *options.function) : controlling(*session);
+  const auto screen = context.screen();
+  return options.function ? controlled(*session, *options.function, screen)
+                          : controlling(*session, screen);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ Json object_of(const Controlled& each) {
 std::string line_of(const Controlled& each, const ControlledFunction& function, bool dry_run,
                     const std::string& done) {
   const auto who = "controlled function " + label_of(function) + ": ";
-  if (each.failure) return failure_text(each.failure);
+  if (each.failure) return failure_text("controlled function " + label_of(function), each.failure);
   if (function.online == false) return who + "offline; nothing to do\n";
   if (!each.result.changed) return who + "already " + done + "\n";
   return who + (dry_run ? "would be " : "now ") + done + '\n';

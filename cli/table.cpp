@@ -2,6 +2,7 @@
 #include "cli/table.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace nvmigrate::cli {
@@ -9,15 +10,14 @@ namespace {
 
 constexpr std::size_t gap = 2;
 
-std::string_view cell(const std::vector<std::string>& row, std::size_t place) {
-  return place < row.size() ? std::string_view{row[place]} : std::string_view{};
+std::string_view cell(const std::vector<Cell>& row, std::size_t place) {
+  return place < row.size() ? std::string_view{row[place].text} : std::string_view{};
 }
 
-void append_padded(std::string& line, std::string_view text, std::size_t width, bool right) {
-  const std::size_t missing = width - std::min(width, width_of(text));
-  if (right) line.append(missing, ' ');
-  line += text;
-  if (!right) line.append(missing, ' ');
+Cell shown(const std::vector<Cell>& row, std::size_t place) {
+  auto content = place < row.size() ? row[place] : Cell{""};
+  if (content.text.empty()) content.text = "-";
+  return content;
 }
 
 void end_line(std::string& text, std::string& line) {
@@ -32,49 +32,66 @@ std::string plural(std::uint64_t count, const std::string& one) {
   return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
 }
 
-void Table::add(std::vector<std::string> cells) {
-  for (auto& cell : cells)
-    cell = one_line(cell);
+void Table::add(std::vector<Cell> cells) {
+  for (auto& one : cells)
+    one.text = one_line(one.text);
   rows_.push_back(std::move(cells));
 }
 
 std::vector<Table::Column> Table::columns() const {
-  std::vector<Column> shown;
+  std::vector<Column> all;
   for (std::size_t place = 0; place < headings_.size(); ++place) {
     std::size_t width = 0;
     for (const auto& row : rows_)
       width = std::max(width, width_of(cell(row, place)));
     if (width == 0 && !rows_.empty()) continue;
     const bool right = std::find(right_.begin(), right_.end(), place) != right_.end();
-    shown.push_back({place, std::max(width, width_of(headings_[place])), right});
+    all.push_back({place, std::max(width, width_of(headings_[place])), right});
   }
-  return shown;
+  return all;
 }
 
-std::string Table::text(std::size_t indent) const {
-  const auto shown = columns();
+void Table::fit(std::vector<Column>& columns, std::size_t width) const {
+  const auto needed = [&] {
+    return std::accumulate(
+        columns.begin(), columns.end(), std::size_t{0},
+        [](std::size_t sum, const Column& column) { return sum + column.width + gap; });
+  };
+  for (const auto& places : droppable_) {
+    if (needed() <= width + gap) return;
+    std::erase_if(columns, [&](const Column& column) {
+      return std::find(places.begin(), places.end(), column.place) != places.end();
+    });
+  }
+}
+
+std::string Table::text(std::size_t indent, const Screen& screen) const {
+  auto columns = this->columns();
+  fit(columns, screen.width - std::min(indent, screen.width));
   std::string text;
   std::string line;
-  const auto append = [&](const std::vector<std::string>& row) {
+  const auto append = [&](const std::vector<Cell>& row) {
     line.assign(indent, ' ');
-    for (const auto& column : shown) {
-      const auto content = cell(row, column.place);
-      append_padded(line, content.empty() ? "-" : content, column.width, column.right);
-      line.append(gap, ' ');
+    for (const auto& column : columns) {
+      const auto [words, tone] = shown(row, column.place);
+      const std::string missing(column.width - std::min(column.width, width_of(words)), ' ');
+      line += column.right ? missing : "";
+      line += painted(screen, words, tone);
+      line.append(column.right ? "" : missing).append(gap, ' ');
     }
     end_line(text, line);
   };
-  append(headings_);
+  append({headings_.begin(), headings_.end()});
   for (const auto& row : rows_)
     append(row);
   return text;
 }
 
-void Description::add(std::string name, const std::string& value) {
-  if (!value.empty()) pairs_.emplace_back(std::move(name), one_line(value));
+void Description::add(std::string name, const std::string& value, Tone tone) {
+  if (!value.empty()) pairs_.emplace_back(std::move(name), Cell{one_line(value), tone});
 }
 
-std::string Description::text(std::size_t indent) const {
+std::string Description::text(std::size_t indent, const Screen& screen) const {
   std::size_t width = 0;
   for (const auto& [name, value] : pairs_)
     width = std::max(width, width_of(name));
@@ -83,7 +100,8 @@ std::string Description::text(std::size_t indent) const {
     text.append(indent, ' ');
     text += name + ':';
     text.append(width - width_of(name) + 1, ' ');
-    text += value + '\n';
+    text += painted(screen, wrapped(value.text, indent + width + 2, screen.width), value.tone);
+    text += '\n';
   }
   return text;
 }

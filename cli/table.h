@@ -7,9 +7,21 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/screen.h"
 #include "cli/visible.h"
 
 namespace nvmigrate::cli {
+
+/// What a table holds at one place.
+struct Cell {
+  // NOLINTNEXTLINE(google-explicit-constructor): rows are lists of words
+  Cell(std::string words, Tone what = Tone::plain) : text(std::move(words)), tone(what) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Cell(const char* words) : text(words) {}
+
+  std::string text;
+  Tone tone = Tone::plain;
+};
 
 /// Text in aligned columns, for a reader. Columns that are empty in every row are left out.
 class Table {
@@ -18,13 +30,16 @@ class Table {
 
   /// One row; missing cells are empty. A cell that is empty in a column that is shown prints as
   /// `-`.
-  void add(std::vector<std::string> cells);
+  void add(std::vector<Cell> cells);
   /// Numbers read better to the right.
   void align_right(std::size_t column) { right_.push_back(column); }
+  /// Columns that are left out together where the screen is too narrow; those first that are named
+  /// first.
+  void may_drop(std::vector<std::size_t> together) { droppable_.push_back(std::move(together)); }
 
   [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
   /// Headings and rows, each line indented and ended by a newline; no blanks at the end of a line.
-  [[nodiscard]] std::string text(std::size_t indent = 0) const;
+  [[nodiscard]] std::string text(std::size_t indent = 0, const Screen& screen = {}) const;
 
  private:
   struct Column {
@@ -32,21 +47,25 @@ class Table {
     bool right = false;
   };
   [[nodiscard]] std::vector<Column> columns() const;
+  void fit(std::vector<Column>& columns, std::size_t width) const;
 
   std::vector<std::string> headings_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::vector<Cell>> rows_;
   std::vector<std::size_t> right_;
+  std::vector<std::vector<std::size_t>> droppable_;
 };
 
 /// `name:` and value in two columns, for the description of one thing. Pairs with an empty value
 /// are left out.
 class Description {
  public:
-  void add(std::string name, const std::string& value);
-  [[nodiscard]] std::string text(std::size_t indent = 0) const;
+  void add(std::string name, const std::string& value, Tone tone = Tone::plain);
+  /// Values that are wider than the screen go on below their beginning.
+  [[nodiscard]] std::string text(std::size_t indent = 0,
+                                 const Screen& screen = {.width = endless}) const;
 
  private:
-  std::vector<std::pair<std::string, std::string>> pairs_;
+  std::vector<std::pair<std::string, Cell>> pairs_;
 };
 
 /// `1 queue`, `2 queues`

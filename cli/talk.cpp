@@ -68,15 +68,16 @@ void Talk::trace(const std::string& line, const Json& trace) {
   logger_->trace("{}", json_ ? Json{{"trace", trace}}.dump() : line);
 }
 
+bool has_escapes(const Environment& environment) {
+  const char* terminal = environment.variable ? environment.variable("TERM") : nullptr;
+  const std::string name = terminal == nullptr ? "" : terminal;
+  return !name.empty() && name != "dumb" && name != "unknown";
+}
+
 bool may_colour(const Environment& environment, int descriptor) {
-  if (!environment.variable || ::isatty(descriptor) != 1) return false;
-  const auto value = [&](const char* name) {
-    const char* text = environment.variable(name);
-    return std::string{text == nullptr ? "" : text};
-  };
-  const auto terminal = value("TERM");
-  const bool has_escapes = !terminal.empty() && terminal != "dumb" && terminal != "unknown";
-  return has_escapes && value("NO_COLOR").empty();
+  if (::isatty(descriptor) != 1 || !has_escapes(environment)) return false;
+  const char* none = environment.variable("NO_COLOR");
+  return none == nullptr || *none == '\0';
 }
 
 }  // namespace nvmigrate::cli

@@ -31,8 +31,10 @@ class Talk {
   bool json_;
 };
 
-/// Whether a descriptor may be written in colour: a terminal that has escape sequences, as TERM
-/// says (not unset, dumb or unknown), and NO_COLOR is not set.
+/// Whether a terminal has escape sequences, as TERM says: not when it is unset, dumb or unknown.
+bool has_escapes(const Environment& environment);
+/// Whether a descriptor may be written in colour: a terminal that has escape sequences, and NO_COLOR
+/// is not set.
 bool may_colour(const Environment& environment, int descriptor);
 
 }  // namespace nvmigrate::cli

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
 #include "cli/changing.h"
 #include "cli/commands_table.h"
 #include "cli/describe.h"
@@ -7,6 +9,8 @@
 #include "cli/migration.h"
 #include "cli/progress.h"
 #include "cli/ssh.h"
+#include "nvmigrate/base/interrupt.h"
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/selection.h"
 #include "nvmigrate/remote/peer.h"
 
@@ -34,36 +38,144 @@ TransferOptions options_of(const Transferring& given, const StateFormats& format
   return options;
 }
 
+/// What became of one of several functions.
+struct Moved {
+  Json document;
+  std::string text;
+  std::exception_ptr failure;
+};
+
 Json end_of(const std::string& device, std::uint16_t cntlid, bool suspended) {
   return {{"device", device}, {"controller_id", cntlid}, {"suspended", suspended}};
 }
 
-std::string moved_text(const Transferring& given, std::uint16_t from,
-                       const MigrationFigures& figures, bool resumed) {
-  return "  " + text_of(figures) + "\n  the destination " + (resumed ? "runs" : "stays suspended") +
-         "; the source is away: unbind it once its VM has ended\n" +
-         next_steps(
-             {}, {{.action = Remedy::Action::unbind, .device = given.source, .function = from}}, 4);
+/// What both kinds of transfer tell.
+template <typename Result>
+Moved moved(const Transferring& given, const ControlledFunction& from, const std::string& to,
+            const Json& destination, const Result& result) {
+  Moved one;
+  one.document = {{"source", end_of(given.source, from.cntlid, true)},
+                  {"destination", destination},
+                  {"formats", json_of(result.formats)},
+                  {"resumed", result.resumed}};
+  add(one.document, result.figures);
+  one.document["findings"] = json_of(result.findings);
+  one.text = "controlled function " + label_of(from) + " of " + given.source +
+             (given.dry_run ? " would move to " : " moved to ") + to + " of " + given.destination;
+  if (given.dry_run) {
+    one.text += '\n';
+  } else {
+    one.text += (result.resumed ? ", and runs there; " : ", and stays suspended; ") +
+                blackout_text(result.figures) + "\n  " + text_of(result.figures) + '\n';
+  }
+  one.text += text_of(result.findings);
+  return one;
 }
 
-Outcome report(const Transferring& given, SessionPair& pair, std::uint16_t from, std::uint16_t to,
-               const TransferResult& result) {
-  Outcome outcome;
-  auto& document = outcome.document;
-  document = {{"dry_run", given.dry_run},
-              {"changed", true},
-              {"source", end_of(given.source, from, true)},
-              {"destination", end_of(given.destination, to, !result.resumed)},
-              {"formats", json_of(result.formats)},
-              {"resumed", result.resumed}};
-  add(document, result.figures);
-  document["findings"] = json_of(result.findings);
-  outcome.text = "controlled function " + label_of(pair.source->function(from)) + " of " +
-                 given.source + (given.dry_run ? " would move to " : " moved to ") +
-                 label_of(pair.destination->function(to)) + " of " + given.destination + '\n';
-  if (!given.dry_run) outcome.text += moved_text(given, from, result.figures, result.resumed);
-  outcome.text += text_of(result.findings);
+/// Of the sources that moved, what is to be done with them.
+std::string remains_text(const Transferring& given, const std::vector<Moved>& all) {
+  std::vector<std::string> ids;
+  for (const auto& one : all) {
+    if (!one.failure) ids.push_back(one.document.at("source").at("controller_id").dump());
+  }
+  if (ids.empty() || given.dry_run) return {};
+  const bool one = ids.size() == 1;
+  return std::string{one ? "the source is away: unbind it once its VM has ended"
+                         : "the sources are away: unbind each once its VM has ended"} +
+         "\n  -> " + cli::line_of({"nvmigrate", "unbind", given.source, joined(ids, ",")}) + '\n';
+}
+
+/// The document of one transfer has its members at the top, too.
+Outcome report(Context& context, const Transferring& given, const std::vector<Moved>& all) {
+  Failures failures;
+  for (const auto& one : all)
+    failures.push_back(one.failure);
+  Outcome outcome{.status = cli::status_of(failures)};
+  const bool changed = std::find(failures.begin(), failures.end(), nullptr) != failures.end();
+  outcome.document = {{"dry_run", given.dry_run}, {"changed", changed}};
+  if (all.size() == 1) outcome.document.update(all.front().document);
+  auto& list = outcome.document["transfers"] = Json::array();
+  for (const auto& one : all) {
+    auto document = one.document;
+    document["error"] = failure_json(one.failure);
+    list.push_back(std::move(document));
+    outcome.text += one.text;
+  }
+  outcome.text += remains_text(given, all);
+  tell(context, failures);
   return outcome;
+}
+
+/// One function after the other, so that each is suspended only for its own transfer. One that
+/// fails does not stop the next, but a stop signal does.
+std::vector<Moved> move_all(const Transferring& given, Session& source,
+                            const std::vector<std::pair<std::uint16_t, std::string>>& pairs,
+                            const std::function<Moved(std::uint16_t, const std::string&)>& move) {
+  std::vector<Moved> all;
+  for (const auto& [from, to] : pairs) {
+    try {
+      stop_if_interrupted("this function was not moved");
+      all.push_back(move(from, to));
+    } catch (...) {
+      all.push_back({.document = {{"source", {{"device", given.source}, {"controller_id", from}}},
+                                  {"destination",
+                                   {{"device", given.destination},
+                                    {"controller_id", or_null(parse_number(to))}}}},
+                     .text = failure_text("controlled function " +
+                                              label_of(source.function(from)) + " of " +
+                                              given.source,
+                                          std::current_exception()),
+                     .failure = std::current_exception()});
+    }
+  }
+  return all;
+}
+
+/// The functions that the words mean, in the order of the words.
+std::vector<std::uint16_t> in_order(const Topology& topology, const std::string& words) {
+  select(topology, words, "transfer");
+  std::vector<std::uint16_t> ids;
+  for (const auto& pick : resolve(topology, words)) {
+    if (std::find(ids.begin(), ids.end(), *pick.cntlid) != ids.end()) {
+      throw usage_error("'" + words + "' names " + describe(*pick.function) + " twice");
+    }
+    ids.push_back(*pick.cntlid);
+  }
+  return ids;
+}
+
+/// The words of a list for another host, which knows what they mean; ranges of numbers are spelt
+/// out.
+std::vector<std::string> words_for_peer(const std::string& list) {
+  std::vector<std::string> words;
+  for (std::size_t from = 0, to = 0; to < list.size(); from = to + 1) {
+    to = std::min(list.find(',', from), list.size());
+    const auto word = list.substr(from, to - from);
+    const auto dash = word.find('-');
+    const auto first = parse_number(word.substr(0, dash));
+    const auto last = dash == std::string::npos ? std::nullopt : parse_number(word.substr(dash + 1));
+    if (!first || !last || *last < *first || *last > 0xFFFF) {
+      words.push_back(word);
+      continue;
+    }
+    for (auto id = *first; id <= *last; ++id)
+      words.push_back(std::to_string(id));
+  }
+  return words;
+}
+
+/// The first source with the first destination, and so on.
+std::vector<std::pair<std::uint16_t, std::string>> pairs_of(const std::vector<std::uint16_t>& from,
+                                                            const std::vector<std::string>& to) {
+  if (from.size() != to.size()) {
+    throw usage_error(plural(from.size(), "source") + " cannot move to " +
+                          plural(to.size(), "destination"),
+                      "name as many destinations as sources, in the same order");
+  }
+  std::vector<std::pair<std::uint16_t, std::string>> pairs;
+  for (std::size_t i = 0; i < from.size(); ++i)
+    pairs.emplace_back(from[i], to[i]);
+  return pairs;
 }
 
 /// Passes --wait and --timeout on to the other host.
@@ -81,7 +193,8 @@ SshOptions ssh_of(const Context& context, const Transferring& given) {
 /// Runs `what` with a connection to the other host. If the connection ends early, the error has the
 /// exit status of ssh.
 template <typename What>
-auto connected(const Context& context, const Transferring& given, const What& what) {
+auto connected(const Context& context, const Transferring& given, const std::string& to,
+               const What& what) {
   const auto target = parse_ssh(given.destination);
   if (target.device.empty()) {
     throw usage_error("'" + given.destination + "' names no device",
@@ -93,7 +206,7 @@ auto connected(const Context& context, const Transferring& given, const What& wh
                   .host = target.host,
                   .url = target.url(),
                   .device = target.device,
-                  .function = given.to};
+                  .function = to};
   try {
     return what(peer);
   } catch (Error& error) {
@@ -112,37 +225,28 @@ Json end_of_peer(const Transferring& given, const std::string& host, std::uint16
   return end;
 }
 
-Outcome report(const Transferring& given, Session& source, std::uint16_t from,
-               const PeerTransferResult& result) {
-  Outcome outcome;
-  auto& document = outcome.document;
-  document = {{"dry_run", given.dry_run},
-              {"changed", true},
-              {"source", end_of(given.source, from, true)},
-              {"destination", end_of_peer(given, result.host, result.cntlid, !result.resumed)},
-              {"formats", json_of(result.formats)},
-              {"resumed", result.resumed}};
-  add(document, result.figures);
-  document["destination_blackout_us"] =
+Moved move_to_peer(const Transferring& given, Session& source, std::uint16_t from,
+                   const Peer& peer, const TransferOptions& options) {
+  const auto result = transfer_to_peer(source, from, peer, options);
+  auto one = moved(given, source.function(from), label_of(result.cntlid, result.vfn),
+                   end_of_peer(given, result.host, result.cntlid, !result.resumed), result);
+  one.document["destination_blackout_us"] =
       std::chrono::duration_cast<std::chrono::microseconds>(result.destination_blackout).count();
-  document["findings"] = json_of(result.findings);
-  outcome.text = "controlled function " + label_of(source.function(from)) + " of " + given.source +
-                 (given.dry_run ? " would move to " : " moved to ") +
-                 label_of(result.cntlid, result.vfn) + " of " + given.destination + '\n';
-  if (!given.dry_run) outcome.text += moved_text(given, from, result.figures, result.resumed);
-  outcome.text += text_of(result.findings);
-  return outcome;
+  return one;
 }
 
 Outcome run_to_peer(Context& context, const Transferring& given) {
   const auto session = context.open(given.source);
   given.chunk.check(*session);
-  const auto from = select_one(session->topology(), given.from, "transfer").cntlid;
+  const auto pairs = pairs_of(in_order(session->topology(), given.from), words_for_peer(given.to));
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, session->query().formats, display);
-  return connected(context, given, [&](const Peer& peer) {
-    return report(given, *session, from, transfer_to_peer(*session, from, peer, options));
+  const auto all = move_all(given, *session, pairs, [&](std::uint16_t from, const std::string& to) {
+    return connected(context, given, to, [&](const Peer& peer) {
+      return move_to_peer(given, *session, from, peer, options);
+    });
   });
+  return report(context, given, all);
 }
 
 std::string_view sentence_of(Settlement settlement) {
@@ -160,7 +264,7 @@ std::string_view sentence_of(Settlement settlement) {
 Outcome settle(Context& context, const Transferring& given) {
   const auto session = context.open(given.source);
   const auto from = select_one(session->topology(), given.from, "transfer").cntlid;
-  return connected(context, given, [&](const Peer& peer) {
+  return connected(context, given, given.to, [&](const Peer& peer) {
     const bool suspended = session->ask(from).suspended().value_or(true);
     const auto result = settle_with_peer(*session, from, peer, given.dry_run);
     const bool doubted = result.settlement != Settlement::nothing;
@@ -189,12 +293,19 @@ Outcome run(Context& context, const Transferring& given) {
   auto pair = context.open_pair(given.source, given.destination);
   given.chunk.check(*pair.source);
   given.chunk.check(*pair.destination);
-  const auto from = select_one(pair.source->topology(), given.from, "transfer").cntlid;
-  const auto to = select_one(pair.destination->topology(), given.to, "transfer").cntlid;
+  std::vector<std::string> destinations;
+  for (const auto id : in_order(pair.destination->topology(), given.to))
+    destinations.push_back(std::to_string(id));
+  const auto pairs = pairs_of(in_order(pair.source->topology(), given.from), destinations);
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, pair.source->query().formats, display);
-  const auto result = transfer_state(*pair.source, from, *pair.destination, to, options);
-  return report(given, pair, from, to, result);
+  const auto all = move_all(given, *pair.source, pairs, [&](std::uint16_t from, const std::string& word) {
+    const auto& to = select_one(pair.destination->topology(), word, "transfer");
+    const auto result = transfer_state(*pair.source, from, *pair.destination, to.cntlid, options);
+    return moved(given, pair.source->function(from), label_of(pair.destination->function(to.cntlid)),
+                 end_of(given.destination, to.cntlid, !result.resumed), result);
+  });
+  return report(context, given, all);
 }
 
 }  // namespace
@@ -202,12 +313,12 @@ Outcome run(Context& context, const Transferring& given) {
 Runner declare_transfer(Options& options) {
   const auto given = std::make_shared<Transferring>();
   options.device("SRC", given->source, "The controlling function of the source");
-  options.positional("SRC-ID", given->from, "The controlled function that is moved",
-                     Completes::marked_functions);
+  options.functions(given->from, Completes::marked_functions, "SRC-IDS");
   options.device("DST", given->destination,
                  "The controlling function of the destination; of another host "
                  "ssh://[USER@]HOST[:PORT]/DEVICE");
-  options.positional("DST-ID", given->to, "The controlled function that it is moved to",
+  options.positional("DST-IDS", given->to,
+                     "The controlled functions that they are moved to, in the same order",
                      Completes::marked_functions);
   options.flag("--keep-suspended", given->keep_suspended,
                "Keep the destination suspended, too; 'nvmigrate resume' lets it run");

@@ -53,7 +53,8 @@ Ran run_program(const std::vector<std::string>& words,
 
 Tool::Tool(std::string binary)
     : binary_(std::move(binary)),
-      environment_{{"NVMIGRATE_STATE_DIR", folder_ / "state"},
+      environment_{{"LC_ALL", "C"},
+                   {"NVMIGRATE_STATE_DIR", folder_ / "state"},
                    {"NVMIGRATE_RUN_DIR", folder_ / "run"},
                    {"NVMIGRATE_SIM_DIR", folder_ / "sim"},
                    {"NVMIGRATE_CONFIG_DIR", folder_ / "config"}} {}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace nvmigrate::cli {
+
+struct Environment;
+
+/// No limit of columns.
+inline constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
+
+/// What a descriptor that people read can show.
+struct Screen {
+  std::size_t width = 80;         ///< in columns
+  std::size_t height = endless;   ///< in lines; endless: it is not a terminal
+  bool colour = false;            ///< see may_colour()
+  bool unicode = false;           ///< arrows and branches; the locale has UTF-8
+};
+
+/// The width is COLUMNS, else that of the terminal, or 80 where it does not tell. What is not a
+/// terminal has no limit: sentences stay whole for grep, and no column is left out.
+Screen screen_of(const Environment& environment, int descriptor);
+
+/// What a text means, in colour.
+enum class Tone { plain, strong, faint, warning, problem };
+/// The text between escape sequences of its tone, where the screen has colours.
+std::string painted(const Screen& screen, const std::string& text, Tone tone);
+
+/// As visible(), but for the escape sequences of painted().
+std::string visible_but_colours(std::string_view text);
+/// The arrow in front of each command, `->` at the beginning of a line, as the screen can show it.
+std::string with_arrows(const Screen& screen, std::string_view text);
+
+/// Words in lines of at most `width` columns, where no word is longer. The first line continues
+/// where the caller stands, at column `indent`, at which the others begin.
+std::string wrapped(const std::string& words, std::size_t indent, std::size_t width);
+
+}  // namespace nvmigrate::cli

@@ -217,7 +217,10 @@ class ProfileRun {
              {"error", failure_json(done.failure)}};
     subsystems_.push_back(std::move(one));
     failures_.push_back(done.failure);
-    if (!done.result) return;
+    if (!done.result) {
+      text_ += failure_text(device, done.failure);
+      return;
+    }
     const auto& unfinished = done.result->unfinished;
     if (unfinished && !only_plan_) {
       context_->note(device + ": finished what '" + unfinished->command + "' (pid " +
@@ -237,7 +240,7 @@ class ProfileRun {
                                  {"absent", absent_}}};
     outcome.text = text_;
     outcome.status = status_of(failures_);
-    tell_failures();
+    tell(*context_, failures_);
     if (nothing_declared && given_->files.empty()) {
       context_->note("there is no profile in " + context_->folders().config +
                      ", and none was recorded with --persist");
@@ -248,15 +251,6 @@ class ProfileRun {
       outcome.status = ExitStatus::partial;
     }
     return outcome;
-  }
-
-  void tell_failures() {
-    for (const auto& failure : failures_) {
-      auto text = failure ? failure_text(failure) : std::string{};
-      while (text.ends_with('\n'))
-        text.pop_back();
-      if (failure) context_->warn(text);
-    }
   }
 
   Context* context_;

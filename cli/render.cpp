@@ -37,8 +37,8 @@ Json error_json(const Error& error, const std::vector<std::vector<std::string>>&
 
 std::string text_for(const Screen& screen, const Outcome& outcome) {
   if (outcome.raw_text) return outcome.text;
-  return with_arrows(screen, outcome.coloured ? visible_but_colours(outcome.text)
-                                              : visible(outcome.text));
+  return with_arrows(screen,
+                     outcome.coloured ? visible_but_colours(outcome.text) : visible(outcome.text));
 }
 
 }  // namespace

@@ -141,9 +141,10 @@ class Examination {
 
   /// `sim:a: 1 problem, 2 checks passed`, and below it what is not well; with --verbose everything.
   [[nodiscard]] std::string subject_text(const std::string& device, const Findings& found) const {
-    const auto passed = static_cast<std::size_t>(
-        std::count_if(found.begin(), found.end(),
-                      [](const Finding& one) { return one.severity == Severity::ok; }));
+    const auto passed =
+        static_cast<std::size_t>(std::count_if(found.begin(), found.end(), [](const Finding& one) {
+          return one.severity == Severity::ok;
+        }));
     std::string text = painted(screen_, device.empty() ? "host" : one_line(device), Tone::strong) +
                        ": " + plural(passed, "check") + " passed\n";
     for (const auto& one : found) {
@@ -157,7 +158,8 @@ class Examination {
   }
 
   [[nodiscard]] std::string text() const {
-    auto text = repaired_.empty() ? "" : painted(screen_, "repair", Tone::strong) + ":\n" + repaired_;
+    auto text =
+        repaired_.empty() ? "" : painted(screen_, "repair", Tone::strong) + ":\n" + repaired_;
     for (const auto& [device, found] : subjects_)
       text += subject_text(device, found);
     return text + plural(problems_, "problem") + ", " + plural(warnings_, "warning") + '\n';

@@ -118,8 +118,9 @@ std::string remains_text(const Exporting& given, const std::vector<ExportOutcome
   return std::string{one ? "it stays suspended; once its state is loaded elsewhere, release it"
                          : "they stay suspended; once their states are loaded elsewhere, release "
                            "them"} +
-         "\n  -> " + cli::line_of({"nvmigrate", "release", given.device, list}) + "\nif nobody has " +
-         (one ? "loaded it, it" : "loaded them, they") + " can run again\n  -> " +
+         "\n  -> " + cli::line_of({"nvmigrate", "release", given.device, list}) +
+         "\nif nobody has " + (one ? "loaded it, it" : "loaded them, they") +
+         " can run again\n  -> " +
          cli::line_of({"nvmigrate", "resume", given.device, list, "--allow", "exported"}) + '\n';
 }
 
@@ -131,9 +132,8 @@ Outcome report(Context& context, const Exporting& given, Session& session,
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     failures.push_back(outcomes[i].failure);
     functions.push_back(function_json(outcomes[i], jobs[i].second));
-    outcome.text +=
-        function_text(outcomes[i], label_of(session.function(outcomes[i].cntlid)), jobs[i].second,
-                      given.dry_run);
+    outcome.text += function_text(outcomes[i], label_of(session.function(outcomes[i].cntlid)),
+                                  jobs[i].second, given.dry_run);
   }
   outcome.text += remains_text(given, outcomes);
   outcome.status = status_of(failures);

@@ -91,9 +91,8 @@ constexpr std::array fields{
 
 /// The columns of a listing, and those that go first where there is no room for all.
 constexpr std::array<std::string_view, 12> usual{
-    "controller_id", "virtual_function", "status",      "marked",
-                  "driver",        "kernel_name",      "vfio_device", "address",
-                  "queues",        "interrupts",       "namespaces",  "iommu_group"};
+    "controller_id", "virtual_function", "status", "marked",     "driver",     "kernel_name",
+    "vfio_device",   "address",          "queues", "interrupts", "namespaces", "iommu_group"};
 constexpr std::array<std::string_view, 8> dispensable{
     "iommu_group", "queues interrupts", "namespaces", "address",
     "kernel_name", "vfio_device",       "driver",     "marked"};
@@ -136,7 +135,8 @@ Cell status_of(const Function& function) {
 /// `vfio0` of /dev/vfio/devices/vfio0, `11` of /dev/vfio/11.
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::string short_list(const std::string& list, const std::optional<std::vector<std::uint32_t>>& ids) {
+std::string short_list(const std::string& list,
+                       const std::optional<std::vector<std::uint32_t>>& ids) {
   constexpr std::size_t most = 12;
   return list.size() <= most ? list : std::to_string(ids->size()) + " ids";
 }

@@ -51,7 +51,11 @@ std::string section(const std::string& heading, const std::vector<Entry>& entrie
   for (const auto& [name, about] : entries) {
     const auto gap = name.size() <= width ? std::string(width - name.size() + 2, ' ')
                                           : '\n' + std::string(width + 4, ' ');
-    text.append("  ").append(name).append(gap).append(wrapped(about, width + 4, line_width)).append("\n");
+    text.append("  ")
+        .append(name)
+        .append(gap)
+        .append(wrapped(about, width + 4, line_width))
+        .append("\n");
   }
   return text;
 }
@@ -61,7 +65,8 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode /*mode*/) const override {
     if (app->get_parent() == nullptr) return of_all(*app, name);
-    const auto about = make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0, line_width);
+    const auto about =
+        make_usage(app, name) + "\n\n" + wrapped(app->get_description() + ".", 0, line_width);
     return about + '\n' + (commands_of(*app).empty() ? of_command(*app) : of_group(*app, name));
   }
 

@@ -139,10 +139,9 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   document["sha256"] = nvmigrate::to_string(state.end().sha256);
   document["findings"] = json_of(result.findings);
   outcome.text = "controlled function " + label_of(to) + ": loaded from " + called(given.file) +
-                 (result.resumed ? ", and runs; " : ", ") + blackout_text(result.figures) +
-                 "\n  " + text_of(result.figures) + ", SHA-256 " +
-                 short_digest(state.end().sha256) + '\n' + next_step(given, result) +
-                 source_text(state, result) + text_of(result.findings);
+                 (result.resumed ? ", and runs; " : ", ") + blackout_text(result.figures) + "\n  " +
+                 text_of(result.figures) + ", SHA-256 " + short_digest(state.end().sha256) + '\n' +
+                 next_step(given, result) + source_text(state, result) + text_of(result.findings);
   return outcome;
 }
 

@@ -47,7 +47,8 @@ std::string man_tag(const CLI::Option& option) {
   for (const auto& name : names_of(option))
     tag += (tag.empty() ? "" : ", ") + bold(name);
   const auto type = option.get_type_name();
-  if (type.starts_with("[=")) return tag + type.substr(0, 2) + italic(type.substr(2, type.size() - 3)) + ']';
+  if (type.starts_with("[="))
+    return tag + type.substr(0, 2) + italic(type.substr(2, type.size() - 3)) + ']';
   return type.empty() ? tag : tag + ' ' + man_type(type);
 }
 

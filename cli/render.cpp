@@ -26,8 +26,8 @@ std::string error_text(const Environment& environment, const Error& error) {
 
 std::string text_for(const Screen& screen, const Outcome& outcome) {
   if (outcome.raw_text) return outcome.text;
-  return with_arrows(screen, outcome.coloured ? visible_but_colours(outcome.text)
-                                              : visible(outcome.text));
+  return with_arrows(screen,
+                     outcome.coloured ? visible_but_colours(outcome.text) : visible(outcome.text));
 }
 
 }  // namespace

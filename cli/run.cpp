@@ -35,7 +35,8 @@ std::string read_functions(const Environment& environment) {
     if (count < 0 && errno != EINTR) throw OsError(errno, "read", "standard input");
     stop_if_interrupted("nothing was changed");
     if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
-    if (text.size() > longest_list) throw usage_error("standard input is too long for a list of ids");
+    if (text.size() > longest_list)
+      throw usage_error("standard input is too long for a list of ids");
   }
   std::istringstream words(text);
   std::string list;

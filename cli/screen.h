@@ -15,10 +15,10 @@ inline constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
 
 /// What a descriptor that people read can show.
 struct Screen {
-  std::size_t width = 80;         ///< in columns
-  std::size_t height = endless;   ///< in lines; endless: it is not a terminal
-  bool colour = false;            ///< see may_colour()
-  bool unicode = false;           ///< arrows and branches; the locale has UTF-8
+  std::size_t width = 80;        ///< in columns
+  std::size_t height = endless;  ///< in lines; endless: it is not a terminal
+  bool colour = false;           ///< see may_colour()
+  bool unicode = false;          ///< arrows and branches; the locale has UTF-8
 };
 
 /// The width is COLUMNS, else that of the terminal, or 80 where it does not tell. What is not a

@@ -42,7 +42,8 @@ void describe_migration(Description& text, Session& session) {
                             : (able ? "yes, but no backend serves it" : "no"),
            first != nullptr ? Tone::plain : Tone::warning);
   for (const auto& asked : session.asked_backends()) {
-    if (!asked.query) text.add("not by backend", std::string{asked.row->name} + ": " + asked.reason);
+    if (!asked.query)
+      text.add("not by backend", std::string{asked.row->name} + ": " + asked.reason);
   }
   if (first == nullptr) return;
   for (const auto version : first->query->formats.versions) {
@@ -57,16 +58,16 @@ void describe_migration(Description& text, Session& session) {
 
 /// Who holds the flexible resources.
 std::string resources_text(const PrimaryResources& resources, const Screen& screen) {
-  Table table{{"RESOURCE", "FREE", "TOTAL", "FUNCTIONS", "CONTROLLING", "MOST EACH", "STEP", "PRIVATE"}};
+  Table table{
+      {"RESOURCE", "FREE", "TOTAL", "FUNCTIONS", "CONTROLLING", "MOST EACH", "STEP", "PRIVATE"}};
   for (std::size_t column = 1; column <= 7; ++column)
     table.align_right(column);
   const auto add = [&](const char* name, const FlexibleResources& one) {
     if (!one.supported) return;
-    table.add({name, std::to_string(one.free()), std::to_string(one.total),
-               std::to_string(one.assigned), std::to_string(one.primary),
-               std::to_string(one.per_secondary),
-               one.granularity < 2 ? "" : std::to_string(one.granularity),
-               std::to_string(one.private_)});
+    table.add(
+        {name, std::to_string(one.free()), std::to_string(one.total), std::to_string(one.assigned),
+         std::to_string(one.primary), std::to_string(one.per_secondary),
+         one.granularity < 2 ? "" : std::to_string(one.granularity), std::to_string(one.private_)});
   };
   add("queues", resources.queues);
   add("interrupts", resources.interrupts);
@@ -123,9 +124,9 @@ std::string identity_text(const ControllerIdentity& identity) {
 
 void describe(Description& text, const Topology& topology, const std::string& version) {
   const auto& identity = topology.identity;
-  text.add("controlling function",
-           topology.device + (topology.address.empty() ? "" : " at " + topology.address) +
-               (topology.simulated ? " (simulated)" : ""));
+  text.add("controlling function", topology.device +
+                                       (topology.address.empty() ? "" : " at " + topology.address) +
+                                       (topology.simulated ? " (simulated)" : ""));
   text.add("controller id", std::to_string(identity.cntlid) + " (" + to_hex(identity.cntlid) + ")");
   text.add("model", identity_text(identity));
   text.add("subsystem", identity.subsystem_nqn);
@@ -207,8 +208,8 @@ Outcome controlled(Session& session, const std::string& word, const Screen& scre
     text.add("IOMMU group", std::to_string(*function.pci->iommu_group));
   }
   if (function.secondary) {
-    text.add("resources", plural(function.queues, "queue") + ", " +
-                              plural(function.interrupts, "interrupt"));
+    text.add("resources",
+             plural(function.queues, "queue") + ", " + plural(function.interrupts, "interrupt"));
   }
   text.add("namespaces", namespaces_text(function.namespaces));
   outcome.text = text.text(0, screen);

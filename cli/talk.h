@@ -33,8 +33,8 @@ class Talk {
 
 /// Whether a terminal has escape sequences, as TERM says: not when it is unset, dumb or unknown.
 bool has_escapes(const Environment& environment);
-/// Whether a descriptor may be written in colour: a terminal that has escape sequences, and NO_COLOR
-/// is not set.
+/// Whether a descriptor may be written in colour: a terminal that has escape sequences, and
+/// NO_COLOR is not set.
 bool may_colour(const Environment& environment, int descriptor);
 
 /// What is told of changes when root makes them: a line to syslog.

@@ -121,9 +121,8 @@ std::vector<Moved> move_all(const Transferring& given, Session& source,
                                   {"destination",
                                    {{"device", given.destination},
                                     {"controller_id", or_null(parse_number(to))}}}},
-                     .text = failure_text("controlled function " +
-                                              label_of(source.function(from)) + " of " +
-                                              given.source,
+                     .text = failure_text("controlled function " + label_of(source.function(from)) +
+                                              " of " + given.source,
                                           std::current_exception()),
                      .failure = std::current_exception()});
     }
@@ -153,7 +152,8 @@ std::vector<std::string> words_for_peer(const std::string& list) {
     const auto word = list.substr(from, to - from);
     const auto dash = word.find('-');
     const auto first = parse_number(word.substr(0, dash));
-    const auto last = dash == std::string::npos ? std::nullopt : parse_number(word.substr(dash + 1));
+    const auto last =
+        dash == std::string::npos ? std::nullopt : parse_number(word.substr(dash + 1));
     if (!first || !last || *last < *first || *last > 0xFFFF) {
       words.push_back(word);
       continue;
@@ -168,9 +168,9 @@ std::vector<std::string> words_for_peer(const std::string& list) {
 std::vector<std::pair<std::uint16_t, std::string>> pairs_of(const std::vector<std::uint16_t>& from,
                                                             const std::vector<std::string>& to) {
   if (from.size() != to.size()) {
-    throw usage_error(plural(from.size(), "source") + " cannot move to " +
-                          plural(to.size(), "destination"),
-                      "name as many destinations as sources, in the same order");
+    throw usage_error(
+        plural(from.size(), "source") + " cannot move to " + plural(to.size(), "destination"),
+        "name as many destinations as sources, in the same order");
   }
   std::vector<std::pair<std::uint16_t, std::string>> pairs;
   for (std::size_t i = 0; i < from.size(); ++i)
@@ -225,8 +225,8 @@ Json end_of_peer(const Transferring& given, const std::string& host, std::uint16
   return end;
 }
 
-Moved move_to_peer(const Transferring& given, Session& source, std::uint16_t from,
-                   const Peer& peer, const TransferOptions& options) {
+Moved move_to_peer(const Transferring& given, Session& source, std::uint16_t from, const Peer& peer,
+                   const TransferOptions& options) {
   const auto result = transfer_to_peer(source, from, peer, options);
   auto one = moved(given, source.function(from), label_of(result.cntlid, result.vfn),
                    end_of_peer(given, result.host, result.cntlid, !result.resumed), result);
@@ -299,12 +299,15 @@ Outcome run(Context& context, const Transferring& given) {
   const auto pairs = pairs_of(in_order(pair.source->topology(), given.from), destinations);
   ProgressDisplay display(context, given.progress);
   const auto options = options_of(given, pair.source->query().formats, display);
-  const auto all = move_all(given, *pair.source, pairs, [&](std::uint16_t from, const std::string& word) {
-    const auto& to = select_one(pair.destination->topology(), word, "transfer");
-    const auto result = transfer_state(*pair.source, from, *pair.destination, to.cntlid, options);
-    return moved(given, pair.source->function(from), label_of(pair.destination->function(to.cntlid)),
-                 end_of(given.destination, to.cntlid, !result.resumed), result);
-  });
+  const auto all =
+      move_all(given, *pair.source, pairs, [&](std::uint16_t from, const std::string& word) {
+        const auto& to = select_one(pair.destination->topology(), word, "transfer");
+        const auto result =
+            transfer_state(*pair.source, from, *pair.destination, to.cntlid, options);
+        return moved(given, pair.source->function(from),
+                     label_of(pair.destination->function(to.cntlid)),
+                     end_of(given.destination, to.cntlid, !result.resumed), result);
+      });
   return report(context, given, all);
 }
 

@@ -46,11 +46,15 @@ void watch(Context& context, std::uint64_t seconds, const std::function<std::str
     while (!interrupted()) {
       const auto text = draw();
       const auto screen = context.screen();
-      const auto head = painted(screen, "every " + std::to_string(seconds) + " s, " + utc_now() +
-                                            "; Ctrl-C ends it", Tone::faint) + "\n\n";
+      const auto head =
+          painted(screen,
+                  "every " + std::to_string(seconds) + " s, " + utc_now() + "; Ctrl-C ends it",
+                  Tone::faint) +
+          "\n\n";
       const auto room = screen.height == endless ? 0 : screen.height - 1;
-      print_text(environment, (has_escapes(environment) ? home : "") +
-                                  with_arrows(screen, visible_but_colours(first_lines(head + text, room))));
+      print_text(environment,
+                 (has_escapes(environment) ? home : "") +
+                     with_arrows(screen, visible_but_colours(first_lines(head + text, room))));
       wait(seconds);
     }
   } catch (const Interrupted&) {

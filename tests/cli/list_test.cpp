@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <csignal>
 #include <fcntl.h>
-#include <future>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <csignal>
+#include <future>
 
 #include "cli/fields.h"
 #include "cli/findings.h"
@@ -44,7 +44,7 @@ TEST_F(Listing, FitsTheScreen) {
     tool.environment()["COLUMNS"] = columns;
     for (const std::string what : {"list", "show sim:a", "show sim:a 1", "doctor sim:a"}) {
       for (const auto& line : lines_of(tool.run(what).output)) {
-        if (line.find("-> ") != std::string::npos) continue;  // a command is not wrapped
+        if (line.find("-> ") != std::string::npos) continue;        // a command is not wrapped
         if (line.find("6e766d69-") != std::string::npos) continue;  // nor is a UUID
         if (line.find("nqn.") != std::string::npos) continue;
         if (line.find("/dev/") != std::string::npos) continue;
@@ -59,11 +59,15 @@ TEST_F(Listing, IsAsWideAsTheTerminal) {
   const Terminal terminal;
   const auto at = terminal.at({STDOUT_FILENO});
   const auto run = [&](unsigned short columns) {
-    EXPECT_EQ(tool.run("list", [&] {
-      at();
-      const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
-      ::ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
-    }).status, 0);
+    EXPECT_EQ(tool.run("list",
+                       [&] {
+                         at();
+                         const winsize size{
+                             .ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+                         ::ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
+                       })
+                  .status,
+              0);
     return terminal.shown();
   };
   EXPECT_THAT(run(200), AllOf(HasSubstr("GROUP"), HasSubstr("interrupts free\r\n")));
@@ -108,7 +112,8 @@ TEST_F(Listing, TheIdsOfAFoldedLineCanBeUsed) {
 
 TEST_F(Listing, RowsForScriptsAreWhole) {
   tool.environment()["COLUMNS"] = "10";
-  const auto lines = listed(" --format tsv --fields device,controller_id,status,marked,vfio_device");
+  const auto lines =
+      listed(" --format tsv --fields device,controller_id,status,marked,vfio_device");
   ASSERT_EQ(lines.size(), 14U);
   EXPECT_EQ(lines[0], "device\tcontroller_id\tstatus\tmarked\tvfio_device");
   EXPECT_EQ(lines[1], "sim:a\t1\tsuspended\t1\t/dev/vfio/devices/vfio0");
@@ -156,8 +161,8 @@ TEST_F(Listing, ColoursMeanSomething) {
   const Terminal terminal;
   tool.environment()["TERM"] = "xterm";
   EXPECT_EQ(tool.run("list", terminal.at({STDOUT_FILENO})).status, 0);
-  EXPECT_THAT(terminal.shown(), AllOf(HasSubstr("\x1b[33msuspended\x1b[0m"),
-                                      HasSubstr("\x1b[2m10 unused\x1b[0m")));
+  EXPECT_THAT(terminal.shown(),
+              AllOf(HasSubstr("\x1b[33msuspended\x1b[0m"), HasSubstr("\x1b[2m10 unused\x1b[0m")));
   for (const auto& [name, value] :
        std::map<std::string, std::string>{{"NO_COLOR", "1"}, {"TERM", "dumb"}}) {
     tool.environment()[name] = value;

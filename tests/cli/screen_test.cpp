@@ -44,8 +44,7 @@ TEST(ScreenTest, OnlyCommandsGetAnArrow) {
 
 TEST(ScreenTest, LetsNothingPassButItsColours) {
   const auto red = painted({.colour = true}, "red", Tone::problem);
-  EXPECT_EQ(visible_but_colours("a" + red + "\x1b[2Jb\x1b"),
-            "a" + red + "\\u001b[2Jb\\u001b");
+  EXPECT_EQ(visible_but_colours("a" + red + "\x1b[2Jb\x1b"), "a" + red + "\\u001b[2Jb\\u001b");
   EXPECT_EQ(painted({}, "red", Tone::problem), "red");
 }
 

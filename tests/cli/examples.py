@@ -37,6 +37,7 @@ BEFORE = {
     "unbind": "", "bind": "nvmigrate unbind sim:a all\n",
     "resume": "nvmigrate suspend sim:a vf1\n", "release": STATE, "import": STATE,
     "inspect": STATE, "verify": STATE, "compare": STATE,
+    "plan": "nvmigrate save > host.json\n", "apply": "nvmigrate save > host.json\n",
     "sim guest start": "nvmigrate bind sim:a vf2\n",
 }
 GUEST_ENDS = ("provision", "deprovision", "unbind", "bind")
@@ -65,7 +66,7 @@ def run(script, folder):
     for old, new in STANDS_FOR.items():
         script = re.sub(rf"\b{old}\b", new, script)
     environment = {**os.environ, "PATH": f"{os.path.dirname(BINARY)}:{os.environ['PATH']}"}
-    for kind in ("STATE", "RUN", "SIM"):
+    for kind in ("STATE", "RUN", "SIM", "CONFIG"):
         environment[f"NVMIGRATE_{kind}_DIR"] = f"{folder}/{kind}"
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -24,7 +24,7 @@ FORMAT = "--format 0", "--vendor 6e766d69-6772-4174-8573-696d756c6174", "--chunk
 PREPARED = """
 sim create a --vfs-total 4 --namespaces 2
 sim create b --vfs-total 4 --namespaces 2
-sim create new --vfs-total 4 --primary-holds
+sim create new --vfs-total 4 --primary-holds --serial NEW
 provision sim:a --vfs 3 --vq 2 --vi 1
 provision sim:b --vfs 3 --vq 2 --vi 1
 mark sim:a 1-3
@@ -42,11 +42,20 @@ LINES = (
     ("doctor sim:a", "--repair"),
     ("provision sim:new", "--vfs 2", "--vq 2", "--vi 1", "--attach 1", "--release-primary",
      "--allow uses_unknown"),
+    ("provision sim:new", "--vfs 2", "--persist", "--release-primary", "--wait 5"),
+    ("deprovision sim:new", "--persist", "--timeout 9"),
+    ("plan host.json", "--device sim:new", "--recreate", "--allow foreign"),
+    ("apply host.json", "--device sim:new", "--recreate", "--allow foreign"),
+    ("apply host.json", "--dry-run", "-q"),
     ("provision sim:b", "--vfs 2", "--vq 2", "--recreate", "--dry-run", "--allow functions_hidden"),
     ("deprovision sim:b", "--dry-run", "--allow suspension_unknown"),
     ("mark sim:a 1,4", "--dry-run", "--allow foreign"),
     ("mark sim:a 4", "--timeout 5"),
+    ("mark sim:a 4", "--persist", "-q"),
     ("unmark sim:a 1,2", "--dry-run"),
+    ("unmark sim:a 1", "--persist", "-q"),
+    ("bind sim:a 4", "--persist", "--owner 0:0"),
+    ("unbind sim:b 1", "--persist", "--allow open_in_vm", "--dry-run"),
     ("bind sim:a 4", "--driver vfio-pci", "--owner 0:0", "--allow shared_group", "--dry-run"),
     ("unbind sim:a 1", "--dry-run", "--allow suspension_unknown"),
     ("suspend sim:a 1", "--notice", "--allow foreign", "--timeout 9"),
@@ -86,7 +95,10 @@ LINES = (
      "--no-migration", "--dry-run"),
     ("sim create odd", "--vendor-uuid 01234567-89ab-cdef-0123-456789abcdef", "--seed 3"),
 )
-FOLDERS = ("state", "run", "sim")
+PROFILE = {"schema": "nvmigrate.profile/1", "subsystems": [{
+    "serial": "NEW", "vfs": 2, "release_primary": True,
+    "defaults": {"queues": 2, "interrupts": 1, "marked": True}}]}
+FOLDERS = ("state", "run", "sim", "config")
 faults = []
 
 
@@ -199,6 +211,7 @@ with tempfile.TemporaryDirectory() as scratch:
     for each in PREPARED.strip().splitlines():
         done = launch(each.split(), scratch)
         assert done.returncode == 0, f"{each}: {done.stderr}"
+    pathlib.Path(scratch, "host.json").write_text(json.dumps(PROFILE))
     for each, *its in LINES:
         check(each, its, scratch)
 print("\n".join(faults) or f"{len(LINES)} lines mean the same in every order")

@@ -240,7 +240,7 @@ class ProfileRun {
                                  {"absent", absent_}}};
     outcome.text = text_;
     outcome.status = status_of(failures_);
-    tell(*context_, failures_);
+    tell(*context_, failures_, "subsystems");
     if (nothing_declared && given_->files.empty()) {
       context_->note("there is no profile in " + context_->folders().config +
                      ", and none was recorded with --persist");

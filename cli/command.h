@@ -96,7 +96,7 @@ class Context {
   /// Warns of each finding that is a warning or was allowed.
   void warn(const Findings& findings);
   /// `1 of 3 functions failed`, unless none did.
-  void warn_of_failed(std::size_t failed, std::size_t all);
+  void warn_of_failed(std::size_t failed, std::size_t all, std::string_view what = "functions");
 
   /// The devices that were opened, or were to be, in that order.
   [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }

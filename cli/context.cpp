@@ -78,9 +78,9 @@ void Context::warn(const Findings& findings) {
   }
 }
 
-void Context::warn_of_failed(std::size_t failed, std::size_t all) {
+void Context::warn_of_failed(std::size_t failed, std::size_t all, std::string_view what) {
   if (failed == 0) return;
-  warn(std::to_string(failed) + " of " + std::to_string(all) + " functions failed");
+  warn(std::to_string(failed) + " of " + std::to_string(all) + ' ' + std::string{what} + " failed");
 }
 
 }  // namespace nvmigrate::cli

@@ -30,8 +30,7 @@ constexpr std::array all_examples{
     Example{"deprovision", "Remove all virtual functions", "nvmigrate deprovision nvme0"},
     Example{"deprovision", "Only print the plan", "nvmigrate deprovision nvme0 --dry-run"},
 
-    Example{"save", "Keep what all devices are like now",
-            "nvmigrate save > host.json"},
+    Example{"save", "Keep what all devices are like now", "nvmigrate save > host.json"},
     Example{"save", "Print what one device is like", "nvmigrate save nvme0"},
 
     Example{"plan", "Print what differs from what this host is to be", "nvmigrate plan"},
@@ -110,6 +109,7 @@ constexpr std::array all_examples{
     Example{"sim show", "Show what only the device can know", "nvmigrate sim show a"},
     Example{"sim change", "Give it another firmware", "nvmigrate sim change a --firmware 2.0"},
     Example{"sim change", "Reset the controlling function", "nvmigrate sim change a --reset 0"},
+    Example{"sim power-cycle", "Rehearse a restart of the host", "nvmigrate sim power-cycle a"},
     Example{"sim destroy", "Remove a subsystem with its records", "nvmigrate sim destroy a"},
     Example{"sim guest start", "Start a guest, as a VM that opens the function does",
             "nvmigrate sim guest start sim:a vf2"},

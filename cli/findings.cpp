@@ -356,7 +356,7 @@ ExitStatus status_of(const Failures& failures) {
   return stopped ? ExitStatus::interrupted : ExitStatus::partial;
 }
 
-void tell(Context& context, const Failures& failures) {
+void tell(Context& context, const Failures& failures, std::string_view what) {
   std::size_t failed = 0;
   for (const auto& failure : failures) {
     if (!failure) continue;
@@ -365,7 +365,7 @@ void tell(Context& context, const Failures& failures) {
     context.warn(of_failure<std::string>(
         failure, {}, [](const Error& error) { return std::string{error.what()}; }));
   }
-  context.warn_of_failed(failed, failures.size());
+  context.warn_of_failed(failed, failures.size(), what);
 }
 
 }  // namespace nvmigrate::cli

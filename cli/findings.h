@@ -56,6 +56,6 @@ std::string failure_text(const std::string& who, const std::exception_ptr& failu
 /// interrupted; else partial.
 ExitStatus status_of(const Failures& failures);
 /// Says on standard error which of several failed, and how many.
-void tell(Context& context, const Failures& failures);
+void tell(Context& context, const Failures& failures, std::string_view what = "functions");
 
 }  // namespace nvmigrate::cli

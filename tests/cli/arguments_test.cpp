@@ -74,6 +74,7 @@ void become_homeless() {
 
 TEST_F(Arguments, FilesAndHelpNeedNoHome) {
   const std::string golden = NVMIGRATE_SOURCE_DIR "/tests/lib/state/golden/queues.state";
+  tool.environment()["NVMIGRATE_CONFIG_DIR"] = "/nonexistent";
   for (const Words& words :
        {Words{"--version"}, Words{"--help"}, Words{"list", "--help"}, Words{"verify", golden},
         Words{"inspect", golden}, Words{"compare", golden, golden}, Words{"backends"}}) {

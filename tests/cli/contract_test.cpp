@@ -145,6 +145,7 @@ TEST_F(Contract, WithoutTheRightNothingIsDone) {
   std::filesystem::create_directory(secret);
   ASSERT_EQ(::chmod(secret.c_str(), 0), 0);
   tool.environment()["NVMIGRATE_SIM_DIR"] = secret + "/sim";
+  tool.environment()["NVMIGRATE_CONFIG_DIR"] = "/nonexistent";
   expect_refused({"show", "sim:demo"}, ExitStatus::permission, "secret", become_nobody);
 }
 

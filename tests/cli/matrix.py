@@ -18,13 +18,13 @@ STATUSES = set(range(13)) | {130}
 # Their answer is text whatever the output format: help of people, and a format of its own.
 NO_DOCUMENT = {"help"}
 # Arguments with which a command that reads or only plans ends well, by the name of the argument.
-VALUES = {"DEVICE": "sim:a", "IDS": "vf1", "ID": "vf1", "SRC": "sim:a", "SRC-ID": "vf1", "DST": "sim:b",
-          "DST-ID": "vf1", "FILE": "one.nvmstate", "A": "one.nvmstate", "B": "one.nvmstate",
+VALUES = {"DEVICE": "sim:a", "IDS": "vf1", "ID": "vf1", "SRC": "sim:a", "SRC-IDS": "vf1", "DST": "sim:b",
+          "DST-IDS": "vf1", "FILE": "one.nvmstate", "A": "one.nvmstate", "B": "one.nvmstate",
           "NAME": "a", "COMMAND": "list", "-f": "one.nvmstate", "--vfs": "2", "N": "2"}
 # A change is an option that none needs, and one of them must be given.
 MORE = {"sim change": ["--reset", "0"]}
 # Their text is about names and digests in columns, which the tests of tables are about.
-IN_COLUMNS = {"list", "show", "doctor", "backends", "inspect", "verify"}
+IN_COLUMNS = {"backends", "inspect", "verify"}
 faults = []
 
 
@@ -147,7 +147,7 @@ def wrong_lines(usage):
         Ran(words).refused(NOT_FOUND, 9)
         found = Ran([*words, "-o", "json"])
         found.document(command)
-    if devices & set(usage.needed) and {"IDS", "ID", "SRC-ID"} & set(usage.needed):
+    if devices & set(usage.needed) and {"IDS", "ID", "SRC-IDS"} & set(usage.needed):
         words = usage.words()
         words[len(command):len(command) + 2] = reversed(words[len(command):len(command) + 2])
         swapped = Ran(words)

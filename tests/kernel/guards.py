@@ -59,6 +59,20 @@ def test_another_path_is_the_same_device(host):
     host.nvmigrate("bind nvme0 vf1")
 
 
+def test_unbind_takes_no_disk_that_a_restart_gave_the_host(host):
+    address = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]["address"]
+    host.nvmigrate("bind nvme0 vf1")
+    host.add("/sys/class/nvme/nvme1/nvme1n1/uuid", "")
+    host.add("/sys/block/nvme1n1/dev", "259:77")
+    host.add("/sys/block/nvme1n1/holders/dm-0/x", "")
+    host.add("/dev/nvme1n1", "b 259:77")
+    host.write(f"/sys/bus/pci/devices/{address}/driver_override", "")
+    host.write("/sys/bus/pci/drivers/vfio-pci/unbind", address)
+    host.write("/sys/bus/pci/drivers_probe", address)
+    host.refused("unbind nvme0 vf1", "used_by_host")
+    assert host.driver(address) == "nvme"
+
+
 def test_another_mount_namespace_is_the_same_host(host):
     with_namespaces(host)
     with holder(host, "unshare", "--mount", "--"):

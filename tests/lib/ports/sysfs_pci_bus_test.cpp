@@ -344,6 +344,20 @@ TEST_F(SysfsPciBusTest, NamesTheProcessesThatHoldAVfioNode) {
   EXPECT_EQ(bus_.unseen(vf), "");
 }
 
+TEST_F(SysfsPciBusTest, DoesNotKnowTheUsersOfOtherDrivers) {
+  for (const auto* driver : {"uio_pci_generic", "pciback"}) {
+    sysfs_.bind(vf, driver);
+    EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty());
+    EXPECT_THAT(bus_.unseen(vf), HasSubstr(driver));
+    bus_.look_again();
+  }
+  for (const auto* driver : {"nvme", "pci-stub"}) {
+    sysfs_.bind(vf, driver);
+    EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty());
+    EXPECT_EQ(bus_.unseen(vf), "");
+  }
+}
+
 TEST(IsPciAddress, TakesTheWholeFormOnly) {
   for (const auto* good : {"0000:01:00.0", "10000:e1:1f.7", "abcd:EF:00.0"}) {
     EXPECT_TRUE(is_pci_address(good)) << good;

@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t longest_table = std::size_t{16} << 20U;
 constexpr auto nvme_targets = "/sys/kernel/config/nvmet/subsystems";
+constexpr auto lio_stores = "/sys/kernel/config/target/core";
+constexpr auto usb_gadgets = "/sys/kernel/config/usb_gadget";
+constexpr auto rnbd_devices = "/sys/class/rnbd-server/ctl/devices";
 
 /// A whole namespace or one of its partitions.
 struct BlockDevice {
@@ -143,6 +146,7 @@ class KernelUsers {
       look_at_loop(name);
     for (const auto& nqn : sysfs_->names(nvme_targets))
       look_at_target(nqn);
+    if (is_disk) look_at_exports();
     return std::move(how_);
   }
 
@@ -182,6 +186,43 @@ class KernelUsers {
     if (!path || path->empty()) return;
     note(names_node(*sysfs_, *path, node_), std::move(how),
          fmt::format("the NVMe target {} serves {}", nqn, *path));
+  }
+
+  /// LIO, USB gadgets and RNBD. Other backstores of LIO claim the device.
+  void look_at_exports() {
+    for (const auto& store : sysfs_->names(lio_stores)) {
+      if (!store.starts_with("fileio_")) continue;
+      for (const auto& name : sysfs_->names(fmt::format("{}/{}", lio_stores, store))) {
+        const auto info = sysfs_->line(fmt::format("{}/{}/{}/info", lio_stores, store, name));
+        look_at_export(file_in(info.value_or("")), "the LIO backstore " + name);
+      }
+    }
+    for (const auto& gadget : sysfs_->names(usb_gadgets)) {
+      const auto exports = fmt::format("{}/{}/functions", usb_gadgets, gadget);
+      for (const auto& function : sysfs_->names(exports)) {
+        const auto folder = fmt::format("{}/{}", exports, function);
+        for (const auto& lun : sysfs_->names(folder))
+          look_at_export(sysfs_->line(fmt::format("{}/{}/file", folder, lun)).value_or(""),
+                         "the USB gadget " + gadget);
+      }
+    }
+    for (const auto& name : sysfs_->names(rnbd_devices)) {
+      const auto disk = sysfs_->link_name(fmt::format("{}/{}/block_dev", rnbd_devices, name));
+      if (disk == last_part(node_.path)) how_.push_back("is exported by RNBD");
+    }
+  }
+
+  /// `TCM FILEIO ID: 0  File: /dev/nvme1n1  Size: 4096  Mode: O_DSYNC`
+  static std::string file_in(const std::string& info) {
+    constexpr std::string_view key = "File: ";
+    const auto from = info.find(key), to = info.rfind("  Size: ");
+    if (from == std::string::npos || to == std::string::npos || to < from) return {};
+    return info.substr(from + key.size(), to - from - key.size());
+  }
+
+  void look_at_export(const std::string& path, const std::string& by) {
+    if (path.empty()) return;
+    note(names_node(*sysfs_, path, node_), "is exported by " + by, by + " exports " + path);
   }
 
   void note(std::optional<bool> used, std::string how, const std::string& what) {

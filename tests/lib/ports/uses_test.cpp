@@ -106,6 +106,24 @@ TEST_F(UsesTest, ANamespaceThatTheKernelHidesHasNoNode) {
   EXPECT_EQ(bus.unseen("0000:01:00.1"), "");
 }
 
+TEST_F(UsesTest, SeesWhatExportsADiskWithoutClaimingIt) {
+  const std::string core = "/sys/kernel/config/target/core/";
+  const std::string status = "Status: ACTIVATED  Max Queue Depth: 0  SectorSize: 512\n";
+  const std::string info = "        TCM FILEIO ID: 0        File: ";
+  sysfs_.file(core + "fileio_0/a/info",
+              status + info + "/dev/nvme1n1  Size: 4096  Mode: O_DSYNC Async: 0\n");
+  sysfs_.file(core + "fileio_0/b/info", status + "TCM FILEIO ID: 1\n");
+  sysfs_.file(core + "rd_mcp_1/c/info", status);
+  sysfs_.file("/sys/kernel/config/usb_gadget/g1/functions/mass_storage.0/lun.0/file",
+              "/dev/nvme1n1p2\n");
+  sysfs_.file("/sys/kernel/config/usb_gadget/g2/functions/mass_storage.0/lun.0/file", "\n");
+  sysfs_.link("/sys/class/rnbd-server/ctl/devices/nvme1n1/block_dev", "../../nvme1n1");
+  EXPECT_THAT(uses(), testing::UnorderedElementsAre(
+                          "/dev/nvme1n1 is exported by the LIO backstore a",
+                          "/dev/nvme1n1p2 is exported by the USB gadget g1",
+                          "/dev/nvme1n1 is exported by RNBD"));
+}
+
 TEST_F(UsesTest, SeesTheKernelsTarget) {
   const std::string target = "/sys/kernel/config/nvmet/subsystems/nqn.a";
   sysfs_.file(target + "/namespaces/1/device_path", "/dev/disk/by-id/x\n");

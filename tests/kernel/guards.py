@@ -167,6 +167,18 @@ def test_a_thread_that_outlives_the_first_holds_it(host):
     host.nvmigrate("unbind nvme0 vf1")
 
 
+def test_a_driver_that_shows_no_controller_has_the_function(host):
+    address = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]["address"]
+    host.nvmigrate("mark nvme0 vf1")
+    host.write("/sys/bus/pci/drivers_probe", address)
+    host.add(f"/sys/bus/pci/drivers/nvme/{address}/x", "")
+    host.fault("open /sys/class/nvme/nvme1/transport 2")
+    for words in ("suspend nvme0 vf1", "bind nvme0 vf1"):
+        host.refused(words, "unreadable", 12)
+    host.fault()
+    host.nvmigrate("bind nvme0 vf1")
+
+
 def test_other_drivers_hide_their_users(host):
     address = host.nvmigrate("provision nvme0 --vfs 1")["functions"][0]["address"]
     host.link(f"/sys/bus/pci/devices/{address}/driver", "/sys/bus/pci/drivers/uio_pci_generic")

@@ -148,7 +148,20 @@ bool SysfsPciBus::has_iommu() {
                      [this](const auto& group) { return is_protected(sysfs_, group); });
 }
 
-std::vector<KernelController> SysfsPciBus::controllers() { return read_controllers(sysfs_); }
+/// What the nvme driver has without a controller that can be read appears or vanishes just now: it
+/// is in use all the same.
+std::vector<KernelController> SysfsPciBus::controllers() {
+  auto found = read_controllers(sysfs_);
+  for (const auto& address : sysfs_.names(drivers + std::string{"nvme"})) {
+    const bool shown = std::any_of(found.begin(), found.end(), [&](const KernelController& one) {
+      return one.address == address || !one.unread.empty();
+    });
+    if (shown || !is_pci_address(address)) continue;
+    found.push_back({.name = address,
+                     .unread = "the nvme driver has " + address + " and shows no controller of it"});
+  }
+  return found;
+}
 
 SriovState SysfsPciBus::sriov(const std::string& physical) {
   const auto folder = folder_of(physical);

@@ -18,6 +18,7 @@
 #include <fnmatch.h>
 #include <grp.h>
 #include <libnvme.h>
+#include <linux/loop.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -96,6 +97,15 @@ class FakeKernel {
     if (!(text >> kind >> first >> colon >> second)) return;
     about.st_mode = (about.st_mode & 07777U) | (kind == 'b' ? S_IFBLK : S_IFCHR);
     about.st_rdev = ::makedev(first, second);
+  }
+
+  /// The device behind the loop device /dev/loop3: that of the file /dev/loop3.backs, or none.
+  [[nodiscard]] int backing(const std::string& path, __u64& device) const {
+    struct stat about {};
+    about.st_mode = S_IFREG;
+    as_device(path + ".backs", about);
+    device = about.st_rdev;
+    return 0;
   }
 
   /// What the kernel does when an attribute is written. \throws OsError
@@ -414,6 +424,10 @@ FAKED int ioctl(int fd, unsigned long request, ...) noexcept {
   auto* const next = real<int(int, unsigned long, ...)>("ioctl");
   return ask(
       [&](FakeKernel& kernel) {
+        if (request == LOOP_GET_STATUS64) {
+          auto& about = *static_cast<loop_info64*>(argument);
+          return kernel.backing(kernel.path_of(fd), about.lo_rdevice);
+        }
         if (request != NVME_IOCTL_ADMIN64_CMD) return next(fd, request, argument);
         fail(kernel.fault("ioctl", kernel.path_of(fd)), kernel.path_of(fd));
         auto& raw = *static_cast<nvme_passthru_cmd64*>(argument);

@@ -27,6 +27,7 @@ class Host(Scratch):
         self.must(f"NVMIGRATE_SIM_DIR={self.made}/drives nvmigrate sim create drive --vfs-total 4")
         # Whatever the tests run in, the process 1 of the made host can be looked into.
         (self.made / "proc/1/fd").mkdir(parents=True)
+        (self.made / "proc/1/task").mkdir()
         self.link("/proc/1/ns/pid", "pid:[4026531836]")
         self.before = ""
         self.preload = f"env FAKE_KERNEL={self.made} LD_PRELOAD={kernel}"

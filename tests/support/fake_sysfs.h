@@ -107,6 +107,11 @@ class FakeSysfs {
     link(place + "/fd/0", "/dev/null");
     link(place + "/fd/7", path(open_file));
   }
+  /// A further thread of a process, with descriptors of its own.
+  void thread(unsigned pid, unsigned tid, const std::string& open_file) {
+    link("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/fd/7",
+         path(open_file));
+  }
 
  private:
   void block_at(const std::string& place, const std::string& name, unsigned minor) {
@@ -136,6 +141,8 @@ class FakeKernelIo : public FaultyIo {
   void react(const std::string& path, std::function<void(const std::string&)> reaction) {
     reactions_[path] = std::move(reaction);
   }
+  /// The device behind a loop device, by the path of that.
+  void loop(const std::string& path, dev_t backing) { loops_[path] = backing; }
   /// `path=text` of all writes that were not refused.
   [[nodiscard]] const std::vector<std::string>& written() const noexcept { return written_; }
   [[nodiscard]] const std::vector<std::string>& opened() const noexcept { return opened_; }
@@ -171,6 +178,15 @@ class FakeKernelIo : public FaultyIo {
   }
   int fstat(int fd, struct stat& about) override {
     return as_device(open_[fd], FaultyIo::fstat(fd, about), about);
+  }
+  int loop_backing(int fd, dev_t& device) override {
+    const auto found = loops_.find(open_[fd]);
+    if (found == loops_.end()) {
+      errno = ENXIO;
+      return -1;
+    }
+    device = found->second;
+    return 0;
   }
   int chown(const std::string& path, uid_t owner, gid_t group) override {
     if (fails("chown", path)) return -1;
@@ -217,6 +233,7 @@ class FakeKernelIo : public FaultyIo {
   std::map<std::pair<std::string, std::string>, int> refused_;
   std::map<std::string, std::function<void(const std::string&)>> reactions_;
   std::map<int, std::string> open_;
+  std::map<std::string, dev_t> loops_;
   std::vector<std::string> written_, opened_;
 };
 

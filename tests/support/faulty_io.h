@@ -83,6 +83,9 @@ class FaultyIo : public Io {
   int stat(const std::string& path, struct stat& about) override {
     return fails("stat", path) ? -1 : real_->stat(path, about);
   }
+  int loop_backing(int fd, dev_t& device) override {
+    return fails("loop_backing") ? -1 : real_->loop_backing(fd, device);
+  }
   int link(int fd, const std::string& path) override {
     return fails("link", path) ? -1 : real_->link(fd, path);
   }

@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/kcmp.h>
+#include <linux/loop.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -73,6 +76,15 @@ int SystemIo::stat_opened(const std::string& path, struct stat& about) {
   about = {};
   about.st_mode = found.stx_mode;
   about.st_rdev = ::makedev(found.stx_rdev_major, found.stx_rdev_minor);
+  return 0;
+}
+bool SystemIo::share_descriptors(pid_t one, pid_t other) {
+  return ::syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0) == 0;
+}
+int SystemIo::loop_backing(int fd, dev_t& device) {
+  loop_info64 about{};
+  if (::ioctl(fd, LOOP_GET_STATUS64, &about) != 0) return -1;
+  device = static_cast<dev_t>(about.lo_rdevice);
   return 0;
 }
 int SystemIo::rename(const std::string& from, const std::string& to) {

@@ -32,6 +32,11 @@ class Io {
   /// As stat(), of a descriptor of a process (/proc/PID/fd/N), without asking its file system,
   /// which may not answer.
   virtual int stat_opened(const std::string& path, struct stat& about) { return stat(path, about); }
+  /// Whether two threads have one table of descriptors, as far as the kernel says (kcmp(2)).
+  virtual bool share_descriptors(pid_t /*one*/, pid_t /*other*/) { return false; }
+  /// The number of the device behind a loop device (LOOP_GET_STATUS64); 0: a file is.
+  /// \return -1 and errno, or 0
+  virtual int loop_backing(int fd, dev_t& device) = 0;
   /// linkat(2): gives a file without a name (O_TMPFILE) this one.
   virtual int link(int fd, const std::string& path) = 0;
   virtual int rename(const std::string& from, const std::string& to) = 0;
@@ -66,6 +71,8 @@ class SystemIo final : public Io {
   int lstat(const std::string& path, struct stat& about) override;
   int stat(const std::string& path, struct stat& about) override;
   int stat_opened(const std::string& path, struct stat& about) override;
+  bool share_descriptors(pid_t one, pid_t other) override;
+  int loop_backing(int fd, dev_t& device) override;
   int link(int fd, const std::string& path) override;
   int rename(const std::string& from, const std::string& to) override;
   int unlink(const std::string& path) override;

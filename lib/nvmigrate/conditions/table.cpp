@@ -172,7 +172,7 @@ constexpr std::array table{
               .looks_at = "mounts, swap, holders and open files of the function's namespaces",
               .sentence = "this host uses {function}: {uses}",
               .advice = "unmount or release it first",
-              .blocks = bind | provision | deprovision,
+              .blocks = disturbs,
               .warns = mark},
     Condition{.code = "open_in_vm",
               .looks_at = "the open files of all processes (/proc)",

@@ -20,6 +20,12 @@ bool is_of_another(const ControlledFunction& function) {
   return !is_recorded(function) && function.pci && is_vfio_driver(function.pci->override_to);
 }
 
+/// The host has it already, by the driver that it is to get back: nothing is taken from anybody.
+bool is_back(const ControlledFunction& function) {
+  return function.unread.empty() && function.pci && !is_on_vfio(function) &&
+         is_recorded(function) && function.pci->driver == original_driver_of(function).driver;
+}
+
 BindingChange unchanged(const ControlledFunction& function) {
   BindingChange change;
   change.cntlid = function.cntlid;
@@ -153,7 +159,12 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
     auto change = unchanged(*function);
     change.changed = is_on_vfio(*function) || is_recorded(*function) || !function->unread.empty();
     if (change.changed) {
-      judge.look_at(function->cntlid);
+      if (is_back(*function)) {
+        judge.look_at_control(function->cntlid);
+        judge.look_at_custody(function->cntlid);
+      } else {
+        judge.look_at(function->cntlid);
+      }
       if (is_of_another(*function)) {
         judge.add(fact_of("foreign_override", session.device(), *function,
                           {{"driver", *function->pci->override_to}}));

@@ -121,6 +121,21 @@ std::uint32_t block_size_of(std::uint8_t exponent) {
   return exponent == 0 || exponent >= 32 ? 0 : std::uint32_t{1} << exponent;
 }
 
+/// Whether a full list has no more entries: the one from behind the lowest is not full and has
+/// nothing new.
+template <typename Ask, typename Entries, typename IdOf>
+bool is_whole(Ask ask, const Entries& entries, IdOf id_of) {
+  const auto lower = [&](const auto& one, const auto& other) { return id_of(one) < id_of(other); };
+  const auto lowest = id_of(*std::min_element(entries.begin(), entries.end(), lower));
+  const auto others = ask(static_cast<decltype(id_of(entries.front()))>(lowest + 1U));
+  return others.size() < entries.size() &&
+         std::all_of(others.begin(), others.end(), [&](const auto& one) {
+           return std::any_of(entries.begin(), entries.end(), [&](const auto& known) {
+             return id_of(known) == id_of(one);
+           });
+         });
+}
+
 /// Asks again from behind the last entry while the list is full.
 /// \param ask gives the entries from an id on
 template <typename Ask, typename IdOf>
@@ -131,8 +146,11 @@ auto read_pages(Ask ask, std::size_t page, std::string_view what, IdOf id_of, Od
     const auto entries = ask(from);
     all.insert(all.end(), entries.begin(), entries.end());
     if (entries.size() < page) return all;
-    // What follows in a list that is not sorted cannot be asked for.
-    if (!ascends(entries, id_of)) malformed(what, "it is full and not sorted");
+    // What follows in a list that is not sorted cannot be asked for, unless nothing follows.
+    if (!ascends(entries, id_of)) {
+      if (is_whole(ask, entries, id_of)) return all;
+      malformed(what, "it is full and not sorted");
+    }
     const auto last = id_of(entries.back());
     if (last == std::numeric_limits<Id>::max()) return all;
     if (last < from) {
@@ -184,15 +202,16 @@ std::vector<SecondaryController> without_rivals(const std::vector<SecondaryContr
   return kept;
 }
 
+/// Two primary controllers may each have a VF of one number.
 void part_rivals(std::vector<SecondaryController>& all, Oddities* oddities) {
-  std::map<std::uint16_t, std::vector<SecondaryController*>> by_vfn;
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<SecondaryController*>> by_place;
   for (auto& entry : all) {
-    if (entry.vfn != 0) by_vfn[entry.vfn].push_back(&entry);
+    if (entry.vfn != 0) by_place[{entry.primary, entry.vfn}].push_back(&entry);
   }
-  for (const auto& [vfn, rivals] : by_vfn) {
+  for (const auto& [place, rivals] : by_place) {
     if (rivals.size() < 2) continue;
     note(oddities,
-         fmt::format("{} has VF {} as the controllers {} and {}", secondaries_name, vfn,
+         fmt::format("{} has VF {} as the controllers {} and {}", secondaries_name, place.second,
                      rivals[0]->cntlid, rivals[1]->cntlid),
          true);
     for (auto* rival : rivals)

@@ -72,6 +72,28 @@ std::string why_unseen(const Sysfs& proc, const std::vector<std::string>& closed
                          : fmt::format("{} processes, such as {},", closed.size(), closed.front()));
 }
 
+/// What two threads have open is looked at once where they share it.
+bool share_descriptors(const Sysfs& proc, const std::string& one, const std::string& other) {
+  const auto first = parse_number(one), second = parse_number(other);
+  return proc.root().is_host() && first && second &&
+         proc.io().share_descriptors(static_cast<pid_t>(*first), static_cast<pid_t>(*second));
+}
+
+/// \return false when some could not be looked at
+bool add_opened(const Sysfs& proc, const std::string& folder, std::set<DeviceNumber>& devices) {
+  std::vector<std::string> descriptors;
+  bool is_closed = proc.io().list(folder, descriptors) != 0 && !means_ended(errno);
+  for (const auto& descriptor : descriptors) {
+    struct stat about {};
+    if (proc.io().stat_opened(folder + descriptor, about) != 0) {
+      is_closed = is_closed || !means_ended(errno);
+    } else if (S_ISCHR(about.st_mode) || S_ISBLK(about.st_mode)) {
+      devices.emplace(about.st_mode & S_IFMT, about.st_rdev);
+    }
+  }
+  return !is_closed;
+}
+
 }  // namespace
 
 OpenDevices::OpenDevices(const Sysfs& proc) {
@@ -83,18 +105,18 @@ OpenDevices::OpenDevices(const Sysfs& proc) {
   unseen_ = pids.empty() ? "/proc is not mounted" : why_unseen(proc, closed);
 }
 
+/// A thread may have descriptors of its own, and those of a process stay when its first thread
+/// ends.
 bool OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
-  const auto folder = proc.root().path("/proc/" + pid + "/fd/");
-  std::vector<std::string> descriptors;
-  bool is_closed = proc.io().list(folder, descriptors) != 0 && !means_ended(errno);
+  const auto process = proc.root().path("/proc/" + pid);
   std::set<DeviceNumber> devices;
-  for (const auto& descriptor : descriptors) {
-    struct stat about {};
-    if (proc.io().stat_opened(folder + descriptor, about) != 0) {
-      is_closed = is_closed || !means_ended(errno);
-    } else if (S_ISCHR(about.st_mode) || S_ISBLK(about.st_mode)) {
-      devices.emplace(about.st_mode & S_IFMT, about.st_rdev);
-    }
+  bool is_closed = !add_opened(proc, process + "/fd/", devices);
+  std::vector<std::string> threads;
+  if (proc.io().list(process + "/task", threads) != 0 && !means_ended(errno)) is_closed = true;
+  for (const auto& thread : threads) {
+    if (thread == pid || share_descriptors(proc, pid, thread)) continue;
+    const auto folder = process + "/task/" + thread + "/fd/";
+    if (!add_opened(proc, folder, devices)) is_closed = true;
   }
   for (const auto& device : devices)
     holders_[device].push_back(described(proc, pid));

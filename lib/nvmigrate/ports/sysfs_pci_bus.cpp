@@ -95,6 +95,12 @@ std::optional<NodeRights> rights_of(const Sysfs& sysfs, const std::string& node)
   throw OsError(errno, "look at", node);
 }
 
+/// A driver that gives a function to programs or to guests and does not show to whom: SPDK's uio,
+/// Xen's pciback. That of the host shows its users elsewhere, and pci-stub has none.
+bool hides_users(const std::optional<std::string>& driver) {
+  return driver && *driver != "nvme" && *driver != "pci-stub" && !is_vfio_driver(driver);
+}
+
 /// The attributes with the numbers of a function's vfio devices, and the paths of their nodes.
 std::vector<std::pair<std::string, std::string>> vfio_devices(const Sysfs& sysfs,
                                                               const PciFunction& function) {
@@ -142,7 +148,20 @@ bool SysfsPciBus::has_iommu() {
                      [this](const auto& group) { return is_protected(sysfs_, group); });
 }
 
-std::vector<KernelController> SysfsPciBus::controllers() { return read_controllers(sysfs_); }
+/// What the nvme driver has without a controller that can be read appears or vanishes just now: it
+/// is in use all the same.
+std::vector<KernelController> SysfsPciBus::controllers() {
+  auto found = read_controllers(sysfs_);
+  for (const auto& address : sysfs_.names(drivers + std::string{"nvme"})) {
+    const bool shown = std::any_of(found.begin(), found.end(), [&](const KernelController& one) {
+      return one.address == address || !one.unread.empty();
+    });
+    if (shown || !is_pci_address(address)) continue;
+    found.push_back({.name = address,
+                     .unread = "the nvme driver has " + address + " and shows no controller of it"});
+  }
+  return found;
+}
 
 SriovState SysfsPciBus::sriov(const std::string& physical) {
   const auto folder = folder_of(physical);
@@ -293,6 +312,9 @@ std::vector<Use> SysfsPciBus::host_uses(const std::string& address) {
 /// By what sysfs says of the function: this process may have no node of it, or another one.
 std::vector<Use> SysfsPciBus::vfio_holders(const std::string& address) {
   const auto function = find(address);
+  if (function && hides_users(function->driver)) {
+    unseen_[address] = "driver " + *function->driver + " has it, and does not show who uses it";
+  }
   if (!function || !is_vfio_driver(function->driver)) return {};
   std::vector<Use> uses;
   bool any_known = false;

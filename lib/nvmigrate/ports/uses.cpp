@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t longest_table = std::size_t{16} << 20U;
 constexpr auto nvme_targets = "/sys/kernel/config/nvmet/subsystems";
+constexpr auto lio_stores = "/sys/kernel/config/target/core";
+constexpr auto usb_gadgets = "/sys/kernel/config/usb_gadget";
+constexpr auto rnbd_devices = "/sys/class/rnbd-server/ctl/devices";
 
 /// A whole namespace or one of its partitions.
 struct BlockDevice {
@@ -107,44 +110,131 @@ std::optional<DeviceNumber> number_of_node(const Sysfs& sysfs, const std::string
   return DeviceNumber{about.st_mode & S_IFMT, about.st_rdev};
 }
 
-/// Whether an attribute names the node: itself, by a link such as those in /dev/disk, or by another
-/// node of the same number.
-bool names_node(const Sysfs& sysfs, const std::string& attribute, const std::string& node) {
-  const auto path = sysfs.line(attribute);
-  if (!path || path->empty() || path->front() != '/') return false;
-  if (*path == node || sysfs.link_name(*path) == last_part(node)) return true;
-  const auto number = number_of_node(sysfs, *path);
-  return number && number == number_of_node(sysfs, node);
+/// A disk, or the character device of a controller.
+struct Node {
+  std::string path;
+  mode_t kind;
+  std::optional<DeviceNumber> number{};
+};
+
+Node node_of(const Sysfs& sysfs, const BlockDevice& device) {
+  return {device.node(), S_IFBLK,
+          device_number(sysfs, S_IFBLK, device.folder + "/dev", device.node())};
 }
 
-bool serves(const Sysfs& sysfs, const std::string& folder, const std::string& node) {
-  return sysfs.number(folder + "/enable") == 1U && names_node(sysfs, folder + "/device_path", node);
+/// Whether a path is that of the node: itself, a link such as those in /dev/disk, or another node
+/// of the same number. \return nothing when there is no such path here: it was removed, or is one
+/// of a container
+std::optional<bool> names_node(const Sysfs& sysfs, const std::string& path, const Node& node) {
+  if (path == node.path || sysfs.link_name(path) == last_part(node.path)) return true;
+  struct stat about {};
+  if (path.front() != '/' || sysfs.io().stat(sysfs.root().path(path), about) != 0) return {};
+  const auto number = number_of_node(sysfs, path);
+  if (number && !node.number) return {};
+  return number && number == node.number;
 }
 
-void add_target(const Sysfs& sysfs, const std::string& nqn, const std::string& node,
-                std::vector<std::string>& how) {
-  const auto subsystem = fmt::format("{}/{}", nvme_targets, nqn);
-  for (const auto& id : sysfs.names(subsystem + "/namespaces")) {
-    if (!serves(sysfs, fmt::format("{}/namespaces/{}", subsystem, id), node)) continue;
-    how.push_back(fmt::format("is namespace {} of the NVMe target {}", id, nqn));
+/// Looks for what in the kernel uses a node and shows up neither as a holder nor as a claim.
+class KernelUsers {
+ public:
+  KernelUsers(const Sysfs& sysfs, Node node, std::string& unseen)
+      : sysfs_(&sysfs), node_(std::move(node)), unseen_(&unseen) {}
+
+  std::vector<std::string> look() && {
+    const bool is_disk = node_.kind == S_IFBLK;
+    for (const auto& name : is_disk ? sysfs_->names("/sys/block") : std::vector<std::string>{})
+      look_at_loop(name);
+    for (const auto& nqn : sysfs_->names(nvme_targets))
+      look_at_target(nqn);
+    if (is_disk) look_at_exports();
+    return std::move(how_);
   }
-  if (serves(sysfs, subsystem + "/passthru", node)) {
-    how.push_back("is passed through by the NVMe target " + nqn);
-  }
-}
 
-/// What in the kernel uses a node and shows up neither as a holder nor as a claim.
-std::vector<std::string> kernel_users(const Sysfs& sysfs, const std::string& node) {
-  std::vector<std::string> how;
-  for (const auto& name : sysfs.names("/sys/block")) {
-    if (names_node(sysfs, fmt::format("/sys/block/{}/loop/backing_file", name), node)) {
-      how.push_back("backs " + name);
+ private:
+  /// The kernel knows the device also where its path tells nothing here.
+  void look_at_loop(const std::string& name) {
+    const auto path = sysfs_->line(fmt::format("/sys/block/{}/loop/backing_file", name));
+    if (!path || path->empty()) return;
+    auto backs = names_node(*sysfs_, *path, node_);
+    const auto device = backs == true ? std::nullopt : device_behind(name);
+    if (device && node_.number) backs = node_.number->second == *device;
+    note(backs, "backs " + name, fmt::format("{} is over {}", name, *path));
+  }
+
+  [[nodiscard]] std::optional<dev_t> device_behind(const std::string& name) const {
+    auto& io = sysfs_->io();
+    const int fd = io.open(sysfs_->root().path("/dev/" + name), O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) return std::nullopt;
+    const OpenFile loop(io, fd);
+    dev_t device = 0;
+    if (io.loop_backing(fd, device) == 0) return device;
+    return errno == ENXIO ? std::optional<dev_t>{0} : std::nullopt;  // it was detached meanwhile
+  }
+
+  void look_at_target(const std::string& nqn) {
+    const auto subsystem = fmt::format("{}/{}", nvme_targets, nqn);
+    for (const auto& id : sysfs_->names(subsystem + "/namespaces")) {
+      look_at_served(fmt::format("{}/namespaces/{}", subsystem, id),
+                     fmt::format("is namespace {} of the NVMe target {}", id, nqn), nqn);
+    }
+    look_at_served(subsystem + "/passthru", "is passed through by the NVMe target " + nqn, nqn);
+  }
+
+  void look_at_served(const std::string& folder, std::string how, const std::string& nqn) {
+    if (sysfs_->number(folder + "/enable") != 1U) return;
+    const auto path = sysfs_->line(folder + "/device_path");
+    if (!path || path->empty()) return;
+    note(names_node(*sysfs_, *path, node_), std::move(how),
+         fmt::format("the NVMe target {} serves {}", nqn, *path));
+  }
+
+  /// LIO, USB gadgets and RNBD. Other backstores of LIO claim the device.
+  void look_at_exports() {
+    for (const auto& store : sysfs_->names(lio_stores)) {
+      if (!store.starts_with("fileio_")) continue;
+      for (const auto& name : sysfs_->names(fmt::format("{}/{}", lio_stores, store))) {
+        const auto info = sysfs_->line(fmt::format("{}/{}/{}/info", lio_stores, store, name));
+        look_at_export(file_in(info.value_or("")), "the LIO backstore " + name);
+      }
+    }
+    for (const auto& gadget : sysfs_->names(usb_gadgets)) {
+      const auto exports = fmt::format("{}/{}/functions", usb_gadgets, gadget);
+      for (const auto& function : sysfs_->names(exports)) {
+        const auto folder = fmt::format("{}/{}", exports, function);
+        for (const auto& lun : sysfs_->names(folder))
+          look_at_export(sysfs_->line(fmt::format("{}/{}/file", folder, lun)).value_or(""),
+                         "the USB gadget " + gadget);
+      }
+    }
+    for (const auto& name : sysfs_->names(rnbd_devices)) {
+      const auto disk = sysfs_->link_name(fmt::format("{}/{}/block_dev", rnbd_devices, name));
+      if (disk == last_part(node_.path)) how_.push_back("is exported by RNBD");
     }
   }
-  for (const auto& nqn : sysfs.names(nvme_targets))
-    add_target(sysfs, nqn, node, how);
-  return how;
-}
+
+  /// `TCM FILEIO ID: 0  File: /dev/nvme1n1  Size: 4096  Mode: O_DSYNC`
+  static std::string file_in(const std::string& info) {
+    constexpr std::string_view key = "File: ";
+    const auto from = info.find(key), to = info.rfind("  Size: ");
+    if (from == std::string::npos || to == std::string::npos || to < from) return {};
+    return info.substr(from + key.size(), to - from - key.size());
+  }
+
+  void look_at_export(const std::string& path, const std::string& by) {
+    if (path.empty()) return;
+    note(names_node(*sysfs_, path, node_), "is exported by " + by, by + " exports " + path);
+  }
+
+  void note(std::optional<bool> used, std::string how, const std::string& what) {
+    if (!used) *unseen_ = what + ", and it cannot be seen which device that is";
+    if (used == true) how_.push_back(std::move(how));
+  }
+
+  const Sysfs* sysfs_;
+  Node node_;
+  std::string* unseen_;
+  std::vector<std::string> how_;
+};
 
 std::string holder_name(const Sysfs& sysfs, const std::string& holder) {
   const auto mapped = sysfs.line(fmt::format("/sys/block/{}/dm/name", holder));
@@ -153,7 +243,7 @@ std::string holder_name(const Sysfs& sysfs, const std::string& holder) {
 
 /// The block device, and the character device of a whole namespace.
 std::vector<std::optional<DeviceNumber>> numbers_of(const Sysfs& sysfs, const BlockDevice& device) {
-  std::vector numbers{device_number(sysfs, S_IFBLK, device.folder + "/dev", device.node())};
+  std::vector numbers{node_of(sysfs, device).number};
   if (device.partition) return numbers;
   const auto generic = "ng" + device.name.substr(std::string("nvme").size());
   const auto attribute = "/sys/class/nvme-generic/" + generic + "/dev";
@@ -165,14 +255,14 @@ std::vector<std::optional<DeviceNumber>> numbers_of(const Sysfs& sysfs, const Bl
 }
 
 std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device,
-                                 const OpenDevices& opened) {
+                                 const OpenDevices& opened, std::string& unseen) {
   std::vector<std::string> how;
   for (const auto& point : mount_points(sysfs, device))
     how.push_back("is mounted on " + point);
   if (is_swap(sysfs, device.node())) how.emplace_back("is used as swap");
   for (const auto& holder : sysfs.names(device.folder + "/holders"))
     how.push_back("is held by " + holder_name(sysfs, holder));
-  for (auto& user : kernel_users(sysfs, device.node()))
+  for (auto& user : KernelUsers(sysfs, node_of(sysfs, device), unseen).look())
     how.push_back(std::move(user));
   std::set<std::string> processes;
   for (const auto& number : numbers_of(sysfs, device)) {
@@ -187,8 +277,10 @@ std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device,
 bool means_no_device(int code) { return code == ENXIO || code == ENODEV || code == ENOMEDIUM; }
 
 /// Tries whether the kernel has claimed the device for a user that nothing else shows, such as a
-/// file system over several devices, or one mounted in a container. Opening it changes nothing.
+/// file system over several devices, or one mounted in a container. Opening it changes nothing. What
+/// the kernel hides (a format that it cannot use as a disk) has no node, and nobody can claim it.
 void try_claim(const Sysfs& sysfs, const BlockDevice& device, SeenUses& seen) {
+  if (sysfs.number(device.folder + "/hidden") == 1U) return;
   const int fd =
       sysfs.io().open(sysfs.root().path(device.node()), O_RDONLY | O_EXCL | O_NONBLOCK, 0);
   const int code = errno;
@@ -218,14 +310,17 @@ std::optional<DeviceNumber> device_number(const Sysfs& sysfs, mode_t kind,
 SeenUses block_uses(const Sysfs& sysfs, const std::string& controller,
                     const std::function<const OpenDevices&()>& opened) {
   SeenUses seen;
-  for (const auto& user : kernel_users(sysfs, "/dev/" + controller))
-    seen.uses.push_back({"/dev/" + controller, user});
+  const auto path = "/dev/" + controller;
+  const auto number =
+      device_number(sysfs, S_IFCHR, fmt::format("/sys/class/nvme/{}/dev", controller), path);
+  for (const auto& user : KernelUsers(sysfs, {path, S_IFCHR, number}, seen.unseen).look())
+    seen.uses.push_back({path, user});
   const auto devices = block_devices(sysfs, controller);
   for (const auto& device : devices) {
-    for (const auto& how : uses_of(sysfs, device, opened()))
+    for (const auto& how : uses_of(sysfs, device, opened(), seen.unseen))
       seen.uses.push_back({device.node(), how});
   }
-  if (!devices.empty()) seen.unseen = opened().unseen();
+  if (!devices.empty() && !opened().unseen().empty()) seen.unseen = opened().unseen();
   if (!seen.uses.empty()) return seen;
   for (const auto& device : devices)
     try_claim(sysfs, device, seen);

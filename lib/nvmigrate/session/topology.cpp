@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "nvmigrate/nvme/identify.h"
@@ -25,8 +26,11 @@ class Places {
          const ControllerIdentity& identity, const Registry& registry, const Journal& journal) {
     for (const auto& controller : controllers) {
       if (!controller.unread.empty()) unread_ = &controller;
-      if (controller.subsystem_nqn != subsystem_nqn || is_of_another(controller, identity))
-        continue;
+      if (!controller.address.empty()) all_.emplace(controller.address, controller);
+      if (is_of_another(controller, identity)) continue;
+      const bool same_name = controller.subsystem_nqn == subsystem_nqn;
+      if (same_name || has_serial_of(controller, identity)) ours_.insert(controller.address);
+      if (!same_name) continue;
       if (!controller.address.empty()) by_address_.emplace(controller.address, controller);
       if (controller.cntlid) by_id_.emplace(*controller.cntlid, controller);
     }
@@ -43,13 +47,16 @@ class Places {
     return !recorded_.empty() || by_address_.size() > by_address_.count(own_address);
   }
 
-  [[nodiscard]] const KernelController* controller(std::uint16_t cntlid,
+  /// The one at its address, whatever it calls itself. Without an address, that of its id: the
+  /// controller of another transport may have the id of a function that is on the bus.
+  [[nodiscard]] const KernelController* controller(const ControlledFunction& function,
                                                    const std::string& address) const {
-    if (const auto found = by_address_.find(address); found != by_address_.end()) {
-      return &found->second;
+    if (!address.empty()) {
+      const auto found = all_.find(address);
+      return found == all_.end() ? nullptr : &found->second;
     }
-    const auto found = by_id_.find(cntlid);
-    return found == by_id_.end() ? nullptr : &found->second;
+    const auto found = by_id_.find(function.cntlid);
+    return function.vfn != 0 || found == by_id_.end() ? nullptr : &found->second;
   }
 
   /// A controller that cannot be read, so that it may be any. \return nullptr: there is none
@@ -67,8 +74,10 @@ class Places {
     }
     const auto record = recorded_.find(cntlid);
     if (record == recorded_.end()) return {};
-    const auto taken = by_address_.find(record->second);
-    const bool by_another = taken != by_address_.end() && taken->second.cntlid.has_value();
+    const auto taken = all_.find(record->second);
+    if (taken == all_.end()) return record->second;
+    const auto& id = taken->second.cntlid;
+    const bool by_another = (id && id != cntlid) || !ours_.contains(record->second);
     return by_another ? std::string{} : record->second;
   }
 
@@ -81,7 +90,13 @@ class Places {
            controller.serial != identity.serial;
   }
 
-  std::map<std::string, KernelController> by_address_;
+  static bool has_serial_of(const KernelController& controller,
+                            const ControllerIdentity& identity) {
+    return !identity.serial.empty() && controller.serial == identity.serial;
+  }
+
+  std::map<std::string, KernelController> all_, by_address_;
+  std::set<std::string> ours_;  ///< addresses
   std::map<std::uint16_t, KernelController> by_id_;
   std::map<std::uint16_t, std::string> recorded_;
   const KernelController* unread_ = nullptr;
@@ -203,7 +218,7 @@ void place_if_readable(ControlledFunction& function, const Topology& topology, P
   if (function.pci && !function.pci->physical) function.controls = bus.sriov(address).total != 0;
   const bool of_local = function.pci && function.pci->physical && !function.secondary;
   if (of_local && *function.pci->physical != topology.address) function.of_another = true;
-  if (const auto* known = places.controller(function.cntlid, address)) {
+  if (const auto* known = places.controller(function, address)) {
     function.kernel_name = known->name;
   }
   if (function.pci && function.pci->driver && *function.pci->driver != host_driver) {

@@ -183,6 +183,30 @@ TEST_F(UnbindTest, RefusesWhileTheNodeIsOpen) {
   EXPECT_THAT(refused("1"), ElementsAre("open_in_vm"));
 }
 
+TEST_F(UnbindTest, TakesNoDiskFromTheHostThatGotItByARestart) {
+  device.bus.functions.at(vf(1)).driver.reset();
+  take("1");
+  device.bus.give(vf(1), "nvme");
+  device.bus.functions.at(vf(1)).override_to.reset();
+  device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "is mounted on /srv"}};
+  EXPECT_THAT(refused("1"), ElementsAre("used_by_host"));
+  device.bus.uses.clear();
+  device.bus.not_seen = "no capability";
+  EXPECT_THAT(refused("1"), ElementsAre("uses_unknown"));
+  EXPECT_EQ(driver(1), "nvme");
+}
+
+TEST_F(UnbindTest, EndsTheRecordOfADiskThatTheHostHasBackAlready) {
+  take("1");
+  device.bus.give(vf(1), "nvme");
+  device.bus.functions.at(vf(1)).override_to.reset();
+  device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "is mounted on /srv"}};
+  device.bus.changes.clear();
+  EXPECT_FALSE(give_back("1").failed());
+  EXPECT_THAT(device.bus.changes, IsEmpty());
+  expect_no_records();
+}
+
 TEST_F(UnbindTest, RefusesAnotherControllingFunction) {
   add_other(40).driver = "vfio-pci";
   device.bus.sriov_of[other_address].total = 4;

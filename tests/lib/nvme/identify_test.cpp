@@ -375,12 +375,36 @@ TEST(ReadSecondaries, EndsWhenTheDeviceBeginsAnew) {
   EXPECT_FALSE(oddities.empty());
 }
 
-TEST(ReadSecondaries, RefusesAFullListThatIsNotSorted) {
+TEST(ReadSecondaries, RefusesAFullListThatIsNotSortedUnlessItIsWhole) {
   auto list = secondaries(1, 127);
   std::swap_ranges(list.begin() + 32, list.begin() + 64, list.begin() + 64);
+  for (const auto& more : {secondaries(2, 127), secondaries(120, 100)}) {
+    test::ScriptedPort port;
+    port.then(list).then(more);
+    EXPECT_EQ(status_of([&] { read_secondaries(port); }), ExitStatus::device);
+  }
   test::ScriptedPort port;
-  port.then(list);
-  EXPECT_EQ(status_of([&] { read_secondaries(port); }), ExitStatus::device);
+  port.then(list).then(secondaries(2, 126));
+  EXPECT_THAT(read_secondaries(port), SizeIs(127));
+  EXPECT_EQ(port.sent().back().command.cdw10, 0x00020015U);
+}
+
+TEST(ReadSecondaries, TakesVfsOfTwoPrimariesForTwo) {
+  nvme_secondary_ctrl_list list{};
+  list.num = 2;
+  for (std::uint16_t i = 0; i < 2; ++i) {
+    list.sc_entry[i].scid = htole16(static_cast<std::uint16_t>(i + 4));
+    list.sc_entry[i].pcid = htole16(i);
+    list.sc_entry[i].vfn = htole16(1);
+  }
+  test::ScriptedPort port;
+  port.then(bytes_of(list));
+  Oddities oddities;
+  const auto read = read_secondaries(port, &oddities);
+  ASSERT_THAT(read, SizeIs(2));
+  EXPECT_EQ(read[0].vfn, 1);
+  EXPECT_EQ(read[1].vfn, 1);
+  EXPECT_THAT(oddities, IsEmpty());
 }
 
 TEST(ReadLists, AreEmptyWhereTheDeviceSaysSoInAnOddWay) {

@@ -70,6 +70,18 @@ TEST_F(OpenDevicesTest, SayWhichProcessesCouldNotBeLookedInto) {
   EXPECT_EQ(look().unseen(), "the open files of 2 processes, such as pid 8 (qemu), cannot be read");
 }
 
+TEST_F(OpenDevicesTest, OfThreadsAreSeenWhenTheFirstHasEndedOrHasOthers) {
+  sysfs_.remove("/proc/8/fd");
+  sysfs_.thread(8, 9, "/dev/vfio/11");
+  EXPECT_EQ(look().holders(device_), std::vector<std::string>{"pid 8 (qemu)"});
+  EXPECT_EQ(look().unseen(), "");
+  io_.refuse("list", "/proc/8/task/9/fd/", EACCES);
+  EXPECT_EQ(look().unseen(), "the open files of pid 8 (qemu) cannot be read");
+  io_.refuse("list", "/proc/8/task/9/fd/", ESRCH);
+  io_.refuse("list", "/proc/8/task", EACCES);
+  EXPECT_EQ(look().unseen(), "the open files of pid 8 (qemu) cannot be read");
+}
+
 TEST_F(OpenDevicesTest, SayThatProcShowsAContainerOnly) {
   sysfs_.link("/proc/1/ns/pid", "pid:[4026531836]");
   EXPECT_EQ(look().unseen(), "");

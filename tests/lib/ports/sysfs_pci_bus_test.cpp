@@ -344,6 +344,32 @@ TEST_F(SysfsPciBusTest, NamesTheProcessesThatHoldAVfioNode) {
   EXPECT_EQ(bus_.unseen(vf), "");
 }
 
+TEST_F(SysfsPciBusTest, AControllerThatTheDriverDoesNotShowMayBeUsed) {
+  sysfs_.controller(3, vf, 3);
+  sysfs_.link("/sys/bus/pci/drivers/nvme/" + std::string{vf}, "../../devices/x");
+  ASSERT_EQ(bus_.controllers().size(), 1U);
+  EXPECT_EQ(bus_.controllers()[0].unread, "");
+  sysfs_.remove("/sys/class/nvme/nvme3/transport");
+  ASSERT_EQ(bus_.controllers().size(), 1U);
+  EXPECT_THAT(bus_.controllers()[0].unread, HasSubstr(vf));
+  EXPECT_THAT(bus_.host_uses(vf), IsEmpty());
+  EXPECT_THAT(bus_.unseen(vf), HasSubstr("shows no controller of it"));
+}
+
+TEST_F(SysfsPciBusTest, DoesNotKnowTheUsersOfOtherDrivers) {
+  for (const auto* driver : {"uio_pci_generic", "pciback"}) {
+    sysfs_.bind(vf, driver);
+    EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty());
+    EXPECT_THAT(bus_.unseen(vf), HasSubstr(driver));
+    bus_.look_again();
+  }
+  for (const auto* driver : {"nvme", "pci-stub"}) {
+    sysfs_.bind(vf, driver);
+    EXPECT_THAT(bus_.vfio_holders(vf), IsEmpty());
+    EXPECT_EQ(bus_.unseen(vf), "");
+  }
+}
+
 TEST(IsPciAddress, TakesTheWholeFormOnly) {
   for (const auto* good : {"0000:01:00.0", "10000:e1:1f.7", "abcd:EF:00.0"}) {
     EXPECT_TRUE(is_pci_address(good)) << good;

@@ -56,6 +56,74 @@ TEST_F(UsesTest, SeesLoopDevices) {
   EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 backs loop0", "/dev/nvme1n1p2 backs loop1"));
 }
 
+TEST_F(UsesTest, AsksTheKernelWhatALoopDeviceIsOver) {
+  sysfs_.process(8, "idle", "/dev/none");
+  sysfs_.file("/sys/block/loop0/loop/backing_file", "/dev/nvme1n1 (deleted)\n");
+  sysfs_.file("/sys/block/loop1/loop/backing_file", "/srv/image (deleted)\n");
+  sysfs_.file("/dev/loop0", "");
+  sysfs_.file("/dev/loop1", "");
+  io_.loop("/dev/loop0", makedev(259, 4));
+  io_.loop("/dev/loop1", 0);
+  EXPECT_THAT(uses(), ElementsAre("/dev/nvme1n1 backs loop0"));
+  io_.loop("/dev/loop0", makedev(259, 9));
+  SysfsPciBus bus(io_, sysfs_.root());
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_EQ(bus.unseen("0000:01:00.1"), "");
+}
+
+TEST_F(UsesTest, DoNotKnowWhatAPathOfElsewhereIs) {
+  sysfs_.process(8, "idle", "/dev/none");
+  const std::string target = "/sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/";
+  sysfs_.file("/srv/image", "");
+  const auto unseen = [&] {
+    SysfsPciBus bus(io_, sysfs_.root());
+    EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+    return bus.unseen("0000:01:00.1");
+  };
+  sysfs_.file(target + "enable", "1\n");
+  sysfs_.file(target + "device_path", "/srv/image\n");
+  EXPECT_EQ(unseen(), "");
+  sysfs_.file(target + "device_path", "/dev/nvme1n1 (deleted)\n");
+  EXPECT_EQ(unseen(),
+            "the NVMe target nqn.a serves /dev/nvme1n1 (deleted), and it cannot be seen which "
+            "device that is");
+  sysfs_.file(target + "enable", "0\n");
+  sysfs_.file("/sys/block/loop2/loop/backing_file", "/run/elsewhere/disk\n");
+  EXPECT_THAT(unseen(), testing::HasSubstr("loop2 is over /run/elsewhere/disk"));
+  sysfs_.file("/dev/loop2", "");
+  EXPECT_EQ(unseen(), "") << "it was detached meanwhile";
+}
+
+TEST_F(UsesTest, ANamespaceThatTheKernelHidesHasNoNode) {
+  sysfs_.process(8, "idle", "/dev/none");
+  SysfsPciBus bus(io_, sysfs_.root());
+  sysfs_.remove("/dev/nvme1n1");
+  static_cast<void>(bus.host_uses("0000:01:00.1"));
+  EXPECT_NE(bus.unseen("0000:01:00.1"), "");
+  bus.look_again();
+  sysfs_.file("/sys/block/nvme1n1/hidden", "1\n");
+  EXPECT_THAT(bus.host_uses("0000:01:00.1"), IsEmpty());
+  EXPECT_EQ(bus.unseen("0000:01:00.1"), "");
+}
+
+TEST_F(UsesTest, SeesWhatExportsADiskWithoutClaimingIt) {
+  const std::string core = "/sys/kernel/config/target/core/";
+  const std::string status = "Status: ACTIVATED  Max Queue Depth: 0  SectorSize: 512\n";
+  const std::string info = "        TCM FILEIO ID: 0        File: ";
+  sysfs_.file(core + "fileio_0/a/info",
+              status + info + "/dev/nvme1n1  Size: 4096  Mode: O_DSYNC Async: 0\n");
+  sysfs_.file(core + "fileio_0/b/info", status + "TCM FILEIO ID: 1\n");
+  sysfs_.file(core + "rd_mcp_1/c/info", status);
+  sysfs_.file("/sys/kernel/config/usb_gadget/g1/functions/mass_storage.0/lun.0/file",
+              "/dev/nvme1n1p2\n");
+  sysfs_.file("/sys/kernel/config/usb_gadget/g2/functions/mass_storage.0/lun.0/file", "\n");
+  sysfs_.link("/sys/class/rnbd-server/ctl/devices/nvme1n1/block_dev", "../../nvme1n1");
+  EXPECT_THAT(uses(), testing::UnorderedElementsAre(
+                          "/dev/nvme1n1 is exported by the LIO backstore a",
+                          "/dev/nvme1n1p2 is exported by the USB gadget g1",
+                          "/dev/nvme1n1 is exported by RNBD"));
+}
+
 TEST_F(UsesTest, SeesTheKernelsTarget) {
   const std::string target = "/sys/kernel/config/nvmet/subsystems/nqn.a";
   sysfs_.file(target + "/namespaces/1/device_path", "/dev/disk/by-id/x\n");

@@ -97,6 +97,33 @@ TEST_F(TopologyTest, ControllersOfOtherSubsystemsAreLeftOut) {
   EXPECT_FALSE(topology().find(40)->pci);
 }
 
+TEST_F(TopologyTest, AVfIsKnownByItsAddressWhateverItsDriverCallsTheSubsystem) {
+  bring_up(2);
+  device.bus.kernel.push_back({"nvme1", vf(1), "pcie", "live", "nqn.replaced", 1});
+  EXPECT_EQ(topology().find(1)->kernel_name, "nvme1");
+}
+
+TEST_F(TopologyTest, AControllerOfAnotherTransportIsNotThatOfAFunctionOnTheBus) {
+  bring_up(2);
+  device.bus.give(vf(1), "vfio-pci");
+  device.bus.kernel.push_back({"nvme9", {}, "tcp", "live", FakeSubsystem::nqn, 1});
+  EXPECT_FALSE(topology().find(1)->kernel_name);
+}
+
+TEST_F(TopologyTest, ARecordedAddressThatAnotherDriveHasIsNotBelieved) {
+  place_other(40);
+  registry().remember({40, other_address, "vfio-pci", "nvme", {}, {}});
+  device.bus.kernel.push_back({"nvme7", other_address, "pcie", "live", "nqn.other", 0});
+  EXPECT_FALSE(topology().find(40)->pci);
+  device.bus.kernel.back().cntlid = 40;
+  EXPECT_FALSE(topology().find(40)->pci) << "it may have the same id";
+  device.bus.kernel.back().serial = "FAKE";
+  EXPECT_TRUE(topology().find(40)->pci) << "the same drive under another name";
+  device.bus.kernel.back().serial = "OTHER";
+  device.bus.kernel.back().cntlid.reset();
+  EXPECT_FALSE(topology().find(40)->pci);
+}
+
 TEST_F(TopologyTest, WhatIsNeitherListedNorRecordedIsForeign) {
   bring_up(2);
   add_other(40);

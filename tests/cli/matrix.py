@@ -25,6 +25,10 @@ VALUES = {"DEVICE": "sim:a", "IDS": "vf1", "ID": "vf1", "SRC": "sim:a", "SRC-IDS
 MORE = {"sim change": ["--reset", "0"]}
 # Their text is about names and digests in columns, which the tests of tables are about.
 IN_COLUMNS = {"backends", "inspect", "verify"}
+# The document of `save` is a profile.
+SCHEMAS = {"save": "nvmigrate.profile/1"}
+# What stands for what in a locale without UTF-8.
+PLAIN = {"├─": "|-", "└─": "`-", "→": "->"}
 faults = []
 
 
@@ -56,7 +60,7 @@ class Ran:
 
     def document(self, command):
         """Exactly one document on standard output, or on standard error when it fails."""
-        name = f"nvmigrate.{'-'.join(command)}/1"
+        name = SCHEMAS.get(" ".join(command), f"nvmigrate.{'-'.join(command)}/1")
         try:
             if self.output:
                 found = json.loads(self.output)
@@ -187,6 +191,8 @@ def odd_surroundings(usage):
 
 def comparable(text):
     """Without what differs from run to run: the guests move on, and times pass."""
+    for drawn, plain in PLAIN.items():
+        text = text.replace(drawn, plain)
     return re.sub(r"[0-9.]+ *", "0 ", text)
 
 

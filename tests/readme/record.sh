@@ -5,9 +5,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 play() {
-  local scratch
   scratch=$(mktemp -d)
-  trap "rm -rf '$scratch'" EXIT
+  trap 'rm -rf "$scratch"' EXIT
   mkdir "$scratch/bin"
   ln -s "$tool" "$scratch/bin/nvmigrate"
   cd "$scratch"
@@ -37,6 +36,7 @@ scenes() {
   run nvmigrate import sim:beta vf1 -f guest.nvmstate --resume
   run nvmigrate list
   run nvmigrate resume sim:alpha vf1
+  printf '# '
   wait_for 2
 }
 
@@ -56,13 +56,12 @@ run() {
 }
 
 record() {
-  local stdin
-  stdin=$(mktemp -u)
-  mkfifo "$stdin"
-  trap "rm -f '$stdin'" EXIT
-  # A standard input that never ends: termtosvg stops where it ends.
-  TERM=xterm-256color termtosvg "$svg" -g 100x26 -t gjm8 -D 4000 \
-    -c "bash $here/record.sh --play-slowly $tool" <>"$stdin"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  # termtosvg stops where its standard input ends; a pipe that it could write to itself never ends.
+  mkfifo "$scratch/stdin"
+  TERM=xterm-256color termtosvg "$svg" -g 100x26 -t window_frame -D 4000 \
+    -c "bash $here/record.sh --play-slowly $tool" <>"$scratch/stdin"
 }
 
 case ${1-} in

@@ -87,7 +87,7 @@ class Pictures:
     def end(self):
         if self.host:
             self.host.__exit__()
-        self.before = None
+        self.host = self.before = None
 
     def run(self, commands, expected=None):
         self.runs += 1
@@ -134,7 +134,6 @@ def taken(text, pictures):
                 pictures.begin(line[3:])
             elif line.startswith(FENCE):
                 language, block = line[len(FENCE):], []
-    pictures.end()
     return "\n".join(lines) + "\n"
 
 
@@ -144,7 +143,13 @@ def main():
     binary, path = words[1:] if update else words
     pictures = Pictures(binary)
     before = pathlib.Path(path).read_text(encoding="utf-8")
-    after = taken(before, pictures)
+    try:
+        after = taken(before, pictures)
+    except RuntimeError as error:
+        print(f"{path}: {error}")
+        return 1
+    finally:
+        pictures.end()
     if pictures.runs < 5 or pictures.shown < 4:
         print(f"{path}: {pictures.runs} blocks and commands were run, {pictures.shown} compared")
         return 1

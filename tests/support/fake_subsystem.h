@@ -69,6 +69,7 @@ class FakeSubsystem : public Device, public AdminPort {
   int grant_more = 0;                               ///< added to what assign grants
   std::vector<std::string> commands;  ///< "identify 15", "online 3", "assign_queues 3 2", …
   Hook before;                        ///< may answer in place of the device
+  bool lists_late = false;            ///< its secondary controllers, only once there are VFs
 
   AdminPort& admin() override { return *this; }
   PciBus& pci() override { return bus; }
@@ -185,9 +186,13 @@ class FakeSubsystem : public Device, public AdminPort {
     return answer(command, data);
   }
 
+  [[nodiscard]] bool hides() const {
+    return lists_late && bus.sriov_of.at(FakePciBus::physical).enabled == 0;
+  }
+
   AdminCompletion list_controllers(const AdminCommand& command, std::uint16_t from) {
     std::vector<std::uint16_t> ids{0};
-    for (const auto& one : secondary)
+    for (const auto& one : hides() ? std::vector<SecondaryController>{} : secondary)
       ids.push_back(one.cntlid);
     ids.insert(ids.end(), others.begin(), others.end());
     std::sort(ids.begin(), ids.end());
@@ -264,7 +269,7 @@ class FakeSubsystem : public Device, public AdminPort {
     if (!virtualization) return error(sc::invalid_field);
     nvme_secondary_ctrl_list data{};
     for (const auto& one : secondary) {
-      if (one.cntlid < from || data.num == NVME_ID_SECONDARY_CTRL_MAX) continue;
+      if (hides() || one.cntlid < from || data.num == NVME_ID_SECONDARY_CTRL_MAX) continue;
       auto& entry = data.sc_entry[data.num++];
       entry.scid = htole16(one.cntlid);
       entry.pcid = htole16(one.primary);

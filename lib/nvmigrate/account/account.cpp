@@ -10,6 +10,7 @@
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/host/provision_records.h"
+#include "nvmigrate/host/provision_steps.h"
 #include "nvmigrate/host/shared_node.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/ports/pci_bus.h"
@@ -121,6 +122,22 @@ class Account {
     findings_.push_back(std::move(finding));
   }
 
+  /// Of a device that lists its functions only once there are VFs.
+  void add_lost_unlisted() {
+    const auto& topology = session_->topology();
+    std::vector<std::uint32_t> ids;
+    for (const auto& wanted : session_->registry().wanted()) {
+      if (wanted.granted_queues != 0 && topology.find(wanted.cntlid) == nullptr) {
+        ids.push_back(wanted.cntlid);
+      }
+    }
+    if (ids.empty() || !may_be_listed_later(topology) || unfinished_provisioning(topology)) return;
+    findings_.push_back(told({.code = "resources_lost",
+                              .device = session_->device(),
+                              .words = {{"functions", "controlled functions " + ranges_of(ids)}},
+                              .count = static_cast<unsigned>(ids.size())}));
+  }
+
   /// Without an answer the rest of the account is still worth having.
   void ask_namespaces() {
     try {
@@ -162,6 +179,7 @@ class Account {
     if (std::any_of(oddities.begin(), oddities.end(), [](const auto& one) { return one.hides; })) {
       return;
     }
+    if (may_be_listed_later(session_->topology())) return;
     for (const auto& mark : session_->registry().marks())
       consider_record("mark_without_function", mark.cntlid);
     for (const auto& binding : session_->registry().bindings())
@@ -267,6 +285,7 @@ Findings account_of(Session& session) {
   for (const auto& function : session.topology().functions)
     account.add(function);
   account.add_lost_resources(all_of(session.topology()));
+  account.add_lost_unlisted();
   account.add_without_namespace(all_of(session.topology()));
   account.add_records_without_function();
   return account.take();

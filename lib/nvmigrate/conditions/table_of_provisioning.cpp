@@ -90,8 +90,8 @@ constexpr std::array table_of_provisioning{
     Condition{.code = "no_controller_ids",
               .looks_at = looked_at::secondary_list,
               .sentence =
-                  "{device} has no Secondary Controller List, so the "
-                  "controller ids of its VFs are unknown and other commands cannot name them",
+                  "{device} does not list its VFs as secondary controllers, so their controller ids "
+                  "and resources are unknown and other commands cannot name them",
               .warns = provision},
 
     Condition{.code = "no_namespace_management",

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/host/provision_steps.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/store/registry.h"
@@ -63,7 +64,7 @@ std::vector<std::uint32_t> choose_namespaces(Session& session, Judge& judge,
                                              const FunctionList& functions) {
   session.ask_namespaces();
   const auto& known = session.topology().namespaces;
-  if (!known || functions.empty()) {
+  if (!known || (functions.empty() && !may_be_listed_later(session.topology()))) {
     judge.add(judge.about_device("no_namespace_management"));
     return {};
   }
@@ -91,16 +92,21 @@ void add_attachments(std::vector<ProvisionStep>& steps,
   }
 }
 
-void add_detachments(std::vector<ProvisionStep>& steps, const Topology& topology, unsigned vfs) {
-  std::map<std::uint32_t, FunctionList> by_namespace;
-  for (const auto& function : topology.functions) {
-    if (function.vfn <= vfs || !function.wanted) continue;
-    for (const auto nsid : function.wanted->namespaces)
-      by_namespace[nsid].push_back(&function);
+void add_detachments(std::vector<ProvisionStep>& steps, Session& session, unsigned vfs) {
+  const auto& topology = session.topology();
+  const bool without_list = vfs == 0 && may_be_listed_later(topology);
+  std::map<std::uint32_t, std::vector<std::pair<std::uint16_t, std::uint16_t>>> by_namespace;
+  for (const auto& wanted : session.registry().wanted()) {
+    const auto* function = topology.find(wanted.cntlid);
+    const bool listed = function != nullptr && function->wanted;
+    if (listed ? function->vfn <= vfs : !without_list) continue;
+    const auto vfn = listed ? function->vfn : std::uint16_t{0};
+    for (const auto nsid : wanted.namespaces)
+      by_namespace[nsid].emplace_back(wanted.cntlid, vfn);
   }
   for (const auto& [nsid, functions] : by_namespace) {
-    for (const auto* function : functions)
-      steps.push_back({ProvisionAction::detach, function->cntlid, function->vfn, nsid});
+    for (const auto& [cntlid, vfn] : functions)
+      steps.push_back({ProvisionAction::detach, cntlid, vfn, nsid});
   }
 }
 

@@ -26,7 +26,7 @@ std::optional<std::vector<std::uint32_t>> parse_attach(const std::string& text);
 
 /// What the request means of the namespaces that there are. Tells the judge of those that there are
 /// not, and of private ones that would have several controllers.
-/// \param functions to attach them to; empty: their controller ids are not known
+/// \param functions to attach them to; empty: their controller ids are not known, or not yet
 std::vector<std::uint32_t> choose_namespaces(Session& session, Judge& judge,
                                              const std::vector<std::uint32_t>& asked,
                                              const FunctionList& functions);
@@ -35,8 +35,9 @@ std::vector<std::uint32_t> choose_namespaces(Session& session, Judge& judge,
 void add_attachments(std::vector<ProvisionStep>& steps,
                      const std::vector<std::uint32_t>& namespaces, const FunctionList& functions,
                      bool anew);
-/// A step for each namespace that was attached for a VF beyond `vfs`.
-void add_detachments(std::vector<ProvisionStep>& steps, const Topology& topology, unsigned vfs);
+/// A step for each namespace that was attached for a VF beyond `vfs`, also while the device does not
+/// list any.
+void add_detachments(std::vector<ProvisionStep>& steps, Session& session, unsigned vfs);
 /// \throws Error(device) when a namespace is not attached to a VF as it should be
 void compare_attachments(Session& session, const ProvisionResult& result);
 

@@ -41,8 +41,15 @@ void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryContr
 void confirm(Session& session, ProvisionResult& result) {
   compare_attachments(session, result);
   const auto all = read_secondaries(session.admin());
+  const bool may_be_online = all.empty() || std::any_of(all.begin(), all.end(), [](const auto& one) {
+                               return one.online;
+                             });
   for (auto& function : result.functions) {
-    if (function.cntlid) compare(function, all);
+    if (function.cntlid) {
+      compare(function, all);
+    } else {
+      function.online = may_be_online;
+    }
     if (function.vfn == 0) continue;
     function.address =
         session.pci().virtual_function(session.address(), function.vfn).value_or(std::string{});

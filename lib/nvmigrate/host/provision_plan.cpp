@@ -49,7 +49,7 @@ class Planner {
         topology_(&session.topology()),
         request_(&request),
         judge_(Verb::provision, session, request.allowed),
-        managed_(topology_->resources.has_value() && lists_vfs(*topology_)),
+        managed_(lists_vfs(*topology_)),
         later_(may_be_listed_later(*topology_)) {
     const auto resources = topology_->resources.value_or(PrimaryResources{});
     queues_ = {"queues",
@@ -356,7 +356,7 @@ class Planner {
     const auto& sriov = topology_->sriov;
     const bool wanted_probe = autoprobe_before(*topology_, plan_.unfinished);
     if (rebuild_ && sriov.autoprobe) steps.push_back({ProvisionAction::set_autoprobe, {}, 0, 0});
-    if (rebuild_) add_detachments(steps, *topology_, request_->vfs);
+    if (rebuild_) add_detachments(steps, *session_, request_->vfs);
     if (rebuild_ && sriov.enabled != 0) steps.push_back({ProvisionAction::set_vfs, {}, 0, 0});
     if (rebuild_) add_forgetting(steps, *topology_, plan_.unfinished);
     if (plan_.release) add_release(steps);
@@ -442,7 +442,7 @@ ProvisionResult plan_deprovision(Session& session, const std::vector<std::string
       plan.steps.push_back({ProvisionAction::unbind, function.cntlid, function.vfn, 0});
     }
   }
-  add_detachments(plan.steps, topology, 0);
+  add_detachments(plan.steps, session, 0);
   for (const auto& function : topology.functions) {
     if (function.vfn != 0 && function.online.value_or(false)) {
       plan.steps.push_back({ProvisionAction::offline, function.cntlid, function.vfn, 0});

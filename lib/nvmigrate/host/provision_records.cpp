@@ -7,6 +7,7 @@
 
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/host/attachments.h"
+#include "nvmigrate/host/provision_steps.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -116,6 +117,9 @@ std::vector<WantedResources> wanted_after(const Registry& registry, const Topolo
   auto all = old;
   for (const auto& function : before.functions) {
     if (function.secondary && function.vfn > plan.vfs) all.erase(function.cntlid);
+  }
+  if (plan.vfs == 0 && may_be_listed_later(before)) {
+    std::erase_if(all, [&](const auto& one) { return before.find(one.first) == nullptr; });
   }
   for (const auto& function : plan.functions) {
     if (!function.cntlid) continue;

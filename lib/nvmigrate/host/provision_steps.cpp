@@ -2,6 +2,7 @@
 #include "nvmigrate/host/provision_steps.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <set>
 #include <utility>
@@ -83,11 +84,15 @@ bool differs(const std::optional<unsigned>& allocated, const FlexibleResources& 
   return allocated && has.primary != *allocated;
 }
 
-/// Of a kernel that cannot reset a function, a Controller Reset is all there is.
+/// Of a kernel that cannot reset a function, or whose methods all failed (ENOTTY), a Controller
+/// Reset is all there is.
 bool reset_if_possible(PciBus& bus, const std::string& address) {
   try {
     bus.reset(address);
     return true;
+  } catch (const OsError& error) {
+    if (error.error_number() != ENOTTY) throw;
+    return false;
   } catch (const Error& error) {
     if (error.status() != ExitStatus::unsupported) throw;
     return false;
@@ -255,7 +260,8 @@ std::uint16_t StepRunner::grant_of(const ProvisionStep& step, const AdminCommand
     const auto answer = submit_or_throw(session_->admin(), asked, what(step)).dw0;
     return static_cast<std::uint16_t>(answer & granted_mask);
   } catch (const NvmeError& error) {
-    if (error.nvme_status().code() != sc::invalid_number_of_resources) throw;
+    const auto code = error.nvme_status().code();
+    if (code != sc::invalid_number_of_resources && code != sc::invalid_resource_identifier) throw;
     throw Error(ExitStatus::unsupported, error.what() + terms_of(*before_, step));
   }
 }

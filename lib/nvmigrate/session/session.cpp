@@ -425,7 +425,9 @@ void Session::ask_all() {
 
 void Session::ask_namespaces() {
   auto& known = topology();
-  if (known.namespaces || known.functions.empty() || !identity().namespace_management) return;
+  // Where functions may appear with VFs, they are asked for before.
+  const bool has_any = !known.functions.empty() || known.resources;
+  if (known.namespaces || !has_any || !identity().namespace_management) return;
   const auto ids = read_namespaces(admin(), &known.oddities);
   if (!ids) return;
   std::vector<std::pair<std::uint32_t, std::uint16_t>> attached;

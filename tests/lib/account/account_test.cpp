@@ -13,6 +13,18 @@ using Action = Remedy::Action;
 
 TEST_F(AccountTest, IsEmptyWhenAllIsWell) { EXPECT_THAT(account(), IsEmpty()); }
 
+TEST_F(AccountTest, OfFunctionsThatAreNotListedYetTheRecordsStay) {
+  registry().want({{1, 4, 4, 4, 4}, {2, 4, 4, 4, 4}});
+  registry().mark(1);
+  registry().remember({2, vf(2), "vfio-pci", "nvme", {}, {}});
+  device.lists_late = true;
+  device.bus.set_enabled_vfs(FakePciBus::physical, 0);
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("resources_lost"));
+  EXPECT_THAT(found[0].message, testing::HasSubstr("controlled functions 1-2"));
+  EXPECT_EQ(found[0].remedies[0].count, 2U);
+}
+
 TEST_F(AccountTest, ResourcesThatAResetTookAwayAreOneFinding) {
   registry().want({{1, 4, 4, 4, 4}, {2, 4, 4, 4, 4}});
   device.bus.reset(FakePciBus::physical);

@@ -75,6 +75,25 @@ TEST_F(AttachTest, AFunctionThatIsOnlineIsNotReset) {
   EXPECT_EQ(recorded(2), Nsids{2});
 }
 
+TEST_F(AttachTest, ToFunctionsThatAreListedOnlyOnceThereAreVfs) {
+  device.lists_late = true;
+  const auto result = make(second);
+  EXPECT_THAT(attachments(), ElementsAre("attach 2: 1 2"));
+  EXPECT_THAT(result.namespaces, ElementsAre(2));
+  EXPECT_EQ(recorded(2), Nsids{2});
+}
+
+TEST_F(AttachTest, IsUndoneWhileTheFunctionsAreNotListed) {
+  device.lists_late = true;
+  make(all);
+  device.bus.set_enabled_vfs(FakePciBus::physical, 0);  // the host restarts
+  device.commands.clear();
+  EXPECT_TRUE(take_down().changed());
+  EXPECT_THAT(effects(), ElementsAre("detach 1: 1 2", "detach 2: 1 2"));
+  EXPECT_EQ(attached(2), Ids{0});
+  EXPECT_THAT(registry_again().wanted(), IsEmpty());
+}
+
 TEST_F(AttachTest, WhatWasAttachedBeforeIsNeitherRecordedNorDetached) {
   attached(2) = {0, 1};
   make(second);

@@ -24,16 +24,20 @@ TEST_F(ProvisionFailureTest, AGrantOfFewerIsAFailureThatNamesStepsAndMaximum) {
 }
 
 TEST_F(ProvisionFailureTest, MoreThanTheDeviceSaysAFunctionMayHaveIsUnsupported) {
+  std::uint16_t code = 0;
   device.before = [&](const AdminCommand& command) -> std::optional<AdminCompletion> {
     const bool assigns = command.opcode == command::opcode::virtualization_management &&
                          (command.cdw10 & 0xFU) == 8U;
     if (!assigns) return std::nullopt;
-    return FakeSubsystem::error(sc::invalid_number_of_resources | do_not_retry);
+    return FakeSubsystem::error(code);
   };
-  const auto error = thrown_by([&] { make({.vfs = 1, .queues = 5}); });
-  EXPECT_EQ(error.status(), ExitStatus::unsupported);
-  EXPECT_THAT(error.what(), HasSubstr("at most 16 a function"));
-  EXPECT_EQ(sriov().enabled, 0U);
+  for (const auto each : {sc::invalid_number_of_resources, sc::invalid_resource_identifier}) {
+    code = each | do_not_retry;
+    const auto error = thrown_by([&] { make({.vfs = 1, .queues = 5}); });
+    EXPECT_EQ(error.status(), ExitStatus::unsupported);
+    EXPECT_THAT(error.what(), HasSubstr("at most 16 a function"));
+    EXPECT_EQ(sriov().enabled, 0U);
+  }
 }
 
 TEST_F(ProvisionFailureTest, WhatReadsBackOtherwiseIsAFailure) {

@@ -146,6 +146,25 @@ TEST_F(ProvisionTest, WorksWithoutFlexibleResources) {
   EXPECT_THAT(effects(), IsEmpty());
 }
 
+TEST_F(ProvisionTest, WithoutCapabilitiesFunctionsAreBroughtOnlineAndReadBack) {
+  device.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    if ((command.cdw10 & 0xFFU) != 0x14U) return std::nullopt;
+    return FakeSubsystem::error(sc::invalid_field);
+  };
+  EXPECT_EQ(thrown_by([&] { make({.vfs = 2}); }).status(), ExitStatus::device)
+      << "this device lets none online without resources";
+  EXPECT_EQ(sriov().enabled, 0U);
+}
+
+TEST_F(ProvisionTest, VfsThatTheDeviceDoesNotNumberAreNotCalledOnline) {
+  for (auto& one : device.secondary)
+    one.vfn = 0;
+  const auto result = make({.vfs = 2});
+  EXPECT_THAT(codes_of(result.findings), ElementsAre("no_controller_ids"));
+  EXPECT_FALSE(result.functions[0].cntlid);
+  EXPECT_FALSE(result.functions[0].online);
+}
+
 TEST_F(ProvisionTest, LeavesAutoprobeOffWhereItWasOff) {
   sriov().autoprobe = false;
   make({.vfs = 1});

@@ -84,6 +84,19 @@ TEST_F(ReleasePrimaryTest, WhereTheKernelCannotResetTheFunctionAControllerResetI
   EXPECT_TRUE(make(request).release->controller_reset);
 }
 
+TEST_F(ReleasePrimaryTest, WhereNoMethodOfTheKernelWorksAControllerResetIsTried) {
+  device.controller_reset_applies = true;
+  int code = ENOTTY;
+  device.bus.before_change = [&](const std::string& change) {
+    if (change == reset_of_primary) throw OsError(code, "write", "reset");
+  };
+  EXPECT_TRUE(make(request).release->controller_reset);
+  take_down();
+  code = EIO;
+  device.queues_primary = 4;
+  EXPECT_EQ(thrown_by([&] { make(request); }).status(), ExitStatus::io) << "nothing else is tried";
+}
+
 TEST_F(ReleasePrimaryTest, ADeviceThatKeepsThemIsAFailureAndEverythingIsBack) {
   device.function_reset_applies = false;
   const auto before = device.secondary;

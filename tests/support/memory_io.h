@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,6 +47,10 @@ class MemoryIo final : public Io {
   int chown(const std::string& path, uid_t owner, gid_t group) override;
   int flock(int fd, int operation) override;
   int unread(int fd, int& count) override;
+  int loop_backing(int /*fd*/, dev_t& /*device*/) override {
+    errno = ENOTTY;
+    return -1;
+  }
   int readlink(const std::string& path, std::string& target) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
 

@@ -76,6 +76,10 @@ int WatchedIo::chown(const std::string& path, uid_t owner, gid_t group) {
 int WatchedIo::flock(int fd, int operation) {
   return fails("flock", std::to_string(fd)) ? -1 : system_.flock(fd, operation);
 }
+int WatchedIo::loop_backing(int fd, dev_t& device) {
+  return fails("loop_backing", {}) ? -1 : system_.loop_backing(fd, device);
+}
+
 int WatchedIo::unread(int fd, int& count) {
   return fails("unread", "") ? -1 : system_.unread(fd, count);
 }

@@ -63,6 +63,10 @@ class WatchedIo final : public Io {
   int chown(const std::string& path, uid_t owner, gid_t group) override;
   int flock(int fd, int operation) override;
   int unread(int fd, int& count) override;
+  bool share_descriptors(pid_t one, pid_t other) override {
+    return system_.share_descriptors(one, other);
+  }
+  int loop_backing(int fd, dev_t& device) override;
   int readlink(const std::string& path, std::string& target) override;
   int list(const std::string& path, std::vector<std::string>& names) override;
 

@@ -78,6 +78,11 @@ int SystemIo::stat_opened(const std::string& path, struct stat& about) {
   about.st_rdev = ::makedev(found.stx_rdev_major, found.stx_rdev_minor);
   return 0;
 }
+int Io::loop_backing(int /*fd*/, dev_t& /*device*/) {
+  errno = ENOTTY;
+  return -1;
+}
+
 bool SystemIo::share_descriptors(pid_t one, pid_t other) {
   return ::syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0) == 0;
 }

@@ -36,7 +36,7 @@ class Io {
   virtual bool share_descriptors(pid_t /*one*/, pid_t /*other*/) { return false; }
   /// The number of the device behind a loop device (LOOP_GET_STATUS64); 0: a file is.
   /// \return -1 and errno, or 0
-  virtual int loop_backing(int fd, dev_t& device) = 0;
+  virtual int loop_backing(int fd, dev_t& device);
   /// linkat(2): gives a file without a name (O_TMPFILE) this one.
   virtual int link(int fd, const std::string& path) = 0;
   virtual int rename(const std::string& from, const std::string& to) = 0;

@@ -87,12 +87,13 @@ constexpr std::array table_of_provisioning{
                   "{device} prefers {kind} in steps of {grain} ({field}); asked for {each} it "
                   "may grant another number, and fewer is a failure",
               .warns = provision},
-    Condition{.code = "no_controller_ids",
-              .looks_at = looked_at::secondary_list,
-              .sentence =
-                  "{device} does not list its VFs as secondary controllers, so their controller ids "
-                  "and resources are unknown and other commands cannot name them",
-              .warns = provision},
+    Condition{
+        .code = "no_controller_ids",
+        .looks_at = looked_at::secondary_list,
+        .sentence =
+            "{device} does not list its VFs as secondary controllers, so their controller ids "
+            "and resources are unknown and other commands cannot name them",
+        .warns = provision},
 
     Condition{.code = "no_namespace_management",
               .looks_at = "OACS bit 3 (Identify CNS 01h)",

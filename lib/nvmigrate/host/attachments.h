@@ -35,8 +35,8 @@ std::vector<std::uint32_t> choose_namespaces(Session& session, Judge& judge,
 void add_attachments(std::vector<ProvisionStep>& steps,
                      const std::vector<std::uint32_t>& namespaces, const FunctionList& functions,
                      bool anew);
-/// A step for each namespace that was attached for a VF beyond `vfs`, also while the device does not
-/// list any.
+/// A step for each namespace that was attached for a VF beyond `vfs`, also while the device does
+/// not list any.
 void add_detachments(std::vector<ProvisionStep>& steps, Session& session, unsigned vfs);
 /// \throws Error(device) when a namespace is not attached to a VF as it should be
 void compare_attachments(Session& session, const ProvisionResult& result);

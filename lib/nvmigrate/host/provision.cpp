@@ -41,9 +41,8 @@ void compare(const ProvisionedFunction& wanted, const std::vector<SecondaryContr
 void confirm(Session& session, ProvisionResult& result) {
   compare_attachments(session, result);
   const auto all = read_secondaries(session.admin());
-  const bool may_be_online = all.empty() || std::any_of(all.begin(), all.end(), [](const auto& one) {
-                               return one.online;
-                             });
+  const bool may_be_online = all.empty() || std::any_of(all.begin(), all.end(),
+                                                        [](const auto& one) { return one.online; });
   for (auto& function : result.functions) {
     if (function.cntlid) {
       compare(function, all);

@@ -112,9 +112,11 @@ void Fit::look_at_firmware(const StateIdentity& identity) {
 void Fit::look_at_namespaces(const StateIdentity& identity) {
   if (!identity.namespaces) return;
   const auto ours = namespaces_of(*session_, function_->cntlid);
-  if (!ours || *ours == *identity.namespaces) return;
-  add("namespaces_differ",
-      {{"source", to_string(*identity.namespaces)}, {"destination", to_string(*ours)}});
+  // Of a device without Namespace Management they are not known.
+  if (!ours && !session_->identity().namespace_management) return;
+  if (ours == identity.namespaces) return;
+  add("namespaces_differ", {{"source", to_string(*identity.namespaces)},
+                            {"destination", ours ? to_string(*ours) : "not known"}});
 }
 
 void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {

@@ -121,19 +121,12 @@ std::uint32_t block_size_of(std::uint8_t exponent) {
   return exponent == 0 || exponent >= 32 ? 0 : std::uint32_t{1} << exponent;
 }
 
-/// Whether a full list has no more entries: the one from behind the lowest is not full and has
-/// nothing new.
-template <typename Ask, typename Entries, typename IdOf>
-bool is_whole(Ask ask, const Entries& entries, IdOf id_of) {
-  const auto lower = [&](const auto& one, const auto& other) { return id_of(one) < id_of(other); };
-  const auto lowest = id_of(*std::min_element(entries.begin(), entries.end(), lower));
+/// Whether a full list is all: that from behind the lowest entry is shorter, with none new.
+bool is_whole(auto ask, const auto& entries, auto id_of) {
+  const auto lowest = id_of(std::ranges::min(entries, {}, id_of));
+  const auto is_known = [&](auto id) { return std::ranges::count(entries, id, id_of) != 0; };
   const auto others = ask(static_cast<decltype(id_of(entries.front()))>(lowest + 1U));
-  return others.size() < entries.size() &&
-         std::all_of(others.begin(), others.end(), [&](const auto& one) {
-           return std::any_of(entries.begin(), entries.end(), [&](const auto& known) {
-             return id_of(known) == id_of(one);
-           });
-         });
+  return others.size() < entries.size() && std::ranges::all_of(others, is_known, id_of);
 }
 
 /// Asks again from behind the last entry while the list is full.
@@ -147,10 +140,9 @@ auto read_pages(Ask ask, std::size_t page, std::string_view what, IdOf id_of, Od
     all.insert(all.end(), entries.begin(), entries.end());
     if (entries.size() < page) return all;
     // What follows in a list that is not sorted cannot be asked for, unless nothing follows.
-    if (!ascends(entries, id_of)) {
-      if (is_whole(ask, entries, id_of)) return all;
-      malformed(what, "it is full and not sorted");
-    }
+    const bool sorted = ascends(entries, id_of);
+    if (!sorted && is_whole(ask, entries, id_of)) return all;
+    if (!sorted) malformed(what, "it is full and not sorted");
     const auto last = id_of(entries.back());
     if (last == std::numeric_limits<Id>::max()) return all;
     if (last < from) {

@@ -157,8 +157,9 @@ std::vector<KernelController> SysfsPciBus::controllers() {
       return one.address == address || !one.unread.empty();
     });
     if (shown || !is_pci_address(address)) continue;
-    found.push_back({.name = address,
-                     .unread = "the nvme driver has " + address + " and shows no controller of it"});
+    found.push_back(
+        {.name = address,
+         .unread = "the nvme driver has " + address + " and shows no controller of it"});
   }
   return found;
 }

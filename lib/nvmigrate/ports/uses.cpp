@@ -277,8 +277,9 @@ std::vector<std::string> uses_of(const Sysfs& sysfs, const BlockDevice& device,
 bool means_no_device(int code) { return code == ENXIO || code == ENODEV || code == ENOMEDIUM; }
 
 /// Tries whether the kernel has claimed the device for a user that nothing else shows, such as a
-/// file system over several devices, or one mounted in a container. Opening it changes nothing. What
-/// the kernel hides (a format that it cannot use as a disk) has no node, and nobody can claim it.
+/// file system over several devices, or one mounted in a container. Opening it changes nothing.
+/// What the kernel hides (a format that it cannot use as a disk) has no node, and nobody can claim
+/// it.
 void try_claim(const Sysfs& sysfs, const BlockDevice& device, SeenUses& seen) {
   if (sysfs.number(device.folder + "/hidden") == 1U) return;
   const int fd =

@@ -136,6 +136,16 @@ TEST_F(NamespaceFitTest, OtherIdsAndOtherSizesDoNot) {
   EXPECT_THAT(the("namespaces_differ").message, testing::HasSubstr("are none"));
 }
 
+TEST_F(NamespaceFitTest, ADeviceThatDoesNotKnowItsOwnListIsNotTakenToFit) {
+  b->fake.subsystem.before = [](const AdminCommand& command) -> std::optional<AdminCompletion> {
+    const bool lists = command.opcode == command::opcode::identify &&
+                       (command.cdw10 & 0xFFU) == static_cast<unsigned>(command::Cns::namespaces);
+    return lists ? std::optional(test::FakeSubsystem::error(sc::invalid_field)) : std::nullopt;
+  };
+  meet();
+  EXPECT_THAT(the("namespaces_differ").message, testing::HasSubstr("are not known"));
+}
+
 TEST_F(NamespaceFitTest, WhatIsNotKnownIsNotCompared) {
   b->fake.subsystem.blocks = 2048;
   b->fake.subsystem.namespaces.reset();

@@ -118,10 +118,10 @@ TEST_F(UsesTest, SeesWhatExportsADiskWithoutClaimingIt) {
               "/dev/nvme1n1p2\n");
   sysfs_.file("/sys/kernel/config/usb_gadget/g2/functions/mass_storage.0/lun.0/file", "\n");
   sysfs_.link("/sys/class/rnbd-server/ctl/devices/nvme1n1/block_dev", "../../nvme1n1");
-  EXPECT_THAT(uses(), testing::UnorderedElementsAre(
-                          "/dev/nvme1n1 is exported by the LIO backstore a",
-                          "/dev/nvme1n1p2 is exported by the USB gadget g1",
-                          "/dev/nvme1n1 is exported by RNBD"));
+  EXPECT_THAT(uses(),
+              testing::UnorderedElementsAre("/dev/nvme1n1 is exported by the LIO backstore a",
+                                            "/dev/nvme1n1p2 is exported by the USB gadget g1",
+                                            "/dev/nvme1n1 is exported by RNBD"));
 }
 
 TEST_F(UsesTest, SeesTheKernelsTarget) {

@@ -115,7 +115,7 @@ bool OpenDevices::look_into(const Sysfs& proc, const std::string& pid) {
   if (proc.io().list(process + "/task", threads) != 0 && !means_ended(errno)) is_closed = true;
   for (const auto& thread : threads) {
     if (thread == pid || share_descriptors(proc, pid, thread)) continue;
-    const auto folder = process + "/task/" + thread + "/fd/";
+    const auto folder = fmt::format("{}/task/{}/fd/", process, thread);
     if (!add_opened(proc, folder, devices)) is_closed = true;
   }
   for (const auto& device : devices)

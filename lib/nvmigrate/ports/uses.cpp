@@ -208,7 +208,7 @@ class KernelUsers {
     }
     for (const auto& name : sysfs_->names(rnbd_devices)) {
       const auto disk = sysfs_->link_name(fmt::format("{}/{}/block_dev", rnbd_devices, name));
-      if (disk == last_part(node_.path)) how_.push_back("is exported by RNBD");
+      if (disk == last_part(node_.path)) how_.emplace_back("is exported by RNBD");
     }
   }
 

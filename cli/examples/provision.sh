@@ -13,11 +13,16 @@ ids() {
   jq -r "[$1 | .controller_id] | unique | map(tostring) | join(\",\")"
 }
 
+# Also the functions of a drive without live migration are good for VMs.
+can_migrate() {
+  nvmigrate list "$1" -o json | jq -e 'all(.devices[]; .live_migration)' >/dev/null
+}
+
 forth() {
   local device=$1 count=$2 made functions
   made=$(nvmigrate provision "$device" --vfs "$count" -o json)
   functions=$(ids '.functions[]' <<<"$made")
-  nvmigrate mark "$device" "$functions" -o json >/dev/null
+  if can_migrate "$device"; then nvmigrate mark "$device" "$functions" -o json >/dev/null; fi
   nvmigrate bind "$device" "$functions" -o json >/dev/null
   nvmigrate handle "$device" "$functions" -o json
 }

@@ -67,6 +67,13 @@ def test_script_goes_forth_and_back(host):
     assert not json.loads(host.script("provision.sh --back sim:demo"))["changed"]
 
 
+def test_functions_that_cannot_migrate_are_handed_over_without_a_mark(host):
+    host.must("nvmigrate sim create plain --vfs-total 4 --no-migration")
+    handle = json.loads(host.script("provision.sh sim:plain 2"))
+    assert [each["marked"] for each in handle["functions"]] == [False, False], handle
+    assert json.loads(host.script("provision.sh --back sim:plain"))["changed"]
+
+
 def test_script_stops_at_a_refusal(host):
     host.script("provision.sh sim:demo 2")
     host.must("nvmigrate export sim:demo 1 -f state.nvm")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # image.sh FOLDER own|newer NVMIGRATE UNITS: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
-# kernel.sh) and an initial RAM disk with busybox, jq, nvme-cli, the kernel's modules that the scripts need,
-# the scripts, NVMIGRATE with its libraries, and the units in the folder UNITS. Ends with 77 when there is no such kernel.
+# kernel.sh) and an initial RAM disk with busybox, bash, jq, nvme-cli, the kernel's modules that the scripts
+# need, the scripts, those of cli/examples, NVMIGRATE with its libraries, and the units in the folder
+# UNITS. Ends with 77 when there is no such kernel.
 set -euo pipefail
 
 folder=$1
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 modules=(nvme)
 later=(vfio-pci vfio_iommu_type1 minix loop)
 optional=(crc64_rocksoft_generic)
-tools=(jq mkfs.minix nvme setpriv)
+tools=(bash jq mkfs.minix nvme setpriv)
 
 fail() {
   printf 'vm: %s\n' "$*" >&2
@@ -83,6 +84,7 @@ depmod -b "$root" "$release" 2>/dev/null
 
 cp -r "$here"/{guest,bench}/*.sh "$here/guest/lib" "$root/guest/"
 cp "$units"/*.service "$root/guest/"
+cp -r "$here/../../cli/examples" "$root/guest/"
 install -m 755 "$here/guest/init" "$root/init"
 
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd"

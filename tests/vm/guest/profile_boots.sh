@@ -1,6 +1,7 @@
 # machine: 3-boots
-# A host that is set up in its first boot and switched off: the unit's own command makes it again in
-# the next ones, also when it is killed, and when the host is switched off half-way.
+# A host that the script for provisioning sets up in its first boot, and that is switched off: the
+# unit's own command makes it again in the next ones, also when it is killed, and when the host is
+# switched off half-way.
 . /guest/lib/check.sh
 
 boot=$(sed -nE 's/.*nvmigrate\.boot=([0-9]+).*/\1/p' /proc/cmdline)
@@ -31,6 +32,14 @@ is_as_before() {
   cmp -s /tmp/present /mnt/wanted || { diff /mnt/wanted /tmp/present; false; }
 }
 
+# The script for provisioning that is installed with the documentation.
+example() {
+  local wanted=$1 status=0
+  shift
+  bash /guest/examples/provision.sh "$@" >/tmp/out 2>/tmp/err </dev/null || status=$?
+  check "provision.sh $* ends with $wanted" [ "$status" -eq "$wanted" ]
+}
+
 # Kills the command as soon as there are VFs, long before it has reset and bound them.
 kill_half_way() {
   $apply >/tmp/out 2>/tmp/err </dev/null &
@@ -43,9 +52,8 @@ kill_half_way() {
 }
 
 if [ "$boot" = 1 ]; then
-  run 0 provision "$DEVICE" --vfs 2 --vq 2 --vi 1
-  run 0 bind "$DEVICE" vf1,vf2 --owner guest:guest
-  run 0 -o json handle "$DEVICE" vf1,vf2 --format json
+  printf '[provision]\nvq = 2\nvi = 1\n[bind]\nowner = guest:guest\n' >"$profiles/nvmigrate.conf"
+  example 0 "$DEVICE" 2
   json '.functions | length == 2'
   present /mnt/wanted
   run 0 save "$DEVICE"
@@ -85,8 +93,7 @@ for file in /mnt/wanted /tmp/present; do
 done
 check 'and with the unit of one controller' cmp /mnt/wanted.timeless /tmp/present.timeless
 
-run 0 unbind "$DEVICE" all
-run 0 deprovision "$DEVICE"
+example 0 --back "$DEVICE"
 check 'and back' [ "$(cat "$(pci "$PF")/sriov_numvfs")" = 0 ]
 umount /var/lib/nvmigrate
 umount /mnt

@@ -83,8 +83,9 @@ TEST(ProfileJson, ARefusalNamesFilePlaceAndWhatIsAllowed) {
       {with(R"(, "functions": {"first": {}})"), "is not the name of a function"},
       {with(R"(, "functions": {"3": {}, "0x3": {}})"), "function 3 is there twice"}};
   for (const auto& [text, what] : refused) {
-    EXPECT_THAT(error_of([&] { parse_profile(text, "lab.json"); }, ExitStatus::usage),
-                AllOf(HasSubstr("lab.json: "), HasSubstr(what)))
+    EXPECT_THAT(
+        error_of([&profile = text] { parse_profile(profile, "lab.json"); }, ExitStatus::usage),
+        AllOf(HasSubstr("lab.json: "), HasSubstr(what)))
         << text;
   }
 }

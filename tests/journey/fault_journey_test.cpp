@@ -83,13 +83,15 @@ bool is_of(std::uint16_t status, std::initializer_list<std::uint16_t> codes) {
 }
 
 // Identify, by CNS: lists that a device may lack, or its state formats. A state goes without the
-// namespaces that its source fails to tell.
+// namespaces that its source fails to tell; a destination that does not tell them does not fit.
 std::vector<ExitStatus> answers_to_identify(const Job& job, const std::string& object,
                                             std::uint16_t status) {
   const auto cns = object.substr(8, 2);
   const bool is_of_namespaces = cns == "10" || cns == "11" || cns == "12";
-  if (is_of_namespaces && (job.name.starts_with("export") || job.name.starts_with("transfer")))
+  if (is_of_namespaces && job.name.starts_with("export"))
     return {ExitStatus::ok, ExitStatus::device};
+  if (is_of_namespaces && (job.name == "import" || job.name.starts_with("transfer")))
+    return {ExitStatus::ok, ExitStatus::device, ExitStatus::bad_state};
   const bool optional = cns == "10" || cns == "13" || cns == "14" || cns == "15";
   if (optional && is_of(status, {sc::invalid_field, sc::invalid_controller_data_queue}))
     return {ExitStatus::ok, ExitStatus::not_found};

@@ -114,13 +114,16 @@ bool write_to_journal(const AuditRecord& record) {
       message_id, "MESSAGE=" + record.message,
       "PRIORITY=" + std::to_string(record.failed ? LOG_WARNING : LOG_NOTICE),
       "SYSLOG_FACILITY=" + std::to_string(LOG_FAC(LOG_AUTHPRIV)), "SYSLOG_IDENTIFIER=nvmigrate"};
+  lines.reserve(lines.size() + record.fields.size());
   for (const auto& [name, value] : record.fields) {
-    auto line = "NVMIGRATE_" + name + '=' + value;
+    std::string line = "NVMIGRATE_";
+    line.append(name).append(1, '=').append(value);
     for (std::size_t i = 0; line[i] != '='; ++i)
       line[i] = static_cast<char>(std::toupper(static_cast<unsigned char>(line[i])));
     lines.push_back(std::move(line));
   }
   std::vector<iovec> parts;
+  parts.reserve(lines.size());
   for (auto& line : lines)
     parts.push_back({line.data(), line.size()});
   return ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0;

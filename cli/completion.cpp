@@ -167,8 +167,11 @@ Runner declare_complete(Options& options) {
   options.flag("--describe", given->describe, "Print a tab and a description after each word");
   return [given](Context& context) {
     Outcome outcome{.raw_text = true};
-    for (const auto& [word, about] : completions(context, given->words))
-      outcome.text += word + (given->describe && !about.empty() ? '\t' + about : "") + '\n';
+    for (const auto& [word, about] : completions(context, given->words)) {
+      outcome.text += word;
+      if (given->describe && !about.empty()) outcome.text.append(1, '\t').append(about);
+      outcome.text += '\n';
+    }
     return outcome;
   };
 }

@@ -232,6 +232,7 @@ std::string functions_table(const Topology& topology, const Words& names, std::s
                             const Screen& screen) {
   const auto columns = named(names.empty() ? Words{usual.begin(), usual.end()} : names);
   std::vector<std::string> headings;
+  headings.reserve(columns.size());
   for (const auto* column : columns)
     headings.emplace_back(column->heading);
   Table table{headings};

@@ -17,19 +17,19 @@ std::vector<std::string> field_names();
 
 /// The functions of a controlling function in columns, as wide as the screen. Neighbours that are
 /// all unused, or all foreign, share a row.
-/// \param fields names of the columns, all of which are shown; empty: the usual ones, of which the
+/// \param names of the columns, all of which are shown; empty: the usual ones, of which the
 /// less important ones are left out where there is no room
-std::string functions_table(const Topology& topology, const std::vector<std::string>& fields,
+std::string functions_table(const Topology& topology, const std::vector<std::string>& names,
                             std::size_t indent, const Screen& screen);
 
 /// A line of names and a line for each function, tabs between the fields. A tab, newline, return or
 /// backslash in a value becomes `\t`, `\n`, `\r` or `\\`, another control character `\u001b`.
-/// \param fields empty: all
+/// \param names of the fields; empty: all
 std::string as_tsv(const std::vector<const Topology*>& devices,
-                   const std::vector<std::string>& fields);
+                   const std::vector<std::string>& names);
 /// `NAME='VALUE'` lines for a shell: for each function a block, and an empty line between them.
 std::string as_variables(const std::vector<const Topology*>& devices,
-                         const std::vector<std::string>& fields);
+                         const std::vector<std::string>& names);
 /// A value in a field of as_tsv().
 std::string escaped_for_tsv(std::string_view value);
 

@@ -42,10 +42,10 @@ std::size_t help_width(const Environment& environment) {
   return std::clamp(screen_of(environment, environment.output).width, narrowest, widest) - 1;
 }
 
-std::string without(std::string_view text, std::string_view word) {
-  const auto at = text.find(word);
+std::string without(std::string_view text, std::string_view part) {
+  const auto at = text.find(part);
   if (at == std::string_view::npos) return std::string{text};
-  return std::string{text.substr(0, at)}.append(text.substr(at + word.size()));
+  return std::string{text.substr(0, at)}.append(text.substr(at + part.size()));
 }
 
 std::string plain_sentence(const Condition& condition) {
@@ -153,7 +153,7 @@ class HelpFormatter final : public CLI::Formatter {
   }
 
   std::string make_option_opts(const CLI::Option* option) const override {
-    const auto type = option->get_type_name();
+    auto type = option->get_type_name();
     if (type.starts_with("[=")) return type;
     return type.empty() || option->get_positional() ? "" : ' ' + type;
   }
@@ -237,6 +237,7 @@ class HelpFormatter final : public CLI::Formatter {
 
 std::string exit_statuses(std::size_t width) {
   std::vector<Entry> rows;
+  rows.reserve(exit_status_table.size());
   for (const auto& row : exit_status_table) {
     rows.emplace_back(std::to_string(static_cast<int>(row.status)),
                       std::string{row.meaning} + " (" + std::string{row.name} + ')');

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -64,10 +66,7 @@ bool is_missing(const std::string& value, const std::vector<std::string>& line) 
 }  // namespace
 
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : between) + word;
-  return text;
+  return fmt::format("{}", fmt::join(words, between));
 }
 
 void Options::declare(CLI::Option* option, const std::string& placeholder, Completes completes) {

@@ -7,19 +7,7 @@ source=$(cd "$1" && pwd)
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 . "$source/tests/packages.sh"
-
-fail() {
-  printf 'package: %s\n' "$*" >&2
-  exit 1
-}
-
-# logged COMMAND...: shows what it prints only when it fails.
-logged() {
-  "$@" >"$folder/log" 2>&1 || {
-    tail -n 40 "$folder/log" >&2
-    fail "$* failed"
-  }
-}
+. "$source/tests/package/logged.sh" package "$folder/log"
 
 need_packages "${build_packages[@]}" "${package_packages[@]}"
 

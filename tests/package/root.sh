@@ -12,18 +12,8 @@ folder=$(cd "$2" && pwd)
 root=$(mktemp -d "$folder/root.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 
-fail() {
-  printf 'root: %s\n' "$*" >&2
-  exit 1
-}
+. "$source/tests/package/logged.sh" root "$folder/root.log"
 
-# logged COMMAND...: shows what it prints only when it fails.
-logged() {
-  "$@" >"$folder/root.log" 2>&1 || {
-    tail -n 30 "$folder/root.log" >&2
-    fail "$* failed"
-  }
-}
 # inside COMMAND...: in the root, with a /proc of its own.
 inside() {
   unshare --mount --pid --fork --root="$root" --mount-proc /usr/bin/env -i LC_ALL=C.UTF-8 HOME=/root \

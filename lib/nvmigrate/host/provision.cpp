@@ -66,19 +66,6 @@ bool is_as_before(const Topology& before, const Topology& now) {
                                                  now.functions.begin(), now.functions.end(), same);
 }
 
-bool remakes_vfs(std::span<const ProvisionStep> steps) {
-  return std::any_of(steps.begin(), steps.end(), [](const ProvisionStep& step) {
-    return step.action == ProvisionAction::set_vfs;
-  });
-}
-
-std::string sentence_of(const std::vector<std::string>& failures) {
-  std::string text;
-  for (const auto& failure : failures)
-    text += (text.empty() ? "" : "; ") + failure;
-  return text;
-}
-
 /// One run over a plan, with the way back.
 class Provisioning {
  public:
@@ -178,7 +165,7 @@ class Provisioning {
     // What an earlier run left in part stays on record until a run ends well.
     if (failures.empty() && !plan_.unfinished) failures = done_or_why_not([&] { strike(); });
     if (failures.empty()) return;
-    rethrow_with("; putting things back failed: " + sentence_of(failures));
+    rethrow_with_what_is_left(before_.device, failures);
   }
 
   template <typename Work>
@@ -196,16 +183,6 @@ class Provisioning {
       return session_->pci().sriov(before_.address).enabled;
     } catch (const Error&) {
       return plan_.vfs;
-    }
-  }
-
-  [[noreturn]] void rethrow_with(const std::string& more) const {
-    try {
-      throw;
-    } catch (const Error& error) {
-      throw Error(error.status(), error.what() + more, "the journal names what is left",
-                  {{.action = Remedy::Action::repair, .device = before_.device}})
-          .with_code(error.code());
     }
   }
 

@@ -15,7 +15,7 @@
 
 namespace nvmigrate {
 
-/// What one secondary controller shall have instead of what all VFs have.
+/// The resources of one secondary controller that differ from those of all VFs.
 struct OwnResources {
   std::uint16_t cntlid = 0;  ///< of one that is not a VF
   unsigned vfn = 0;          ///< 1-based; 0: it is not a VF

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/provision_restore.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,7 +35,7 @@ class Restorer {
     if (pci.override_to != pci.driver) bus.set_override(pci.address, pci.override_to);
   }
 
-  /// As restore(), of one that may have become more than it was, or is as it was.
+  /// As restore(), for a function that may be unchanged or may have gained something.
   void put_back(const ControlledFunction& was) {
     attempt("give the driver back to", was, [&] {
       const auto now = was.pci ? session_->pci().find(was.pci->address) : std::nullopt;
@@ -155,6 +157,19 @@ void restore_drivers(Session& session, const Topology& before, const OwnersOfVfs
     if (!function.secondary || !function.pci || !function.pci->driver) continue;
     const auto now = session.pci().find(function.pci->address);
     if (now && now->driver != function.pci->driver) restorer.give_driver(function);
+  }
+}
+
+void rethrow_with_what_is_left(const std::string& device,
+                               const std::vector<std::string>& failures) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    throw Error(
+        error.status(),
+        fmt::format("{}; putting things back failed: {}", error.what(), fmt::join(failures, "; ")),
+        "the journal names what is left", {{.action = Remedy::Action::repair, .device = device}})
+        .with_code(error.code());
   }
 }
 

@@ -42,4 +42,9 @@ std::vector<std::string> put_back(Session& session, const Topology& before,
                                   const OwnersOfVfs& owners, const std::set<std::uint16_t>& cntlids,
                                   std::chrono::milliseconds timeout);
 
+/// Throws the error that is being handled again, with the sentences of what could not be put back
+/// and the repair as its remedy.
+[[noreturn]] void rethrow_with_what_is_left(const std::string& device,
+                                            const std::vector<std::string>& failures);
+
 }  // namespace nvmigrate

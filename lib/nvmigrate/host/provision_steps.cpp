@@ -389,6 +389,12 @@ void add_allocation(std::vector<ProvisionStep>& back, const Topology& before,
 
 }  // namespace
 
+bool remakes_vfs(std::span<const ProvisionStep> steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const ProvisionStep& step) {
+    return step.action == ProvisionAction::set_vfs;
+  });
+}
+
 std::vector<ProvisionStep> steps_back(const Topology& before, unsigned vfs_now, bool autoprobe,
                                       std::span<const ProvisionStep> done) {
   std::set<std::uint16_t> touched;

@@ -70,6 +70,9 @@ class StepRunner {
   Attachments attachments_;
 };
 
+/// Whether VFs are destroyed or made.
+bool remakes_vfs(std::span<const ProvisionStep> steps);
+
 /// Some devices list their secondary controllers only once there are VFs.
 bool may_be_listed_later(const Topology& topology);
 

@@ -86,7 +86,7 @@ class Application {
     then();
   }
 
-  /// Planned anew: before, some may not have had a controller id.
+  /// Plans again, because some functions may have got their controller ids only now.
   void make_functions() {
     session_->refresh();
     Findings wrong;
@@ -140,34 +140,18 @@ class Application {
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back() {
-    std::string failures;
-    const auto fail = [&](const std::string& failure) {
-      failures += (failures.empty() ? "" : "; ") + failure;
-    };
+    std::vector<std::string> failures;
     try {
       session_->refresh();
-      for (const auto& failure :
-           put_back(*session_, before_, owners_, touched_, request_->limits.appear)) {
-        fail(failure);
-      }
+      failures = put_back(*session_, before_, owners_, touched_, request_->limits.appear);
       session_->refresh();
-      // What an earlier run left in part, or provisioning could not put back, stays on record.
+      // What an earlier run left unfinished, or provisioning could not put back, stays on record.
       const bool left = unfinished_provisioning(session_->topology()) || plan_.unfinished;
       if (failures.empty() && !left) strike();
     } catch (const Error& error) {
-      fail(error.what());
+      failures.emplace_back(error.what());
     }
-    if (!failures.empty()) rethrow_with("; putting things back failed: " + failures);
-  }
-
-  [[noreturn]] void rethrow_with(const std::string& more) const {
-    try {
-      throw;
-    } catch (const Error& error) {
-      throw Error(error.status(), error.what() + more, "the journal names what is left",
-                  {{.action = Remedy::Action::repair, .device = before_.device}})
-          .with_code(error.code());
-    }
+    if (!failures.empty()) rethrow_with_what_is_left(before_.device, failures);
   }
 
   Session* session_;
@@ -231,6 +215,10 @@ std::optional<ApplyResult> finish_apply(Session& session, const ProvisionLimits&
   const auto found = unfinished->details.find(profile_detail);
   const auto text = found == unfinished->details.end() ? std::string{} : found->second;
   const auto profile = parse_profile(text, "the journal");
+  if (profile.subsystems.size() != 1) {
+    throw usage_error("the journal: the profile is not of one controlling function")
+        .with_code(bad_profile);
+  }
   return apply(session, profile.subsystems.front(), {.limits = limits});
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/profile/difference.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -79,7 +81,7 @@ class Steps {
     steps_.push_back(std::move(step));
   }
 
-  /// Whether it is another function afterwards, of which nothing is remembered.
+  /// Whether the function is destroyed and made again, so that its records are gone.
   [[nodiscard]] bool is_remade(const WantedFunction& one) const {
     return remade_ && one.function != nullptr && session_->topology().is_enabled_vf(*one.function);
   }
@@ -116,20 +118,14 @@ class Steps {
   std::vector<ProfileStep> steps_;
 };
 
-bool remakes_vfs(const ProvisionResult& plan) {
-  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const ProvisionStep& step) {
-    return step.action == ProvisionAction::set_vfs;
-  });
-}
-
-/// A plan of one of the verbs, with what stands against it in the findings of another.
+/// Makes the plan of one verb, and adds its blockers to the findings of another.
 template <typename Plan>
 void plan_or_find(Findings& findings, Plan plan) {
   try {
     plan();
   } catch (const Refusal& refusal) {
     for (const auto& found : refusal.findings()) {
-      // What two verbs have against one function is told once.
+      // A blocker that two verbs share is reported once.
       const bool known = std::any_of(findings.begin(), findings.end(), [&](const Finding& one) {
         return one.code == found.code && one.cntlid == found.cntlid && one.message == found.message;
       });
@@ -148,7 +144,7 @@ class Difference {
     const auto functions = wanted_functions(*session_, *wanted_, result_.findings);
     const auto provisioning = provisioning_of(*wanted_, functions, *topology_, *request_);
     if (provisioning) plan_provisioning(*provisioning);
-    remade_ = remakes_vfs(result_.provisioning);
+    remade_ = remakes_vfs(result_.provisioning.steps);
     result_.steps = function_steps(*session_, functions, remade_);
     plan_unbinding();
     for (const auto& group : bind_groups(result_.steps))
@@ -192,7 +188,7 @@ class Difference {
     });
   }
 
-  /// Of those that are there now; the others are judged when they are.
+  /// Judges the functions that exist now; the others are judged once they exist.
   void plan_binding(const BindGroup& group) {
     auto functions = functions_of(*session_, group.cntlids);
     std::erase_if(functions, [&](const ControlledFunction* one) {
@@ -217,7 +213,7 @@ class Difference {
     result_.findings.push_back(judged(fact, Verb::bind, request_->allowed));
   }
 
-  /// What is only a warning may be otherwise once they are provisioned and bound.
+  /// Warnings are left out: they may no longer apply once the functions are provisioned and bound.
   void plan_marking() {
     const auto ids = ids_of(result_.steps, Action::mark);
     if (ids.empty()) return;
@@ -330,10 +326,7 @@ FunctionList functions_of(Session& session, const std::vector<std::uint16_t>& cn
 }
 
 std::string words_of(const std::vector<std::uint16_t>& cntlids) {
-  std::string words;
-  for (const auto id : cntlids)
-    words += (words.empty() ? "" : ",") + std::to_string(id);
-  return words;
+  return fmt::format("{}", fmt::join(cntlids, ","));
 }
 
 std::optional<Intent> unfinished_apply(const Topology& topology) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -32,13 +34,6 @@ std::string in_pointer(std::string member) {
   return member;
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 /// A value of the file, and where it stands.
 class Value {
  public:
@@ -53,7 +48,8 @@ class Value {
     expect_object();
     for (const auto& [name, value] : json_->items()) {
       if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-      below(name, value).fail("unknown member; allowed are " + listed(names));
+      below(name, value)
+          .fail(fmt::format("unknown member; allowed are {}", fmt::join(names, ", ")));
     }
   }
   void expect_object() const {

@@ -268,7 +268,7 @@ std::shared_ptr<ProfileOptions> declare(Options& options) {
   options.positionals("FILE", given->files,
                       "Profiles, - for standard input; without any, those of this host",
                       Completes::state_file);
-  options.text("--device", given->device, "Only what is wanted of this controlling function",
+  options.text("--device", given->device, "Only what is wanted for this controlling function",
                "DEVICE", Completes::device);
   options.flag("--recreate", given->recreate,
                "Destroy existing functions where the profile cannot be met otherwise");

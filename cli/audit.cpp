@@ -39,7 +39,7 @@ std::string variable(const Context& context, const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// Who logged in, whatever sudo and su made of them since.
+/// The user who logged in, whatever sudo and su have changed since.
 std::string login_uid(Io& io) {
   try {
     const auto text = read_text(io, "/proc/self/loginuid", longest_value);
@@ -95,7 +95,7 @@ ExitStatus audited_status(const AuditedRun& run) {
   return run.error != nullptr ? run.error->status() : run.outcome->status;
 }
 
-/// The error of one that tells somebody else, as `__receive` does.
+/// The error of a command that reports it to its peer, as `__receive` does.
 Json told_error(const AuditedRun& run) {
   if (run.error != nullptr) return json_of(*run.error);
   const auto found = run.outcome->document.find("error");

@@ -36,14 +36,14 @@ struct AuditedRun {
 /// What is recorded of a command, unless it changed nothing and did not fail. Only for a context
 /// that changed hardware.
 AuditRecord audit_record(const Context& context, const AuditedRun& run);
-/// Whether there is something to record of it.
+/// Whether there is something to record.
 bool is_audited(const Context& context, const AuditedRun& run);
 
 /// `duration_us="12" uid="0" ...`, as syslog gets it: each value is a JSON string.
 std::string audit_line(const AuditRecord& record);
 
 /// Writes records to the journal of systemd or to syslog, as `where` says: auto, journal, syslog.
-/// What cannot be written is lost, and nothing fails of it.
+/// A record that cannot be written is lost; the command does not fail.
 std::function<void(const std::string& where, const AuditRecord&)> system_audit();
 
 }  // namespace nvmigrate::cli

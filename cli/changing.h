@@ -53,7 +53,7 @@ struct Changing {
 inline constexpr auto persist_help = "Record the result as wanted, for 'nvmigrate apply'";
 inline constexpr auto unpersist_help = "Record that it is no longer wanted";
 
-/// A step of provisioning: the same object in every document.
+/// A provisioning step, which is the same object in every document.
 Json json_of(const ProvisionStep& step);
 /// Steps in words, a line each; neighbours that are alike make one line.
 std::string steps_text(std::span<const ProvisionStep> steps);

@@ -50,7 +50,7 @@ struct Environment {
   std::function<const char*(const char*)> variable{};
   /// Applied to every device that is opened; tests wrap its seams here. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
-  /// Given what is recorded of every command that changed a real device, or failed to, and where
+  /// Called with the record of every command that changed a real device, or failed to, and where
   /// the configuration wants it. May be empty.
   std::function<void(const std::string& where, const AuditRecord&)> audit{};
 };

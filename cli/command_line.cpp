@@ -182,7 +182,7 @@ Asked CommandLine::parse(const Words& words, const Configuration& settings) {
   return asked();
 }
 
-/// Where the words are wrong: how that is printed may be a setting.
+/// For errors about the words, whose format may be a setting.
 void CommandLine::try_to_configure(const Configuration& settings) {
   try {
     configure(settings);

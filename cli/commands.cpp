@@ -108,7 +108,7 @@ constexpr std::array all_commands{
     Command{"plan", "Prepare", "Print what differs from a profile", to_read, declare_plan, {}},
     Command{"apply",
             "Prepare",
-            "Make controlling functions as a profile says",
+            "Configure controlling functions as a profile says",
             to_look,
             declare_apply,
             {}},

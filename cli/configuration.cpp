@@ -211,7 +211,7 @@ bool CommandLine::set(const Setting& setting) {
   return true;
 }
 
-/// Checks all, also those of other commands and those that others override.
+/// Checks every setting, including those of other commands and those that are overridden.
 void CommandLine::try_out(const Settings& settings) const {
   std::map<std::string, std::unique_ptr<CommandLine>> lines;
   for (const auto& setting : settings) {

@@ -139,7 +139,7 @@ class Examination {
            wrapped(one_line(message), 2 + mark.size(), screen_.width) + '\n';
   }
 
-  /// `sim:a: 1 problem, 2 checks passed`, and below it what is not well; with --verbose everything.
+  /// `sim:a: 1 problem, 2 checks passed`, and the problems below it; with --verbose all checks.
   [[nodiscard]] std::string subject_text(const std::string& device, const Findings& found) const {
     const auto passed =
         static_cast<std::size_t>(std::count_if(found.begin(), found.end(), [](const Finding& one) {

@@ -30,14 +30,14 @@ constexpr std::array all_examples{
     Example{"deprovision", "Remove all virtual functions", "nvmigrate deprovision nvme0"},
     Example{"deprovision", "Only print the plan", "nvmigrate deprovision nvme0 --dry-run"},
 
-    Example{"save", "Keep what all devices are like now", "nvmigrate save > host.json"},
-    Example{"save", "Print what one device is like", "nvmigrate save nvme0"},
+    Example{"save", "Save the present state of all devices", "nvmigrate save > host.json"},
+    Example{"save", "Print the present state of one device", "nvmigrate save nvme0"},
 
-    Example{"plan", "Print what differs from what this host is to be", "nvmigrate plan"},
+    Example{"plan", "Print what differs from the profiles of this host", "nvmigrate plan"},
     Example{"plan", "Compare with a profile", "nvmigrate plan host.json"},
 
-    Example{"apply", "Make this host what its profiles say, as at boot", "nvmigrate apply"},
-    Example{"apply", "Make one device what a profile says",
+    Example{"apply", "Bring this host to the state of its profiles, as at boot", "nvmigrate apply"},
+    Example{"apply", "Bring one device to the state of a profile",
             "nvmigrate apply host.json --device nvme0"},
 
     Example{"mark", "Allow two functions to migrate", "nvmigrate mark nvme0 vf1,vf2"},

@@ -105,7 +105,7 @@ std::string function_text(const ExportOutcome& outcome, const std::string& label
          (outcome.result->suspended ? "stay suspended\n" : "run\n");
 }
 
-/// What remains to be done with those that stay suspended, said once of all.
+/// The next steps for functions that stay suspended, printed once for all.
 std::string remains_text(const Exporting& given, const std::vector<ExportOutcome>& outcomes) {
   std::vector<std::string> ids;
   for (const auto& outcome : outcomes) {

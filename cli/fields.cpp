@@ -110,14 +110,14 @@ std::vector<const Field*> named_or_all(const Words& names) {
   return named(names.empty() ? field_names() : names);
 }
 
-/// A VF that nobody has anything to do with.
+/// A VF that is neither enabled nor recorded.
 bool is_unused(const Function& function) {
   return function.vfn != 0 && function.online == false && !function.pci && !function.recorded() &&
          !function.wanted && function.queues == 0 && function.interrupts == 0 &&
          function.unread.empty();
 }
 
-/// What a reader is told of a function in a word, and how much it matters.
+/// The status of a function in a word, and its tone.
 Cell status_of(const Function& function) {
   if (is_unused(function)) return {"unused", Tone::faint};
   const auto custody = custody_of(function);
@@ -152,7 +152,7 @@ Cell cell_of(const Field& field, const Topology& topology, const Function& funct
   return value;
 }
 
-/// Whether two functions look the same to who has nothing to do with them.
+/// Whether two neighbouring functions can share a row.
 bool are_alike(const Function& one, const Function& next) {
   const auto status = status_of(one).text;
   const bool plain = is_unused(one) || (status == "foreign" && !one.pci && !next.pci);

@@ -33,7 +33,7 @@ Json object_of(const Handle& handle) {
           {"suspended", handle.suspended}};
 }
 
-/// Those that could not be made stand in `failed`, which is left out when there are none.
+/// Handles that could not be made are listed in `failed`, which is absent when there are none.
 Json document_of(const Topology& by, const Handles& handles, const Json& failed) {
   Json document{{"device", by.device},
                 {"simulated", by.simulated},

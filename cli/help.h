@@ -24,7 +24,7 @@ struct Environment;
 
 /// Columns of a line of help: COLUMNS or those of the terminal, from 40 to 80, less one.
 std::size_t help_width(const Environment& environment);
-/// A text without the first occurrence of a part of it.
+/// The text without the first occurrence of `part`.
 std::string without(std::string_view text, std::string_view part);
 /// The first clause of a condition without its optional parts: `the state of FUNCTION was
 /// exported`.

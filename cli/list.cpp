@@ -146,7 +146,7 @@ Outcome list(Context& context, const Listing& given) {
   return outcome;
 }
 
-/// What is drawn of one moment. It does not end because a device cannot be read just now.
+/// One frame of --watch. A device that cannot be read does not end it.
 std::string drawing(Context& context, const Listing& given) {
   const auto screen = context.screen();
   try {

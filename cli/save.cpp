@@ -5,7 +5,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-/// A drive of which a profile has nothing to say.
+/// A drive that no profile mentions.
 bool is_plain(const SubsystemProfile& present) { return !present.vfs && present.functions.empty(); }
 
 Outcome save(Context& context, const std::vector<std::string>& named) {

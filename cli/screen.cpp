@@ -15,7 +15,7 @@
 namespace nvmigrate::cli {
 namespace {
 
-/// Select Graphic Rendition of each tone, and what ends it.
+/// The Select Graphic Rendition sequence of each tone, and the one that ends it.
 constexpr std::array<std::string_view, 5> sequences{"", "\x1b[1m", "\x1b[2m", "\x1b[33m",
                                                     "\x1b[1;31m"};
 constexpr std::string_view sequence_end = "\x1b[0m";

@@ -121,7 +121,7 @@ class Line {
   }
 
  private:
-  /// A device that names functions, and something else that names a device.
+  /// One word that names functions, and one that names a device.
   bool exchange(const Words& known) {
     const auto wrong = std::find_if(devices_.begin(), devices_.end(), [&](const auto& word) {
       return names_functions(word) && !names_device(word, known);

@@ -60,7 +60,7 @@ class Table {
 class Description {
  public:
   void add(std::string name, const std::string& value, Tone tone = Tone::plain);
-  /// Values that are wider than the screen go on below their beginning.
+  /// Values wider than the screen continue on the next line, below where they begin.
   [[nodiscard]] std::string text(std::size_t indent = 0,
                                  const Screen& screen = {.width = endless}) const;
 

@@ -72,7 +72,7 @@ Moved moved(const Transferring& given, const ControlledFunction& from, const std
   return one;
 }
 
-/// Of the sources that moved, what is to be done with them.
+/// The next step for the sources of guests that moved.
 std::string remains_text(const Transferring& given, const std::vector<Moved>& all) {
   std::vector<std::string> ids;
   for (const auto& one : all) {

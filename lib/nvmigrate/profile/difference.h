@@ -15,28 +15,28 @@ struct WantedFunction {
   FunctionProfile wants{};
 };
 
-/// The VFs that there are to be, and the other functions that are named.
-/// \param wrong takes those that there are not
+/// The VFs that should exist, and the other functions that the profile names.
+/// \param wrong gets a finding for each named function that does not exist
 std::vector<WantedFunction> wanted_functions(Session& session, const SubsystemProfile& wanted,
                                              Findings& wrong);
 
-/// What provision() is asked for. \return nothing when the profile does not say; no VFs: none
+/// The request for provision(). \return nothing when the profile does not ask for any; no VFs: none
 /// shall be left
 std::optional<ProvisionRequest> provisioning_of(const SubsystemProfile& wanted,
                                                 const std::vector<WantedFunction>& functions,
                                                 const Topology& topology,
                                                 const ApplyRequest& request);
 
-/// What is to be done to each function beside its resources, in order.
-/// \param remade the VFs that are there are made again before
+/// The steps for each function, apart from its resources, in order.
+/// \param remade whether the present VFs are destroyed and made again first
 std::vector<ProfileStep> function_steps(Session& session,
                                         const std::vector<WantedFunction>& functions, bool remade);
 
-/// How steps of the same kind are carried out together: their controller ids, which are known.
+/// The known controller ids of the steps of one kind, which are carried out together.
 std::vector<std::uint16_t> ids_of(const std::vector<ProfileStep>& steps,
                                   ProfileStep::Action action);
 
-/// Those that are bound to one driver with one owner, by controller id.
+/// Functions to bind to one driver with one owner, by controller id.
 struct BindGroup {
   std::string driver, owner;
   std::vector<std::uint16_t> cntlids;

@@ -5,19 +5,19 @@
 
 #include "nvmigrate/profile/profile.h"
 
-/// Profiles without defaults, in which every VF stands by itself.
+/// Profiles without defaults: every VF has all its values.
 namespace nvmigrate {
 
 /// How a profile names a VF.
 inline std::string vf_key(unsigned vfn) { return "vf" + std::to_string(vfn); }
 
-/// What is said of a function, else what is said of all.
+/// The values of a function, completed by the defaults.
 FunctionProfile merged(FunctionProfile function, const FunctionProfile& defaults);
-/// Moves what all VFs have to each of them.
+/// Copies the defaults into each VF, and clears them.
 void expand(SubsystemProfile& wanted);
-/// Moves to all VFs what each of them has.
+/// Moves values that all VFs share into the defaults.
 void compress(SubsystemProfile& wanted);
-/// An entry that names the controlling function and says nothing.
+/// An entry that names the controlling function and wants nothing yet.
 SubsystemProfile named_as(Session& session);
 /// profile_of() without compress().
 SubsystemProfile expanded_present(Session& session);

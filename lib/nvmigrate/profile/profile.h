@@ -51,7 +51,7 @@ struct Profile {
 /// \param name of the file, for errors
 /// \throws Error(usage) `bad_profile` that names file, JSON pointer and what is allowed
 Profile parse_profile(const std::string& text, const std::string& name);
-/// The text of the file.
+/// The profile as the text of a file.
 std::string text_of(const Profile& profile);
 /// An entry in one line, as the journal keeps it; parse_profile() takes it.
 std::string line_of(const SubsystemProfile& wanted);
@@ -63,21 +63,21 @@ SubsystemProfile profile_of(Session& session);
 /// Whether the entry is of this controlling function.
 bool names(const SubsystemProfile& wanted, const Session& session);
 
-/// An entry and the controlling function that it is of.
+/// An entry and the controlling function that it means.
 struct ProfileTarget {
   Session* session = nullptr;
   const SubsystemProfile* wanted = nullptr;
 };
-/// What the entries of one or more profiles are of.
+/// Which controlling functions the entries of one or more profiles mean.
 struct ProfileMatch {
   std::vector<ProfileTarget> targets;             ///< in the order of the keys of their subsystems
   std::vector<const SubsystemProfile*> absent{};  ///< of no controlling function of this host
 };
 /// A persisted entry gives way to one of a file.
-/// \throws Refusal where an entry is of several, or several are of one
+/// \throws Refusal when an entry matches several controlling functions, or several entries one
 ProfileMatch match(const std::vector<SubsystemProfile>& entries,
                    const std::vector<std::unique_ptr<Session>>& sessions);
-/// The fact that nothing here is what an entry names.
+/// The finding that this host does not have what an entry names.
 Finding absence_of(const SubsystemProfile& wanted, bool blocks);
 
 /// What is done to one function to make it as the profile says.
@@ -117,13 +117,13 @@ struct ApplyResult {
 ApplyResult plan_apply(Session& session, const SubsystemProfile& wanted,
                        const ApplyRequest& request);
 
-/// Makes it so, with provision(), bind(), unbind(), mark() and unmark(). The journal has one intent
-/// for the whole. After a failure everything is as it was before, or the journal names what is not.
-/// Finishes what a run that ended early began. Claims the session.
-/// \throws Refusal with everything that stands; else as what it consists of
+/// Makes the changes with provision(), bind(), unbind(), mark() and unmark(). The journal has one
+/// intent for the whole. After a failure everything is as it was before, or the journal names what
+/// is not. Finishes what a run that ended early began. Claims the session. \throws Refusal with
+/// every blocker; else as the functions that it calls
 ApplyResult apply(Session& session, const SubsystemProfile& wanted, const ApplyRequest& request);
 
-/// What became of one of several.
+/// The outcome for one of several controlling functions.
 struct Applied {
   std::optional<ApplyResult> result;
   std::exception_ptr failure;
@@ -139,9 +139,9 @@ std::optional<ApplyResult> finish_apply(Session& session, const ProvisionLimits&
 /// The conditions that can be allowed when a profile is applied.
 std::vector<std::string> overrides_of_apply();
 
-// --- what this host is to have
+// --- what should be configured on this host
 
-/// What one command makes of a controlling function, for persist().
+/// Which part of the present one command records, for persist().
 struct PersistedPart {
   enum class Kind { resources, driver, mark };
   Kind kind{};

@@ -106,7 +106,7 @@ struct Workspace {
   BackendOptions backend{};
   /// Applied to every device that is opened, to trace or to disturb its seams. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
-  /// Told of every session that begins to change its subsystem. May be empty.
+  /// Called for every session that begins to change its subsystem. May be empty.
   std::function<void(const Session&)> claimed{};
 
   /// The device strings of all controlling functions on this host, simulated ones last.

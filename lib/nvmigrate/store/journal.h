@@ -59,7 +59,7 @@ class Journal {
 
   [[nodiscard]] const std::optional<JournalTrouble>& trouble() const noexcept { return trouble_; }
   /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
-  /// suspended without a record may have been exported. Empty: there was none.
+  /// suspended without a record may have been exported. Empty when there was no damaged journal.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
   /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws busy when
   /// another command did so meanwhile; OsError

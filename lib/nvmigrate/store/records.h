@@ -80,7 +80,7 @@ NVMIGRATE_API std::string_view to_string(IntentKind kind) noexcept;
 NVMIGRATE_API std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept;
 /// Whether it says where the guest of a function is. The device overrules these.
 constexpr bool is_custody(IntentKind kind) noexcept { return kind <= IntentKind::loaded; }
-/// Whether it is of a function as one that controls, not as one that is controlled.
+/// Whether the intent is about a controlling function itself, not about one that it controls.
 constexpr bool is_of_controlling(IntentKind kind) noexcept {
   return kind == IntentKind::provisioning || kind == IntentKind::applying;
 }

@@ -267,7 +267,7 @@ std::shared_ptr<ProfileOptions> declare(Options& options) {
   auto given = std::make_shared<ProfileOptions>();
   options.positionals("FILE", given->files,
                       "Profiles, - for standard input; without any, those of this host",
-                      Completes::state_file);
+                      Completes::profile);
   options.text("--device", given->device, "Only what is wanted for this controlling function",
                "DEVICE", Completes::device);
   options.flag("--recreate", given->recreate,

@@ -157,6 +157,8 @@ Candidates candidates(Context& context, Completes kind, const ValuePlace& place)
       return owners(place.typed);
     case Completes::state_file:
       return {{":files nvmstate"}};
+    case Completes::profile:
+      return {{":files json"}};
     case Completes::folder:
       return {{":folders"}};
     default:

@@ -44,7 +44,7 @@ auto one_of(const std::vector<std::string>& words) {
 /// An empty path would mean the root of the file system once a name is put behind it.
 auto name_of(Completes completes) {
   const bool named = completes == Completes::device || completes == Completes::state_file ||
-                     completes == Completes::folder;
+                     completes == Completes::profile || completes == Completes::folder;
   return [named](const std::string& text) -> std::string {
     return named && text.empty() ? "the name is empty" : "";
   };

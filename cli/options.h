@@ -34,6 +34,7 @@ enum class Completes {
   owner,            ///< USER[:GROUP]
   command,
   state_file,
+  profile,
   folder
 };
 

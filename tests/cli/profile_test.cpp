@@ -46,6 +46,16 @@ class Profiles : public Contract {
       steps.push_back(step["step"]);
     return steps;
   }
+  /// The entry of the one subsystem of which something was persisted; null: there is none.
+  Json persisted() {
+    std::vector<fs::path> files;
+    const auto folder = fs::path(tool.folder().path()) / "state/profiles";
+    for (const auto& entry : fs::directory_iterator(folder))
+      files.push_back(entry.path());
+    if (files.empty()) return Json();
+    std::ifstream file(files.front());
+    return Json::parse(file)["subsystems"][0];
+  }
 };
 
 TEST_F(Profiles, SavedStateDiffersInNothing) {
@@ -179,15 +189,6 @@ TEST_F(Profiles, FilesOfTheAdministratorGoBeforeWhatWasPersisted) {
 }
 
 TEST_F(Profiles, WhatWasPersistedIsTakenBackPieceByPiece) {
-  const auto persisted = [&] {
-    std::vector<fs::path> files;
-    const auto folder = fs::path(tool.folder().path()) / "state/profiles";
-    for (const auto& entry : fs::directory_iterator(folder))
-      files.push_back(entry.path());
-    if (files.empty()) return Json();
-    std::ifstream file(files.front());
-    return Json::parse(file)["subsystems"][0];
-  };
   must("sim create a --vfs-total 2");
   must("provision sim:a --vfs 2 --vq 3 --vi 2 --persist");
   must("bind sim:a vf1 --owner 4711:4712 --persist");
@@ -206,32 +207,72 @@ TEST_F(Profiles, WhatWasPersistedIsTakenBackPieceByPiece) {
   EXPECT_TRUE(persisted().is_null()) << persisted();
 }
 
-TEST_F(Profiles, AnInterruptedRunIsFinishedByTheRepair) {
-  must("sim create a --vfs-total 2");
-  const auto file = write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
-  must("apply " + file);
-  must("unbind sim:a vf2");
-  auto journal =
-      Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
-  const auto shown = json_of("show sim:a");
-  std::ifstream text(file);
-  const Json profile = Json::parse(text);
-  journal["subsystems"] = {{{"subsystem", shown["subsystem_nqn"]},
-                            {"serial", shown["serial"]},
-                            {"intents",
-                             {{{"kind", "applying"},
-                               {"controller", 0},
-                               {"command", "apply"},
-                               {"pid", 1},
-                               {"time", "2026-01-01T12:00:00Z"},
-                               {"details", {{"device", "sim:a"}, {"profile", profile.dump()}}}}}}}};
-  std::ofstream(tool.folder().path() + "/run/journal.json") << journal;
+TEST_F(Profiles, AMarkStaysWantedWhileItsFunctionIsGone) {
+  must("sim create a --vfs-total 4");
+  must("provision sim:a --vfs 2 --persist");
+  must("mark sim:a vf1,vf2 --persist");
+  const auto before = persisted();
+  must("sim power-cycle a");
+  must("mark sim:a vf1 --persist");
+  EXPECT_EQ(persisted(), before);
+}
+
+class InterruptedProfiles : public Profiles {
+ protected:
+  /// sim:a is as its profile says, but for VF 2; the journal says that a run ended early.
+  InterruptedProfiles() {
+    must("sim create a --vfs-total 2");
+    const auto file =
+        write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
+    must("apply " + file);
+    must("unbind sim:a vf2");
+    auto journal =
+        Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
+    const auto shown = json_of("show sim:a");
+    std::ifstream text(file);
+    const Json profile = Json::parse(text);
+    journal["subsystems"] = {
+        {{"subsystem", shown["subsystem_nqn"]},
+         {"serial", shown["serial"]},
+         {"intents",
+          {{{"kind", "applying"},
+            {"controller", 0},
+            {"command", "apply"},
+            {"pid", 1},
+            {"time", "2026-01-01T12:00:00Z"},
+            {"details", {{"device", "sim:a"}, {"profile", profile.dump()}}}}}}}};
+    std::ofstream(tool.folder().path() + "/run/journal.json") << journal;
+  }
+  Json intents() { return json_of("list sim:a")["devices"][0]["intents"]; }
+};
+
+TEST_F(InterruptedProfiles, AreFinishedByTheRepair) {
   const auto examined = json_of("doctor sim:a", ExitStatus::partial);
   EXPECT_THAT(examined["findings"].dump(), HasSubstr("applying"));
   const auto repaired = json_of("doctor sim:a --repair");
   EXPECT_EQ(repaired["repairs"][0]["action"], "finish_apply");
   EXPECT_EQ(functions_of("sim:a")[1]["driver"], "vfio-pci");
-  EXPECT_THAT(json_of("list sim:a")["devices"][0]["intents"], IsEmpty());
+  EXPECT_THAT(intents(), IsEmpty());
+}
+
+TEST_F(InterruptedProfiles, AreAnErrorWhenTheJournalDoesNotSayWhichOne) {
+  const auto path = tool.folder().path() + "/run/journal.json";
+  std::ifstream before(path);
+  auto journal = Json::parse(before);
+  journal["subsystems"][0]["intents"][0]["details"]["profile"] =
+      Json{{"schema", "nvmigrate.profile/1"}, {"subsystems", Json::array()}}.dump();
+  std::ofstream(path) << journal;
+  const auto repaired = json_of("doctor sim:a --repair", ExitStatus::partial);
+  EXPECT_THAT(repaired["repairs"].dump(), HasSubstr("not of one controlling function"));
+  EXPECT_EQ(intents().size(), 1U);
+}
+
+TEST_F(InterruptedProfiles, AreGivenUpByWhoProvisionsOtherwise) {
+  must("unbind sim:a all");
+  must("deprovision sim:a");
+  EXPECT_THAT(intents(), IsEmpty());
+  EXPECT_THAT(json_of("doctor sim:a --repair")["repairs"], IsEmpty());
+  EXPECT_EQ(json_of("list sim:a")["devices"][0]["vfs"]["enabled"], 0);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ def prepare(folder):
                  "mark sim:left vf1", "bind sim:left vf1"):
         tool(line)
     pathlib.Path("sp ace").mkdir()
-    for name in ("one.nvmstate", "other.text", "sp ace/two.nvmstate"):
+    for name in ("one.nvmstate", "other.text", "sp ace/two.nvmstate", "host.json", "host.text"):
         pathlib.Path(name).write_text("")
 
 
@@ -128,6 +128,7 @@ def check(shell):
             "nvmigrate bind sim:left 2 --owner nobody:nogr": "nobody:nogroup",
             "nvmigrate resume sim:left 1 --allow lo": "loading",
             "nvmigrate verify o": "one.nvmstate",
+            "nvmigrate apply ho": "host.json",
             "nvmigrate verify ot": "other.text",
             "nvmigrate import sim:left 1 --file=on": "--file=one.nvmstate",
             "nvmigrate export sim:left 1 --dir sp": "sp\\ ace/",

@@ -104,9 +104,18 @@ class Account {
     if (!function.unread.empty()) return;
     auto fact = fact_of("binding_lost", session_->device(), function,
                         {{"driver", function.binding->driver}});
-    fact.remedies = {of(Remedy::Action::bind, function.cntlid),
-                     of(Remedy::Action::unbind, function.cntlid)};
+    fact.remedies = ways_back(function);
     findings_.push_back(told(fact));
+  }
+
+  /// A function that is not on the bus cannot be bound before it is provisioned.
+  std::vector<Remedy> ways_back(const ControlledFunction& function) {
+    const auto vfs = function.pci ? 0 : session_->topology().vfs_for(function);
+    auto first = of(Remedy::Action::bind, function.cntlid);
+    if (vfs != 0) {
+      first = {.action = Remedy::Action::provision, .device = session_->device(), .count = vfs};
+    }
+    return {std::move(first), of(Remedy::Action::unbind, function.cntlid)};
   }
 
   /// One finding of all of them: one reset did it.

@@ -19,13 +19,6 @@ using Action = Remedy::Action;
 constexpr std::uint32_t bridge_class = 0x06;
 constexpr unsigned class_shift = 16;
 
-/// The number of VFs that brings a function onto the bus, or online; 0: none does.
-unsigned vfs_for(const Topology& topology, const ControlledFunction& function) {
-  const auto enabled = topology.sriov.enabled;
-  if (function.vfn == 0 || (enabled != 0 && function.vfn > enabled)) return 0;
-  return std::max<unsigned>(enabled, function.vfn);
-}
-
 /// A bridge stays with the host; what is on vfio already is as safe as what is to be bound.
 bool is_harmless(PciBus& bus, const std::string& address) {
   const auto function = bus.find(address);
@@ -78,7 +71,7 @@ void Judge::add(const Fact& fact) { add(judged(fact, verb_, allowed_)); }
 
 void Judge::add(std::string_view code, const ControlledFunction& function, Words words) {
   auto fact = fact_of(code, session_->device(), function, std::move(words));
-  const auto count = vfs_for(session_->topology(), function);
+  const auto count = session_->topology().vfs_for(function);
   if ((code == "offline" || code == "not_on_bus") && count != 0) {
     fact.remedies = {{.action = Action::provision, .device = session_->device(), .count = count}};
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/provision.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <span>
 
@@ -97,7 +99,7 @@ class Provisioning {
       go_back(wanted_before);
       throw;
     }
-    strike();
+    end();
     return std::move(plan_);
   }
 
@@ -113,7 +115,7 @@ class Provisioning {
       throw;
     }
     session_->registry().want(wanted_after(session_->registry(), before_, plan_));
-    strike();
+    end();
     return std::move(plan_);
   }
 
@@ -140,6 +142,18 @@ class Provisioning {
       function.queues = std::max(function.queues, found->second.queues);
       function.interrupts = std::max(function.interrupts, found->second.interrupts);
     }
+  }
+
+  /// Who provisions by hand has also ended what another run began to make of a profile.
+  void end() {
+    const auto own = before_.identity.cntlid;
+    std::vector<IntentKind> done{IntentKind::provisioning};
+    for (const auto& intent : session_->journal().intents()) {
+      const bool profile = intent.kind == IntentKind::applying && intent.cntlid == own;
+      if (profile && intent.pid != ::getpid()) done.push_back(intent.kind);
+    }
+    session_->journal().strike(done, own);
+    session_->refresh();
   }
 
   void strike() {

@@ -196,7 +196,13 @@ void persist(Session& session, const PersistedPart& part) {
     const auto key = key_of(session, id);
     const auto found = now.functions.find(key);
     const bool known = part.wanted && found != now.functions.end();
-    take_part(entry.functions[key], known ? found->second : FunctionProfile{}, part.kind);
+    auto function = known ? found->second : FunctionProfile{};
+    // A VF that is not enabled now can be marked, and is there again once it is provisioned.
+    const auto* listed = session.topology().find(id);
+    const bool to_be =
+        listed != nullptr && listed->vfn != 0 && listed->vfn <= entry.vfs.value_or(0);
+    if (part.kind == Kind::mark && part.wanted && to_be) function.marked = true;
+    take_part(entry.functions[key], function, part.kind);
   }
   compress(entry);
   persisted.put(std::move(entry));

@@ -310,6 +310,17 @@ ControlledFunction* Topology::find(std::uint16_t cntlid) noexcept {
   return const_cast<ControlledFunction*>(std::as_const(*this).find(cntlid));
 }
 
+unsigned Topology::vfs_for(const ControlledFunction& function) const noexcept {
+  if (function.vfn == 0) return 0;
+  if (sriov.enabled != 0) return function.vfn > sriov.enabled ? 0 : sriov.enabled;
+  unsigned most = function.vfn;
+  for (const auto& other : functions) {
+    if (!other.elsewhere() && (other.recorded() || other.wanted))
+      most = std::max<unsigned>(most, other.vfn);
+  }
+  return most;
+}
+
 bool Topology::is_enabled_vf(const ControlledFunction& function) const noexcept {
   if (function.vfn != 0) return function.vfn <= sriov.enabled;
   return function.pci && function.pci->physical == address && !address.empty();

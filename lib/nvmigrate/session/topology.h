@@ -126,6 +126,9 @@ struct Topology {
   /// \return nullptr when it controls no function of this controller id
   [[nodiscard]] NVMIGRATE_API const ControlledFunction* find(std::uint16_t cntlid) const noexcept;
   [[nodiscard]] NVMIGRATE_API ControlledFunction* find(std::uint16_t cntlid) noexcept;
+  /// How many VFs to provision so that this function is there again, with every other one of which
+  /// something is recorded; 0: provisioning does not help it.
+  [[nodiscard]] unsigned vfs_for(const ControlledFunction& function) const noexcept;
   /// Whether the function is a VF of this controlling function that is enabled now.
   [[nodiscard]] NVMIGRATE_API bool is_enabled_vf(const ControlledFunction& function) const noexcept;
 };

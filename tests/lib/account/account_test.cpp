@@ -324,6 +324,19 @@ TEST_F(AccountTest, ABindingThatIsNotThereAnyMoreIsTold) {
   EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::bind, 1), of(Action::unbind, 1)));
 }
 
+TEST_F(AccountTest, ABindingWithoutItsFunctionIsProvisionedWithAllThatAreRecorded) {
+  registry().remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
+  registry().mark(3);
+  device.bus.enable(0);
+  session().refresh();
+  const auto found = account();
+  ASSERT_THAT(codes_of(found), ElementsAre("binding_lost"));
+  ASSERT_EQ(found[0].remedies.size(), 2U);
+  EXPECT_EQ(found[0].remedies[0].action, Action::provision);
+  EXPECT_EQ(found[0].remedies[0].count, 3U);
+  EXPECT_EQ(found[0].remedies[1], of(Action::unbind, 1));
+}
+
 TEST_F(AccountTest, RecordsOfFunctionsThatAreGoneAreTold) {
   registry().mark(99);
   registry().remember({98, "0000:09:00.0", "vfio-pci", "nvme", {}, {}});

@@ -20,8 +20,8 @@ void close_once(int& fd) {
   if (fd >= 0) ::close(std::exchange(fd, -1));
 }
 
-bool runs(const World& world, const std::string& device) {
-  const auto report = sim::guest_report(world.folders(), device, "vf1");
+bool runs(const World& world, const std::string& device, const std::string& function) {
+  const auto report = sim::guest_report(world.folders(), device, function);
   return report.state == "running" && !report.queues.submission.empty();
 }
 
@@ -40,25 +40,28 @@ SideEnd ending(const What& what) {
   }
 }
 
-Peer peer_through(const Pipe& from_there, const Pipe& to_there) {
+Peer peer_through(const Pipe& from_there, const Pipe& to_there, const std::string& function) {
   return {.in = from_there.reading(),
           .out = to_there.writing(),
           .host = "b",
           .url = "ssh://b/",
           .device = "sim:b",
-          .function = "vf1"};
+          .function = function};
 }
 
-std::uint16_t vf1_of(Session& session) {
-  return select_one(session.topology(), "vf1", "transfer").cntlid;
+std::uint16_t id_of(Session& session, const std::string& function) {
+  return select_one(session.topology(), function, "transfer").cntlid;
 }
 
-void prepare_host(World& world, const std::string& device, const std::string& size,
-                  const std::string& guest) {
-  world.must("sim create " + device + " --vfs-total 1 --vendor --mdts 8K --state-size " + size);
-  world.must("provision sim:" + device + " --vfs 1");
-  for (const std::string verb : {"mark", "bind", "sim guest start"})
-    world.must(verb + " sim:" + device + " vf1" + (verb == "sim guest start" ? guest : ""));
+void prepare_host(World& world, const std::string& device, const PeerMode& mode,
+                  const std::string& size, const std::string& guest) {
+  world.must("sim create " + device + " " + mode.functions + " --vendor --mdts 8K --state-size " +
+             size);
+  if (mode.function.starts_with("vf")) world.must("provision sim:" + device + " --vfs 1");
+  for (const std::string verb : {"bind", "mark", "sim guest start"}) {
+    world.must(verb + " sim:" + device + " " + mode.function +
+               (verb == "sim guest start" ? guest : ""));
+  }
   world.remember();
 }
 
@@ -75,10 +78,10 @@ void Pipe::close_reading() { close_once(ends_[0]); }
 void Pipe::close_writing() { close_once(ends_[1]); }
 
 PeerHosts::PeerHosts(const std::string& state_size, PeerMode mode) : mode_(std::move(mode)) {
-  prepare_host(a, "a", state_size, "");
-  prepare_host(b, "b", state_size, " --empty");
+  prepare_host(a, "a", mode_, state_size, "");
+  prepare_host(b, "b", mode_, state_size, " --empty");
   if (!mode_.suspended_before) return;
-  a.must("suspend sim:a vf1");
+  a.must("suspend sim:a " + mode_.function);
   a.remember();
 }
 
@@ -91,9 +94,9 @@ void PeerHosts::restore() {
 SideEnd PeerHosts::send(Pipe& from_there, Pipe& to_there) {
   const auto end = ending([&] {
     const auto session = Session::open(a.workspace("transfer"), "sim:a", Access::read);
-    const auto result =
-        transfer_to_peer(*session, vf1_of(*session), peer_through(from_there, to_there),
-                         {.resume = !mode_.keep_suspended});
+    const auto result = transfer_to_peer(*session, id_of(*session, mode_.function),
+                                         peer_through(from_there, to_there, mode_.function),
+                                         {.resume = !mode_.keep_suspended});
     return SideEnd{.resumed = result.resumed};
   });
   from_there.close_reading();
@@ -111,8 +114,8 @@ SideEnd PeerHosts::serve(Pipe& from_source, Pipe& to_source) {
   return end;
 }
 
-bool PeerHosts::runs_on_a() const { return runs(a, "sim:a"); }
-bool PeerHosts::runs_on_b() const { return runs(b, "sim:b"); }
+bool PeerHosts::runs_on_a() const { return runs(a, "sim:a", mode_.function); }
+bool PeerHosts::runs_on_b() const { return runs(b, "sim:b", mode_.function); }
 
 // The destination is asked first: where that runs, the source must have stopped before.
 void PeerHosts::observe() {
@@ -124,8 +127,8 @@ json PeerHosts::function(World& world, const std::string& device) const {
 }
 
 bool PeerHosts::continues() const {
-  return sim::discontinuities(sim::guest_report(a.folders(), "sim:a", "vf1"),
-                              sim::guest_report(b.folders(), "sim:b", "vf1"))
+  return sim::discontinuities(sim::guest_report(a.folders(), "sim:a", mode_.function),
+                              sim::guest_report(b.folders(), "sim:b", mode_.function))
       .empty();
 }
 
@@ -153,7 +156,8 @@ std::optional<Settlement> PeerHosts::settle() {
   std::thread destination([&] { served = serve(there, back); });
   const auto end = ending([&] {
     const auto session = Session::open(a.workspace("transfer"), "sim:a", Access::read);
-    result = settle_with_peer(*session, vf1_of(*session), peer_through(back, there));
+    result = settle_with_peer(*session, id_of(*session, mode_.function),
+                              peer_through(back, there, mode_.function));
     return SideEnd{};
   });
   there.close_writing();
@@ -173,7 +177,7 @@ void PeerHosts::expect_one_copy() {
     EXPECT_TRUE(has_left ? mode_.keep_suspended : mode_.suspended_before) << here << there;
     ASSERT_EQ((has_left ? there : here)["status"], has_left ? "loaded" : "suspended")
         << "the guest is lost: " << here << there;
-    (has_left ? b : a).must(has_left ? "resume sim:b vf1" : "resume sim:a vf1");
+    (has_left ? b : a).must((has_left ? "resume sim:b " : "resume sim:a ") + mode_.function);
   }
   observe();
   EXPECT_NE(runs_on_a(), runs_on_b()) << "not one copy runs";
@@ -188,15 +192,15 @@ void PeerHosts::expect_one_copy() {
 /// As a VMM leaves the function for the next try.
 void PeerHosts::expect_transfer() {
   if (runs_on_b()) return;
-  b.must("sim guest stop sim:b vf1");
-  b.must("sim guest start sim:b vf1 --empty");
+  b.must("sim guest stop sim:b " + mode_.function);
+  b.must("sim guest start sim:b " + mode_.function + " --empty");
   Pipe there, back;
   SideEnd served;
   std::thread destination([&] { served = serve(there, back); });
   const auto end = send(back, there);
   destination.join();
   EXPECT_EQ(end.error + served.error, "") << "the transfer cannot be done any more";
-  if (mode_.keep_suspended) b.must("resume sim:b vf1");
+  if (mode_.keep_suspended) b.must("resume sim:b " + mode_.function);
   EXPECT_TRUE(runs_on_b() && !runs_on_a() && continues());
 }
 
@@ -212,7 +216,8 @@ void PeerHosts::expect_saved(const SideEnd& source, bool settle_first) {
   const bool doubts = is_in_doubt();
   if (doubts) {
     EXPECT_FALSE(runs_on_b()) << "it runs in doubt";
-    EXPECT_NE(b.run("resume sim:b vf1").status, ExitStatus::ok) << "it is resumed in doubt";
+    EXPECT_NE(b.run("resume sim:b " + mode_.function).status, ExitStatus::ok)
+        << "it is resumed in doubt";
   }
   if (!settle_first) repair();
   const auto settled = settle();

@@ -43,12 +43,13 @@ struct PeerMode {
   std::string name = "plain";
   bool suspended_before = false;  ///< the source
   bool keep_suspended = false;    ///< the destination
+  std::string functions = "--vfs-total 1", function = "vf1";
 };
 
 inline void PrintTo(const PeerMode& mode, std::ostream* out) { *out << mode.name; }
 
-/// Two hosts with a simulated subsystem each: on sim:a of the first a guest runs, vf1 of sim:b of
-/// the second has a VM that waits for it.
+/// Two hosts with a simulated subsystem each: on sim:a of the first a guest runs, a function of
+/// sim:b of the second has a VM that waits for it.
 class PeerHosts {
  public:
   explicit PeerHosts(const std::string& state_size, PeerMode mode = {});

@@ -79,6 +79,16 @@ TEST_F(PeerJourney, TheGuestContinuesOnTheOtherHost) {
   hosts.expect_saved(passed.source, true);
 }
 
+TEST_F(PeerJourney, AFunctionThatIsNotAVfMovesToTheOtherHost) {
+  for (const std::string functions : {"--secondaries 1", "--others 1"}) {
+    SCOPED_TRACE(functions);
+    PeerHosts hosts(small_state, {.functions = "--vfs-total 0 " + functions, .function = "1"});
+    const auto passed = pass(hosts, {});
+    EXPECT_EQ(passed.source.error + passed.destination.error, "");
+    hosts.expect_saved(passed.source, true);
+  }
+}
+
 TEST_F(PeerJourney, OtherNamespacesAreRefusedBeforeAnythingIsSuspended) {
   PeerHosts hosts(small_state);
   sim::Store(hosts.b.folders().sim, "b").change([](sim::Subsystem& now) {

@@ -4,7 +4,8 @@
 # comment "# machine: WORD..." in the scripts, the same in all of them, changes it:
 #   no-iommu            there is no IOMMU
 #   no-nvme             there is no NVMe controller
-#   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs
+#   more-controllers    the subsystem has two more controllers, each on a root port, that are not VFs;
+#                       another subsystem has two controllers and no SR-IOV
 #   16-vfs, 64-vfs      the controller has so many VFs, each with two queues and an interrupt
 #   detached-namespace  the namespace is attached to no controller at first
 #   3-boots             the machine is switched off and on again, and the scripts run in each boot; a
@@ -57,6 +58,11 @@ if has more-controllers; then
   for number in 1 2; do
     machine+=(-device "pcie-root-port,id=rp$number,slot=$((number + 1)),chassis=$((number + 1))"
       -device "nvme,id=n$number,serial=pf0,subsys=ss0,bus=rp$number")
+  done
+  machine+=(-device nvme-subsys,id=ss1,nqn=ss1)
+  for number in 3 4; do
+    machine+=(-device "pcie-root-port,id=rp$number,slot=$((number + 1)),chassis=$((number + 1))"
+      -device "nvme,id=n$number,serial=plain,subsys=ss1,bus=rp$number")
   done
 fi
 

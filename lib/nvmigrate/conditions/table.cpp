@@ -101,7 +101,8 @@ constexpr std::array table{
     Condition{.code = "offline",
               .looks_at = looked_at::secondary_list,
               .sentence = "{function} is offline",
-              .advice = "provisioning brings it online",
+              .advice = "provisioning brings a VF online; a profile that gives it resources, any other "
+                        "function",
               .blocks = migrates,
               .warns = mark | bind},
 
@@ -116,7 +117,8 @@ constexpr std::array table{
     Condition{.code = "not_on_bus",
               .looks_at = pci,
               .sentence = "{function} is not on the PCI bus",
-              .advice = "provisioning enables VFs",
+              .advice = "provisioning enables VFs; any other function is found through the nvme driver: "
+                        "give it back to that first",
               .blocks = bind | handle},
     Condition{.code = "not_on_vfio",
               .looks_at = "driver and vfio nodes in sysfs",

@@ -7,7 +7,7 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/base/numbers.h"
-#include "nvmigrate/profile/profile.h"
+#include "nvmigrate/profile/declared.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -100,6 +100,31 @@ Json steps_json(const ApplyResult& result) {
   return steps;
 }
 
+/// `the record of 'apply' (pid 4711), which ended early`.
+std::string record_of(const Intent& intent) {
+  return "the record of '" + intent.command + "' (pid " + std::to_string(intent.pid) +
+         "), which ended early";
+}
+
+/// What an earlier run left. \return nullptr: nothing
+const Intent* unfinished_in(const ApplyResult& result) {
+  if (result.unfinished) return &*result.unfinished;
+  return result.provisioning.unfinished ? &*result.provisioning.unfinished : nullptr;
+}
+
+/// That of the weightiest failure; without any, whether something is to be done.
+ExitStatus status_of_plan(const Failures& failures, bool changes) {
+  std::vector<ExitStatus> statuses;
+  for (const auto& failure : failures) {
+    if (failure) statuses.push_back(status_of(failure));
+  }
+  if (statuses.empty()) return changes ? ExitStatus::partial : ExitStatus::ok;
+  for (const auto status : {ExitStatus::unsupported, ExitStatus::refused, ExitStatus::not_found}) {
+    if (std::find(statuses.begin(), statuses.end(), status) != statuses.end()) return status;
+  }
+  return statuses.front();
+}
+
 /// One run of plan or apply.
 class ProfileRun {
  public:
@@ -107,14 +132,19 @@ class ProfileRun {
       : context_(&context), given_(&given), only_plan_(only_plan || given.dry_run) {}
 
   Outcome run() {
-    const auto entries = read_entries();
+    const auto declared = read_profiles();
     open_devices();
-    const auto found = match(entries, sessions_);
+    const auto found = match(declared, sessions_);
+    for (const auto& bad : declared.bad)
+      add_error(bad.error);
+    for (const auto& unclear : found.unclear)
+      add_error(unclear);
     if (!given_->device) look_at_absent(found.absent);
-    const auto done = only_plan_ ? plan(found.targets) : apply_all(found.targets, request());
+    const auto done = only_plan_ ? plan_all(found.targets, request())
+                                 : apply_all(found.targets, request());
     for (std::size_t i = 0; i < done.size(); ++i)
       add(found.targets[i], done[i]);
-    return outcome(entries.empty());
+    return outcome(declared.entries.empty() && declared.bad.empty());
   }
 
  private:
@@ -132,14 +162,24 @@ class ProfileRun {
     return text;
   }
 
-  [[nodiscard]] std::vector<SubsystemProfile> read_entries() const {
+  [[nodiscard]] DeclaredProfiles read_profiles() const {
     if (given_->files.empty()) return declared_profiles(context_->io(), context_->folders());
-    std::vector<SubsystemProfile> all;
+    DeclaredProfiles all;
     for (const auto& name : given_->files) {
       auto profile = parse_profile(text_of_file(name), name == "-" ? "standard input" : name);
-      std::move(profile.subsystems.begin(), profile.subsystems.end(), std::back_inserter(all));
+      for (auto& entry : profile.subsystems) {
+        entry.file = name;
+        all.entries.push_back(std::move(entry));
+      }
     }
     return all;
+  }
+
+  /// Of no controlling function; the others are applied all the same.
+  template <typename Failure>
+  void add_error(const Failure& error) {
+    errors_.push_back(json_of(error));
+    failures_.push_back(std::make_exception_ptr(error));
   }
 
   void open_devices() {
@@ -180,26 +220,6 @@ class ProfileRun {
     }
   }
 
-  [[nodiscard]] std::vector<Applied> plan(const std::vector<ProfileTarget>& targets) const {
-    std::vector<Applied> planned;
-    Findings standing;
-    for (const auto& [session, wanted] : targets) {
-      auto& one = planned.emplace_back();
-      try {
-        one.result = plan_apply(*session, *wanted, request());
-        for (const auto& finding : one.result->findings) {
-          if (finding.stands()) standing.push_back(finding);
-        }
-      } catch (const Interrupted&) {
-        throw;
-      } catch (const Error&) {
-        one.failure = std::current_exception();
-      }
-    }
-    refuse_if_any_stands("apply", standing);
-    return planned;
-  }
-
   void add(const ProfileTarget& target, const Applied& done) {
     const auto& device = target.session->device();
     const bool differs = done.result && done.result->differs();
@@ -212,6 +232,7 @@ class ProfileRun {
                         : only_plan_ ? "planned"
                                      : "changed"},
              {"changed", differs},
+             {"finishes", finishes_of(done)},
              {"steps", done.result ? steps_json(*done.result) : Json::array()},
              {"findings", done.result ? json_of(done.result->findings) : Json::array()},
              {"error", failure_json(done.failure)}};
@@ -221,34 +242,46 @@ class ProfileRun {
       text_ += failure_text(device, done.failure);
       return;
     }
-    const auto& unfinished = done.result->unfinished;
-    if (unfinished && !only_plan_) {
+    context_->warn(done.result->findings);
+    text_ += device + headline(device, *done.result) + lines_of(*done.result);
+  }
+
+  [[nodiscard]] std::string headline(const std::string& device, const ApplyResult& result) const {
+    if (!result.differs()) return ": nothing to do\n";
+    const auto* unfinished = unfinished_in(result);
+    if (result.steps.empty() && !result.provisioning.changed() && unfinished != nullptr) {
+      return ": nothing to do but to drop " + record_of(*unfinished) +
+             (only_plan_ ? "\n" : "; dropped\n");
+    }
+    if (unfinished != nullptr && !only_plan_) {
       context_->note(device + ": finished what '" + unfinished->command + "' (pid " +
                      std::to_string(unfinished->pid) + ") had begun");
     }
-    context_->warn(done.result->findings);
-    text_ += device + (!differs     ? ": nothing to do\n"
-                       : only_plan_ ? " would change:\n"
-                                    : " changed:\n");
-    text_ += lines_of(*done.result);
+    return only_plan_ ? " would change:\n" : " changed:\n";
+  }
+
+  static Json finishes_of(const Applied& done) {
+    const auto* unfinished = done.result ? unfinished_in(*done.result) : nullptr;
+    return unfinished != nullptr ? json_of(*unfinished) : Json(nullptr);
   }
 
   Outcome outcome(bool nothing_declared) {
     Outcome outcome{.document = {{"dry_run", only_plan_},
                                  {"changed", changed_},
                                  {"subsystems", subsystems_},
-                                 {"absent", absent_}}};
+                                 {"absent", absent_},
+                                 {"errors", errors_}}};
     outcome.text = text_;
-    outcome.status = status_of(failures_);
-    tell(*context_, failures_, "subsystems");
+    // Of one alone, the failure is all that there is to tell.
+    const bool only = failures_.size() == 1 && failures_.front() != nullptr;
+    outcome.status = only_plan_ && !only ? status_of_plan(failures_, changed_)
+                                         : status_of(failures_);
+    tell(*context_, failures_, errors_.empty() ? "subsystems" : "profiles and subsystems");
     if (nothing_declared && given_->files.empty()) {
       context_->note("there is no profile in " + context_->folders().config +
                      ", and none was recorded with --persist");
     } else if (subsystems_.empty() && given_->device) {
       context_->note("no profile names " + *given_->device);
-    }
-    if (only_plan_ && changed_ && outcome.status == ExitStatus::ok) {
-      outcome.status = ExitStatus::partial;
     }
     return outcome;
   }
@@ -258,7 +291,7 @@ class ProfileRun {
   bool only_plan_;
   bool changed_ = false;
   std::vector<std::unique_ptr<Session>> sessions_;
-  Json subsystems_ = Json::array(), absent_ = Json::array();
+  Json subsystems_ = Json::array(), absent_ = Json::array(), errors_ = Json::array();
   Failures failures_;
   std::string text_;
 };

@@ -6,7 +6,6 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/host/functions.h"
-#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -82,9 +81,8 @@ std::vector<std::uint16_t> done_of(const BindingResult& result) {
   return ids;
 }
 
-void persist_drivers(Session& session, const BindingResult& result, bool wanted) {
-  persist(session,
-          {.kind = PersistedPart::Kind::driver, .wanted = wanted, .cntlids = done_of(result)});
+PersistedPart part_of(const BindingResult& result, bool wanted) {
+  return {.kind = PersistedPart::Kind::driver, .wanted = wanted, .cntlids = done_of(result)};
 }
 
 Outcome bind_functions(Context& context, const BindOptions& given) {
@@ -92,22 +90,26 @@ Outcome bind_functions(Context& context, const BindOptions& given) {
   if (given.owner) request.owner = parse_owner(*given.owner);
   request.timeout = context.globals().timeout.value_or(request.timeout);
   const auto session = context.open(given.device);
+  Persisting persisting(given, *session);
   const auto functions = select_to_bind(session->topology(), given.functions);
   const auto result = given.dry_run ? plan_bind(*session, functions, request)
                                     : nvmigrate::bind(*session, functions, request);
-  if (given.persists()) persist_drivers(*session, result, true);
-  return outcome_of(context, given, result);
+  auto outcome = outcome_of(context, given, result);
+  persisting.record(context, outcome, part_of(result, true));
+  return outcome;
 }
 
 Outcome unbind_functions(Context& context, const Changing& given) {
   UnbindRequest request{.allowed = given.allowed};
   request.timeout = context.globals().timeout.value_or(request.timeout);
   const auto session = context.open(given.device);
+  Persisting persisting(given, *session);
   const auto functions = select(session->topology(), given.functions, "unbind");
   const auto result = given.dry_run ? plan_unbind(*session, functions, request)
                                     : unbind(*session, functions, request);
-  if (given.persists()) persist_drivers(*session, result, false);
-  return outcome_of(context, given, result);
+  auto outcome = outcome_of(context, given, result);
+  persisting.record(context, outcome, part_of(result, false));
+  return outcome;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "nvmigrate/conditions/conditions.h"
 #include "nvmigrate/host/provision.h"
+#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 
@@ -48,6 +49,18 @@ struct Changing {
     if (persist) json["persisted"] = persists();
     return json;
   }
+};
+
+/// --persist of one command: made before the change, so that a record that cannot be read stops it.
+class Persisting {
+ public:
+  /// \throws as ProfileRecord
+  Persisting(const Changing& given, Session& session);
+  /// After the change: what stands in the way is told beside the result, which stays.
+  void record(Context& context, Outcome& outcome, const PersistedPart& part);
+
+ private:
+  std::optional<ProfileRecord> record_;
 };
 
 inline constexpr auto persist_help = "Record the result as wanted, for 'nvmigrate apply'";

@@ -2,6 +2,7 @@
 #include "cli/findings.h"
 #include "cli/trace.h"
 #include "nvmigrate/plugins.h"
+#include "nvmigrate/profile/declared.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -32,7 +33,8 @@ const Workspace& Context::workspace() {
                                .folders = folders(),
                                .catalog = &built_in(),
                                .command = command_,
-                               .wait = globals_.wait});
+                               .wait = globals_.wait,
+                               .wanted_vfs = declared_vfs});
   if (globals_.timeout) workspace_->backend.suspend_timeout = *globals_.timeout;
   workspace_->wrap = [this](std::unique_ptr<Device> device) {
     if (environment_->wrap) device = environment_->wrap(std::move(device));

@@ -11,6 +11,7 @@
 #include "nvmigrate/conditions/fact.h"
 #include "nvmigrate/ports/processes.h"
 #include "nvmigrate/ports/sysfs_pci_bus.h"
+#include "nvmigrate/profile/declared.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -43,6 +44,7 @@ class Examination {
     if (!options_->device) check_host(any_real);
     for (const auto& device : devices)
       examine(device);
+    examine_profiles(devices);
     return outcome();
   }
 
@@ -72,6 +74,20 @@ class Examination {
       if (options_->device && error.status() == ExitStatus::not_found) throw;
       add_failure(device, error);
     }
+  }
+
+  /// Those that can be looked at; of the others examine() has told.
+  void examine_profiles(const std::vector<std::string>& devices) {
+    std::vector<std::unique_ptr<Session>> sessions;
+    for (const auto& device : devices) {
+      try {
+        sessions.push_back(context_->look(device));
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const Error&) {  // NOLINT(bugprone-empty-catch)
+      }
+    }
+    add(check_profiles(declared_profiles(context_->io(), context_->folders()), sessions));
   }
 
   void check_rights() {

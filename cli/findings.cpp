@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <sstream>
 
 #include "cli/json.h"
 #include "cli/screen.h"
@@ -34,10 +35,15 @@ Argv reset_of(const Remedy& remedy) {
   return {"sh", "-c", "echo 1 > /sys/bus/pci/devices/" + remedy.object + "/reset"};
 }
 
-Argv of_function(const std::string& verb, const Remedy& remedy) {
-  Argv command{"nvmigrate", verb, remedy.device, id_of(remedy)};
-  if (!remedy.allow.empty()) command.insert(command.end(), {"--allow", remedy.allow});
+Argv allowing(Argv command, const Remedy& remedy) {
+  std::istringstream codes(remedy.allow);
+  for (std::string code; std::getline(codes, code, ',');)
+    command.insert(command.end(), {"--allow", code});
   return command;
+}
+
+Argv of_function(const std::string& verb, const Remedy& remedy) {
+  return allowing({"nvmigrate", verb, remedy.device, id_of(remedy)}, remedy);
 }
 
 Argv of_device(const std::string& verb, const Remedy& remedy) {
@@ -54,7 +60,15 @@ Argv provision_of(const Remedy& remedy) {
   if (!remedy.object.empty()) command.insert(command.end(), {"--attach", remedy.object});
   if (remedy.release_primary) command.emplace_back("--release-primary");
   if (remedy.action == Action::recreate) command.emplace_back("--recreate");
-  return command;
+  return allowing(std::move(command), remedy);
+}
+
+Argv apply_of(const Remedy& remedy) {
+  Argv command{"nvmigrate", "apply"};
+  if (!remedy.object.empty()) command.push_back(remedy.object);
+  command.insert(command.end(), {"--device", remedy.device});
+  if (remedy.action == Action::apply_anew) command.emplace_back("--recreate");
+  return allowing(std::move(command), remedy);
 }
 
 /// The command of another host, through ssh.
@@ -138,11 +152,6 @@ Answer of_failure(const std::exception_ptr& failure, const Answer& none,
   }
 }
 
-ExitStatus status_of(const std::exception_ptr& failure) {
-  return of_failure<ExitStatus>(failure, ExitStatus::ok,
-                                [](const Error& error) { return error.status(); });
-}
-
 std::vector<const Finding*> standing(const Refusal& refusal) {
   std::vector<const Finding*> found;
   for (const auto& one : refusal.findings()) {
@@ -196,6 +205,9 @@ std::vector<std::string> command_of(const Remedy& remedy) {
     case Action::repair:
       if (remedy.device.empty()) return {"nvmigrate", "doctor", "--repair"};
       return {"nvmigrate", "doctor", remedy.device, "--repair"};
+    case Action::apply:
+    case Action::apply_anew:
+      return apply_of(remedy);
     case Action::make_folder:
       return {"mkdir", "-p", remedy.object};
     case Action::restrict_folder:
@@ -343,6 +355,11 @@ Json failure_json(const std::exception_ptr& failure) {
 
 std::string failure_text(const std::string& who, const std::exception_ptr& failure) {
   return who + ": failed\n" + of_failure<std::string>(failure, {}, details_of);
+}
+
+ExitStatus status_of(const std::exception_ptr& failure) {
+  return of_failure<ExitStatus>(failure, ExitStatus::ok,
+                                [](const Error& error) { return error.status(); });
 }
 
 ExitStatus status_of(const Failures& failures) {

@@ -52,6 +52,8 @@ using Failures = std::vector<std::exception_ptr>;
 Json failure_json(const std::exception_ptr& failure);
 /// `WHO: failed`, and below it what to do. What is wrong, tell() says.
 std::string failure_text(const std::string& who, const std::exception_ptr& failure);
+/// That of the error; ok for null.
+ExitStatus status_of(const std::exception_ptr& failure);
 /// What a command ends with: ok; the failure itself, rethrown, when one thing was asked for;
 /// interrupted; else partial.
 ExitStatus status_of(const Failures& failures);

@@ -4,7 +4,6 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/host/functions.h"
-#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -34,31 +33,35 @@ Outcome outcome_of(Context& context, const Changing& given, const MarkResult& re
   return outcome;
 }
 
-void persist_marks(Session& session, const MarkResult& result, bool wanted) {
-  PersistedPart part{.kind = PersistedPart::Kind::mark, .wanted = wanted, .cntlids = {}};
+PersistedPart part_of(const MarkResult& result, bool wanted) {
+  PersistedPart part{.kind = PersistedPart::Kind::mark, .wanted = wanted};
   for (const auto& function : result.functions)
     part.cntlids.push_back(function.cntlid);
-  persist(session, part);
+  return part;
 }
 
 Outcome mark_functions(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
-  if (!given.dry_run) {
-    const auto result = mark(*session, given.functions, given.allowed);
-    if (given.persists()) persist_marks(*session, result, true);
-    return outcome_of(context, given, result);
+  if (given.dry_run) {
+    const auto plan = plan_mark(*session, given.functions, given.allowed);
+    refuse_if_any_stands("mark", plan.findings);
+    return outcome_of(context, given, plan);
   }
-  const auto plan = plan_mark(*session, given.functions, given.allowed);
-  refuse_if_any_stands("mark", plan.findings);
-  return outcome_of(context, given, plan);
+  Persisting persisting(given, *session);
+  const auto result = mark(*session, given.functions, given.allowed);
+  auto outcome = outcome_of(context, given, result);
+  persisting.record(context, outcome, part_of(result, true));
+  return outcome;
 }
 
 Outcome unmark_functions(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
+  Persisting persisting(given, *session);
   const auto result =
       given.dry_run ? plan_unmark(*session, given.functions) : unmark(*session, given.functions);
-  if (given.persists()) persist_marks(*session, result, false);
-  return outcome_of(context, given, result);
+  auto outcome = outcome_of(context, given, result);
+  persisting.record(context, outcome, part_of(result, false));
+  return outcome;
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "cli/describe.h"
 #include "cli/findings.h"
 #include "nvmigrate/base/numbers.h"
-#include "nvmigrate/profile/profile.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -184,23 +183,23 @@ Outcome provision_device(Context& context, const Provisioning& given) {
                                  .allowed = given.allowed};
   const auto session = context.open(given.device);
   if (given.dry_run) return outcome_of(context, given, plan_provision(*session, request));
-  const auto result = provision(*session, request, limits_of(context.globals()));
-  if (given.persists()) {
-    persist(*session, {.kind = PersistedPart::Kind::resources,
-                       .namespaces = given.attach.has_value(),
-                       .release_primary = given.release_primary});
-  }
-  return outcome_of(context, given, result);
+  Persisting persisting(given, *session);
+  auto outcome = outcome_of(
+      context, given, provision(*session, request, limits_of(context.globals())));
+  persisting.record(context, outcome, {.kind = PersistedPart::Kind::resources,
+                                       .namespaces = request.attach,
+                                       .release_primary = given.release_primary});
+  return outcome;
 }
 
 Outcome deprovision_device(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
   if (given.dry_run) return outcome_of(context, given, plan_deprovision(*session, given.allowed));
-  const auto result = deprovision(*session, given.allowed, limits_of(context.globals()));
-  if (given.persists()) {
-    persist(*session, {.kind = PersistedPart::Kind::resources, .wanted = false});
-  }
-  return outcome_of(context, given, result);
+  Persisting persisting(given, *session);
+  auto outcome = outcome_of(
+      context, given, deprovision(*session, given.allowed, limits_of(context.globals())));
+  persisting.record(context, outcome, {.kind = PersistedPart::Kind::resources, .wanted = false});
+  return outcome;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/ports/linux_device.h"
+#include "nvmigrate/profile/declared.h"
 #include "nvmigrate/store/folders.h"
 #include "plugins/nvme/nvme_backend.h"
 #include "plugins/sim/sim.h"
@@ -41,7 +42,8 @@ Workspace default_workspace(std::string command) {
   return {.io = &io,
           .folders = default_folders(variable, ::geteuid() == 0),
           .catalog = &built_in(),
-          .command = std::move(command)};
+          .command = std::move(command),
+          .wanted_vfs = declared_vfs};
 }
 
 }  // namespace nvmigrate

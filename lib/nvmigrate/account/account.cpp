@@ -14,6 +14,7 @@
 #include "nvmigrate/host/shared_node.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/profile/declared.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/folders.h"
 #include "nvmigrate/store/journal.h"
@@ -104,18 +105,34 @@ class Account {
     if (!function.unread.empty()) return;
     auto fact = fact_of("binding_lost", session_->device(), function,
                         {{"driver", function.binding->driver}});
-    fact.remedies = ways_back(function);
-    findings_.push_back(told(fact));
+    auto finding = told(fact);
+    finding.remedies = function.pci ? ways_back(function) : ways_onto_bus(function);
+    findings_.push_back(std::move(finding));
   }
 
   /// A function that is not on the bus cannot be bound before it is provisioned.
+  std::vector<Remedy> ways_onto_bus(const ControlledFunction& function) {
+    const auto& topology = session_->topology();
+    const auto vfs = topology.vfs_for(function);
+    auto ways = vfs != 0 ? ways_to_provision(topology, vfs) : std::vector<Remedy>{};
+    ways.push_back(of(Remedy::Action::unbind, function.cntlid));
+    return ways;
+  }
+
+  /// Only those that would not be refused; what stands in the way of both is told by itself.
   std::vector<Remedy> ways_back(const ControlledFunction& function) {
-    const auto vfs = function.pci ? 0 : session_->topology().vfs_for(function);
-    auto first = of(Remedy::Action::bind, function.cntlid);
-    if (vfs != 0) {
-      first = {.action = Remedy::Action::provision, .device = session_->device(), .count = vfs};
+    Judge bind(Verb::bind, *session_), unbind(Verb::unbind, *session_);
+    for (auto* judge : {&bind, &unbind})
+      judge->look_at_custody(function.cntlid);
+    bind.look_at_groups({&function}, {&function});
+    const bool used = !session_->pci().host_uses(function.pci->address).empty();
+    const bool back = function.pci->driver == original_driver_of(function).driver;
+    std::vector<Remedy> ways;
+    if (!bind.stops() && !used) ways.push_back(of(Remedy::Action::bind, function.cntlid));
+    if (!unbind.stops() && (!used || back)) {
+      ways.push_back(of(Remedy::Action::unbind, function.cntlid));
     }
-    return {std::move(first), of(Remedy::Action::unbind, function.cntlid)};
+    return ways;
   }
 
   /// One finding of all of them: one reset did it.
@@ -125,9 +142,11 @@ class Account {
     Fact fact{.code = "resources_lost",
               .device = session_->device(),
               .words = {{"functions", names_of(lost)}}};
-    fact.count = vfs_of(lost);
+    const auto& topology = session_->topology();
+    auto vfs = vfs_of(lost);
+    if (topology.sriov.enabled == 0 && vfs != 0) vfs = std::max(vfs, topology.recorded_vfs());
     auto finding = told(fact);
-    if (fact.count == 0) finding.remedies.clear();
+    finding.remedies = vfs == 0 ? std::vector<Remedy>{} : ways_to_provision(topology, vfs);
     findings_.push_back(std::move(finding));
   }
 
@@ -144,7 +163,8 @@ class Account {
     findings_.push_back(told({.code = "resources_lost",
                               .device = session_->device(),
                               .words = {{"functions", "controlled functions " + ranges_of(ids)}},
-                              .count = static_cast<unsigned>(ids.size())}));
+                              .remedies = ways_to_provision(
+                                  topology, static_cast<unsigned>(ids.size()))}));
   }
 
   /// Without an answer the rest of the account is still worth having.
@@ -227,11 +247,47 @@ class Account {
 
   void consider_own(const Intent& intent) {
     const bool applies = intent.kind == IntentKind::applying;
-    findings_.push_back(told({.code = intent.in_progress ? "in_progress" : to_string(intent.kind),
-                              .device = session_->device(),
-                              .words = {{"by", recorded_by(intent)},
-                                        {"subject", session_->device()},
-                                        {"work", applies ? "configured" : "provisioned"}}}));
+    auto finding = told({.code = intent.in_progress ? "in_progress" : to_string(intent.kind),
+                         .device = session_->device(),
+                         .words = {{"by", recorded_by(intent)},
+                                   {"subject", session_->device()},
+                                   {"work", applies ? "configured" : "provisioned"}}});
+    if (applies && !intent.in_progress) consider_repair(intent, finding);
+    findings_.push_back(std::move(finding));
+  }
+
+  /// Where the repair would be refused, what helps is what mends the refusal, or to provision anew,
+  /// which ends the record.
+  void consider_repair(const Intent& intent, Finding& finding) {
+    // A provisioning that is finished first changes what there is to do.
+    if (unfinished_provisioning(session_->topology())) return;
+    try {
+      if (const auto plan = plan_finish(*session_)) refuse_if_any_stands("apply", plan->findings);
+    } catch (const Refusal& refusal) {
+      finding.advice = "a repair would be refused: " + reasons_of(refusal);
+      finding.remedies = refusal.remedies();
+      const bool by_file = intent.details.contains(file_detail);
+      if (!by_file || finding.remedies.empty()) finding.remedies = {provision_anew()};
+    } catch (const Error& error) {
+      if (error.code() != bad_profile) throw;
+      finding.advice = std::string{"a repair would fail: "} + error.what();
+      finding.remedies = {provision_anew()};
+    }
+  }
+
+  static std::string reasons_of(const Refusal& refusal) {
+    std::string reasons;
+    for (const auto& found : refusal.findings()) {
+      if (found.stands()) reasons += (reasons.empty() ? "" : "; ") + found.message;
+    }
+    return reasons;
+  }
+
+  [[nodiscard]] Remedy provision_anew() const {
+    const auto vfs = session_->topology().sriov.enabled;
+    return {.action = vfs == 0 ? Remedy::Action::deprovision : Remedy::Action::provision,
+            .device = session_->device(),
+            .count = vfs};
   }
 
   /// What another controlling function of the subsystem began is repaired only through that one.

@@ -5,7 +5,7 @@
 #include "nvmigrate/host/functions.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/migrate/migrate.h"
-#include "nvmigrate/profile/profile.h"
+#include "nvmigrate/profile/declared.h"
 
 namespace nvmigrate {
 namespace {

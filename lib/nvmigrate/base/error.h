@@ -88,6 +88,8 @@ struct Remedy {
     recreate,   ///< likewise, destroying the VFs that are there
     deprovision,
     repair,
+    apply,       ///< `object`: the file of the profile; empty: the profiles of this host
+    apply_anew,  ///< likewise, destroying the VFs that are there
     // Of the host; the comment says what `object` is.
     make_folder,         ///< path
     restrict_folder,     ///< path that others may write to
@@ -103,7 +105,7 @@ struct Remedy {
   std::string device{};                     ///< the controlling function, as the user named it
   std::optional<std::uint16_t> function{};  ///< controller id of the controlled function
   std::string object{};                     ///< see Action
-  std::string allow{};                      ///< the condition to allow; empty: none
+  std::string allow{};                      ///< the conditions to allow, `a,b`; empty: none
   unsigned count = 0;                       ///< see Action
   /// Of `provision` and `recreate`: flexible resources of each VF; nothing: an even share.
   std::optional<std::uint16_t> queues{}, interrupts{};

@@ -14,8 +14,6 @@
 namespace nvmigrate {
 namespace {
 
-using Action = Remedy::Action;
-
 constexpr std::uint32_t bridge_class = 0x06;
 constexpr unsigned class_shift = 16;
 
@@ -73,7 +71,7 @@ void Judge::add(std::string_view code, const ControlledFunction& function, Words
   auto fact = fact_of(code, session_->device(), function, std::move(words));
   const auto count = session_->topology().vfs_for(function);
   if ((code == "offline" || code == "not_on_bus") && count != 0) {
-    fact.remedies = {{.action = Action::provision, .device = session_->device(), .count = count}};
+    fact.remedies = ways_to_provision(session_->topology(), count);
   }
   add(fact);
 }

@@ -108,12 +108,9 @@ void pick_all(const Topology& topology, std::vector<Pick>& picks) {
     picks.push_back(pick_id(topology, function.cntlid, std::to_string(function.cntlid)));
   }
   if (picks.empty()) {
-    std::vector<Remedy> remedies;
-    if (topology.sriov.total != 0) {
-      remedies.push_back(
-          {.action = Remedy::Action::provision, .device = topology.device, .count = 1});
-    }
-    throw not_found(topology.device + " does not control any function", {}, remedies);
+    throw not_found(topology.device + " does not control any function", {},
+                    topology.sriov.total == 0 ? std::vector<Remedy>{}
+                                              : ways_to_provision(topology, 1));
   }
 }
 
@@ -148,6 +145,18 @@ std::vector<Pick> resolve(const Topology& topology, const std::string& words) {
     if (comma == std::string_view::npos) return picks;
     rest.remove_prefix(comma + 1);
   }
+}
+
+std::vector<Remedy> ways_to_provision(const Topology& topology, unsigned vfs) {
+  using Action = Remedy::Action;
+  const auto enabled = topology.sriov.enabled, wanted = topology.wanted_vfs;
+  std::vector<Remedy> ways;
+  if (wanted >= vfs && wanted != 0 && (enabled == 0 || enabled == wanted)) {
+    ways.push_back({.action = Action::apply, .device = topology.device});
+    vfs = wanted;
+  }
+  ways.push_back({.action = Action::provision, .device = topology.device, .count = vfs});
+  return ways;
 }
 
 Finding why_not(const Topology& topology, const Pick& pick) {

@@ -23,6 +23,8 @@ struct Pick {
 /// address, `all` (but no other controlling function, and none of its functions).
 /// \throws usage_error for a word that is not one of these; not_found for `all` of no functions
 std::vector<Pick> resolve(const Topology& topology, const std::string& words);
+/// How to have so many VFs: as a profile of this host says, where it wants that many, or by hand.
+std::vector<Remedy> ways_to_provision(const Topology& topology, unsigned vfs);
 /// Why a pick is not a controlled function: `controlling_function` or `unknown_function`.
 Finding why_not(const Topology& topology, const Pick& pick);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "nvmigrate/conditions/judge.h"
+#include "nvmigrate/conditions/selection.h"
 #include "nvmigrate/host/binding_changes.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/ports/pci_bus.h"
@@ -118,7 +119,7 @@ FunctionList select_to_bind(const Topology& topology, const std::string& words) 
   std::erase_if(functions, [](const ControlledFunction* function) { return !function->pci; });
   if (!functions.empty()) return functions;
   throw not_found("no function that " + topology.device + " controls is on the PCI bus", {},
-                  {{.action = Remedy::Action::provision, .device = topology.device, .count = 1}});
+                  ways_to_provision(topology, std::max(1U, topology.recorded_vfs())));
 }
 
 BindingResult plan_bind(Session& session, const FunctionList& functions,

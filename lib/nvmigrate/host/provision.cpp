@@ -68,11 +68,28 @@ bool is_as_before(const Topology& before, const Topology& now) {
                                                  now.functions.begin(), now.functions.end(), same);
 }
 
+/// Who finishes what a run left unfinished, and who provisions anew.
+enum class On { repair, request };
+
+/// What a run that is done ends: who provisions by hand has also ended what another run began to
+/// make of a profile.
+std::vector<IntentKind> ended(Session& session, On behalf) {
+  std::vector<IntentKind> kinds{IntentKind::provisioning};
+  for (const auto& intent : session.journal().intents()) {
+    const bool of_another = intent.cntlid == session.identity().cntlid && intent.pid != ::getpid();
+    if (behalf == On::request && intent.kind == IntentKind::applying && of_another) {
+      kinds.push_back(intent.kind);
+    }
+  }
+  return kinds;
+}
+
 /// One run over a plan, with the way back.
 class Provisioning {
  public:
-  Provisioning(Session& session, const ProvisionLimits& limits, ProvisionResult plan)
+  Provisioning(Session& session, const ProvisionLimits& limits, ProvisionResult plan, On behalf)
       : session_(&session),
+        ended_(ended(session, behalf)),
         before_(session.topology()),
         plan_(std::move(plan)),
         runner_(session, before_, limits),
@@ -99,13 +116,14 @@ class Provisioning {
       go_back(wanted_before);
       throw;
     }
-    end();
+    session_->journal().strike(ended_, before_.identity.cntlid);
+    session_->refresh();
     return std::move(plan_);
   }
 
   /// Without a way back: VFs that are half gone are not brought back.
-  ProvisionResult run_down() {
-    record_provisioning(*session_, before_, plan_, {});
+  ProvisionResult run_down(const std::vector<std::string>& allowed) {
+    record_provisioning(*session_, before_, plan_, {.allowed = allowed});
     try {
       runner_.run(plan_.steps, "some VFs are gone already; deprovisioning again finishes it");
     } catch (...) {
@@ -115,7 +133,8 @@ class Provisioning {
       throw;
     }
     session_->registry().want(wanted_after(session_->registry(), before_, plan_));
-    end();
+    session_->journal().strike(ended_, before_.identity.cntlid);
+    session_->refresh();
     return std::move(plan_);
   }
 
@@ -142,18 +161,6 @@ class Provisioning {
       function.queues = std::max(function.queues, found->second.queues);
       function.interrupts = std::max(function.interrupts, found->second.interrupts);
     }
-  }
-
-  /// Who provisions by hand has also ended what another run began to make of a profile.
-  void end() {
-    const auto own = before_.identity.cntlid;
-    std::vector<IntentKind> done{IntentKind::provisioning};
-    for (const auto& intent : session_->journal().intents()) {
-      const bool profile = intent.kind == IntentKind::applying && intent.cntlid == own;
-      if (profile && intent.pid != ::getpid()) done.push_back(intent.kind);
-    }
-    session_->journal().strike(done, own);
-    session_->refresh();
   }
 
   void strike() {
@@ -201,6 +208,7 @@ class Provisioning {
   }
 
   Session* session_;
+  std::vector<IntentKind> ended_;
   Topology before_;
   ProvisionResult plan_;
   OwnersOfVfs owners_;
@@ -208,34 +216,49 @@ class Provisioning {
   std::chrono::milliseconds timeout_;
 };
 
-/// Everything is as planned already: only the record of what is wanted may have to follow.
-bool is_done(Session& session, const ProvisionResult& plan) {
+/// Everything is as planned already: only the records may have to follow.
+bool is_done(Session& session, const ProvisionResult& plan, On behalf) {
   if (plan.changed() || plan.unfinished) return false;
   auto& registry = session.registry();
   registry.want(wanted_after(registry, session.topology(), plan));
+  const auto kinds = ended(session, behalf);
+  if (kinds.size() > 1) {
+    session.journal().strike(kinds, session.identity().cntlid);
+    session.refresh();
+  }
   return true;
+}
+
+ProvisionResult provision_for(On behalf, Session& session, const ProvisionRequest& request,
+                              const ProvisionLimits& limits, const std::function<void()>& then) {
+  session.claim();
+  auto plan = plan_provision(session, request);
+  if (!is_done(session, plan, behalf)) {
+    return Provisioning(session, limits, std::move(plan), behalf).run(request, then);
+  }
+  then();
+  return plan;
+}
+
+ProvisionResult deprovision_for(On behalf, Session& session,
+                                const std::vector<std::string>& allowed,
+                                const ProvisionLimits& limits) {
+  session.claim();
+  auto plan = plan_deprovision(session, allowed);
+  if (is_done(session, plan, behalf)) return plan;
+  return Provisioning(session, limits, std::move(plan), behalf).run_down(allowed);
 }
 
 }  // namespace
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
                           const ProvisionLimits& limits, const std::function<void()>& then) {
-  session.claim();
-  const auto finally = then ? then : [] {};
-  auto plan = plan_provision(session, request);
-  if (!is_done(session, plan)) {
-    return Provisioning(session, limits, std::move(plan)).run(request, finally);
-  }
-  finally();
-  return plan;
+  return provision_for(On::request, session, request, limits, then ? then : [] {});
 }
 
 ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,
                             const ProvisionLimits& limits) {
-  session.claim();
-  auto plan = plan_deprovision(session, allowed);
-  if (is_done(session, plan)) return plan;
-  return Provisioning(session, limits, std::move(plan)).run_down();
+  return deprovision_for(On::request, session, allowed, limits);
 }
 
 std::optional<ProvisionResult> finish_provisioning(Session& session,
@@ -244,8 +267,9 @@ std::optional<ProvisionResult> finish_provisioning(Session& session,
   const auto unfinished = unfinished_provisioning(session.topology());
   if (!unfinished) return std::nullopt;
   const auto request = request_of(*unfinished);
-  return request.vfs == 0 && request.own.empty() ? deprovision(session, {}, limits)
-                                                 : provision(session, request, limits);
+  return request.vfs == 0 && request.own.empty()
+             ? deprovision_for(On::repair, session, request.allowed, limits)
+             : provision_for(On::repair, session, request, limits, [] {});
 }
 
 }  // namespace nvmigrate

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -40,6 +42,25 @@ bool has_wanted_resources(const ControlledFunction& function) {
   const auto& wanted = function.wanted;
   return wanted && (wanted->namespaces.empty() || wanted->granted_queues != 0 ||
                     wanted->granted_interrupts != 0);
+}
+
+/// Nothing but another request helps: to provision anew would be refused for the same reason.
+bool is_impossible(const Finding& found) {
+  const auto& blocks = condition(found.code).blocks;
+  const bool of_request = blocks.has(Verb::provision) && !blocks.has(Verb::bind);
+  return found.stands() && of_request && !found.overridable && found.remedies.empty();
+}
+
+Findings with_useful_remedies(Findings findings) {
+  if (std::none_of(findings.begin(), findings.end(), is_impossible)) return findings;
+  for (auto& found : findings) {
+    std::erase_if(found.remedies, [](const Remedy& remedy) {
+      using Action = Remedy::Action;
+      return remedy.action == Action::provision || remedy.action == Action::recreate ||
+             remedy.action == Action::deprovision;
+    });
+  }
+  return findings;
 }
 
 class Planner {
@@ -99,8 +120,8 @@ class Planner {
     if (plan_.release) look_at_controlling_function();
     if (rebuild_ || plan_.release || !goals_.empty()) judge_.try_writing();
     warn();
-    judge_.refuse("provision");
-    plan_.findings = judge_.findings();
+    plan_.findings = with_useful_remedies(judge_.findings());
+    refuse_if_any_stands("provision", plan_.findings);
     make_steps();
     predict();
     return std::move(plan_);
@@ -151,6 +172,7 @@ class Planner {
     fact.remedies = {{.action = Remedy::Action::recreate,
                       .device = device,
                       .object = attach_text(*request_),
+                      .allow = fmt::format("{}", fmt::join(request_->allowed, ",")),
                       .count = request_->vfs,
                       .queues = request_->queues,
                       .interrupts = request_->interrupts,
@@ -323,6 +345,7 @@ class Planner {
           {.action = request_->recreate ? Remedy::Action::recreate : Remedy::Action::provision,
            .device = topology_->device,
            .object = attach_text(*request_),
+           .allow = fmt::format("{}", fmt::join(request_->allowed, ",")),
            .count = request_->vfs,
            .queues = request_->queues,
            .interrupts = request_->interrupts,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/provision_records.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -12,6 +15,8 @@
 
 namespace nvmigrate {
 namespace {
+
+constexpr auto allowed_detail = "allowed";
 
 std::optional<std::uint64_t> number_in(const Intent& intent, const std::string& key) {
   const auto found = intent.details.find(key);
@@ -140,6 +145,16 @@ std::vector<WantedResources> wanted_as_held(const Registry& registry, const Topo
   return listed(all);
 }
 
+void note_allowed(IntentDetails& details, const std::vector<std::string>& allowed) {
+  if (!allowed.empty()) details.emplace(allowed_detail, fmt::format("{}", fmt::join(allowed, " ")));
+}
+
+std::vector<std::string> allowed_in(const Intent& intent) {
+  const auto found = intent.details.find(allowed_detail);
+  std::istringstream codes(found == intent.details.end() ? std::string{} : found->second);
+  return {std::istream_iterator<std::string>(codes), {}};
+}
+
 std::optional<Intent> unfinished_provisioning(const Topology& topology) {
   for (const auto& intent : topology.intents) {
     if (intent.kind == IntentKind::provisioning) return intent;
@@ -164,6 +179,7 @@ void record_provisioning(Session& session, const Topology& before, const Provisi
   if (!request.own.empty()) details.emplace("own", own_text(request.own));
   if (request.attach) details.emplace("attach", attach_text(request));
   if (request.interrupts) details.emplace("interrupts", std::to_string(*request.interrupts));
+  note_allowed(details, request.allowed);
   session.journal().record(IntentKind::provisioning, before.identity.cntlid, std::move(details));
 }
 
@@ -194,7 +210,8 @@ ProvisionRequest request_of(const Intent& unfinished) {
           .own = parse_own(unfinished),
           .recreate = was_rebuilding(unfinished),
           .release_primary = releases(unfinished),
-          .attach = attached_by(unfinished)};
+          .attach = attached_by(unfinished),
+          .allowed = allowed_in(unfinished)};
 }
 
 void add_forgetting(std::vector<ProvisionStep>& steps, const Topology& topology,

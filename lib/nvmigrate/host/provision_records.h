@@ -14,6 +14,11 @@ namespace nvmigrate {
 /// look through another controlling function of the subsystem.
 inline constexpr const char* device_detail = "device";
 
+/// Notes which conditions the caller allowed, for whoever finishes what an intent begins.
+void note_allowed(IntentDetails& details, const std::vector<std::string>& allowed);
+/// What note_allowed() noted.
+std::vector<std::string> allowed_in(const Intent& intent);
+
 /// The intent of a run of this controlling function that ended early.
 std::optional<Intent> unfinished_provisioning(const Topology& topology);
 /// Records what is about to be done; of an unfinished run it keeps how things were before.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -9,7 +10,9 @@
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_restore.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/profile/declared.h"
 #include "nvmigrate/profile/difference.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -17,7 +20,8 @@ namespace {
 
 using Action = ProfileStep::Action;
 
-constexpr auto profile_detail = "profile";
+constexpr auto profile_detail = "profile", recreate_detail = "recreate";
+constexpr auto standard_input = "-";
 constexpr auto was_put_back = "what had been changed was put back";
 constexpr std::size_t most_at_once = 16;
 
@@ -26,6 +30,14 @@ void stop_at_failure(const BindingResult& result) {
     if (change.failure) throw Error(*change.failure);
   }
   if (result.skipped()) throw Interrupted(was_put_back);
+}
+
+/// The path of a file that is to be found from another folder, too.
+std::string absolute(const std::string& file) {
+  if (file.empty() || file == standard_input) return file;
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(file, failed);
+  return failed ? file : path.string();
 }
 
 /// One run over a plan, with the way back.
@@ -42,9 +54,7 @@ class Application {
   ApplyResult run() {
     owners_ = read_owners(session_->pci(), before_);
     stop_if_interrupted("nothing was changed");
-    session_->journal().record(
-        IntentKind::applying, before_.identity.cntlid,
-        {{device_detail, before_.device}, {profile_detail, line_of(*wanted_)}});
+    session_->journal().record(IntentKind::applying, before_.identity.cntlid, details());
     try {
       take_away();
       provision_all();
@@ -57,6 +67,15 @@ class Application {
   }
 
  private:
+  /// All that finishing it takes.
+  [[nodiscard]] IntentDetails details() const {
+    IntentDetails details{{device_detail, before_.device}, {profile_detail, line_of(*wanted_)}};
+    if (request_->recreate) details.emplace(recreate_detail, "1");
+    note_allowed(details, request_->allowed);
+    details.emplace(file_detail, absolute(wanted_->file));
+    return details;
+  }
+
   void touch(const std::vector<std::uint16_t>& ids) { touched_.insert(ids.begin(), ids.end()); }
 
   void take_away() {
@@ -163,13 +182,29 @@ class Application {
   std::set<std::uint16_t> touched_;
 };
 
+SubsystemProfile profile_in(const Intent& unfinished) {
+  auto profile = parse_profile(detail_of(unfinished, profile_detail), "the journal");
+  if (profile.subsystems.size() != 1) {
+    throw usage_error("the journal: the profile is not of one controlling function")
+        .with_code(bad_profile);
+  }
+  profile.subsystems.front().file = detail_of(unfinished, file_detail);
+  return std::move(profile.subsystems.front());
+}
+
+ApplyRequest request_in(const Intent& unfinished) {
+  return {.recreate = !detail_of(unfinished, recreate_detail).empty(),
+          .allowed = allowed_in(unfinished)};
+}
+
 /// The targets of one subsystem share its lock and records, and so they take turns.
 void apply_in_turn(const std::vector<ProfileTarget>& targets, const ApplyRequest& request,
                    std::size_t from, std::size_t to, std::vector<Applied>& done) {
   Session* first = nullptr;
   for (auto i = from; i < to; ++i) {
-    auto& [session, wanted] = targets[i];
+    const auto& [session, wanted, failure] = targets[i];
     try {
+      if (failure) std::rethrow_exception(failure);
       if (first != nullptr && first->claimed()) session->share(*first);
       done[i].result = apply(*session, *wanted, request);
     } catch (...) {
@@ -208,18 +243,38 @@ std::vector<Applied> apply_all(const std::vector<ProfileTarget>& targets,
   return done;
 }
 
+std::vector<Applied> plan_all(const std::vector<ProfileTarget>& targets,
+                              const ApplyRequest& request) {
+  std::vector<Applied> planned(targets.size());
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto& [session, wanted, failure] = targets[i];
+    try {
+      if (failure) std::rethrow_exception(failure);
+      auto plan = plan_apply(*session, *wanted, request);
+      refuse_if_any_stands("apply", plan.findings);
+      planned[i].result = std::move(plan);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      planned[i].failure = std::current_exception();
+    }
+  }
+  return planned;
+}
+
+std::optional<ApplyResult> plan_finish(Session& session) {
+  const auto unfinished = unfinished_apply(session.topology());
+  if (!unfinished) return std::nullopt;
+  return plan_apply(session, profile_in(*unfinished), request_in(*unfinished));
+}
+
 std::optional<ApplyResult> finish_apply(Session& session, const ProvisionLimits& limits) {
   session.claim();
   const auto unfinished = unfinished_apply(session.topology());
   if (!unfinished) return std::nullopt;
-  const auto found = unfinished->details.find(profile_detail);
-  const auto text = found == unfinished->details.end() ? std::string{} : found->second;
-  const auto profile = parse_profile(text, "the journal");
-  if (profile.subsystems.size() != 1) {
-    throw usage_error("the journal: the profile is not of one controlling function")
-        .with_code(bad_profile);
-  }
-  return apply(session, profile.subsystems.front(), {.limits = limits});
+  auto request = request_in(*unfinished);
+  request.limits = limits;
+  return apply(session, profile_in(*unfinished), request);
 }
 
 std::vector<std::string> overrides_of_apply() {

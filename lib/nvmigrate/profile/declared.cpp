@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nvmigrate/profile/declared.h"
+
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
+#include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/fact.h"
+#include "nvmigrate/host/functions.h"
 #include "nvmigrate/profile/expanded.h"
 #include "nvmigrate/store/document.h"
 #include "nvmigrate/store/folders.h"
@@ -12,28 +18,84 @@ namespace nvmigrate {
 namespace {
 
 constexpr auto ending = ".json";
+constexpr std::size_t longest_text = std::size_t{16} << 20U;
 
 std::string persisted_folder(const Folders& folders) { return folders.state + "/profiles"; }
 
-/// The names of the profiles in a folder; of one that is missing, none.
-std::vector<std::string> profiles_in(Io& io, const std::string& folder) {
-  std::vector<std::string> names;
-  if (folder.empty()) return names;
-  if (io.list(folder, names) != 0) {
-    if (errno == ENOENT) return {};
-    throw OsError(errno, "list", folder);
-  }
-  std::erase_if(names, [](const std::string& name) {
-    return !name.ends_with(ending) || name.starts_with('.');
-  });
-  return names;
-}
+/// Reads the profiles of one folder after the other.
+class Reading {
+ public:
+  explicit Reading(Io& io) : io_(&io) {}
 
-void add(std::vector<SubsystemProfile>& all, Profile profile, bool persisted) {
-  for (auto& entry : profile.subsystems) {
-    entry.persisted = persisted;
-    all.push_back(std::move(entry));
+  /// Those of administrators.
+  void add_files(const Folders& folders) {
+    add(folders.config, false, [&](const std::string& name) {
+      return read_trusted(*io_, folders.config + "/" + name);
+    });
   }
+  /// Those that were persisted.
+  void add_records(const Folders& folders) {
+    const auto folder = persisted_folder(folders);
+    add(folder, true,
+        [&](const std::string& name) { return Document(*io_, folder, name).read(); });
+  }
+
+  DeclaredProfiles take() && { return std::move(all_); }
+
+ private:
+  /// \param read gives the text of a file, by the name that list() gave
+  template <typename Read>
+  void add(const std::string& folder, bool persisted, Read read) {
+    for (const auto& name : list(folder)) {
+      const auto path = folder + "/" + name;
+      try {
+        if (const auto text = read(name)) add(*text, path, persisted);
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const Error& error) {
+        all_.bad.push_back({error, text_of_file(path)});
+      }
+    }
+  }
+
+  /// Of a folder that is missing, none.
+  std::vector<std::string> list(const std::string& folder) {
+    std::vector<std::string> names;
+    if (!folder.empty() && io_->list(folder, names) != 0 && errno != ENOENT) {
+      all_.bad.push_back({OsError(errno, "list", folder), std::nullopt});
+    }
+    std::erase_if(names, [](const std::string& name) {
+      return !name.ends_with(ending) || name.starts_with('.');
+    });
+    return names;
+  }
+
+  void add(const std::string& text, const std::string& path, bool persisted) {
+    for (auto& entry : parse_profile(text, path).subsystems) {
+      entry.persisted = persisted;
+      all_.entries.push_back(std::move(entry));
+    }
+  }
+
+  /// Only to see whom it may be about.
+  std::optional<std::string> text_of_file(const std::string& path) {
+    try {
+      return read_text(*io_, path, longest_text, O_NONBLOCK);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
+  Io* io_;
+  DeclaredProfiles all_;
+};
+
+DeclaredProfiles profiles_of_files(Io& io, const Folders& folders) {
+  Reading reading(io);
+  reading.add_files(folders);
+  return std::move(reading).take();
 }
 
 /// What was persisted of one subsystem.
@@ -43,7 +105,7 @@ class Persisted {
       : session_(&session),
         document_(session.io(), persisted_folder(session.workspace().folders),
                   file_name_of(session.key().text()) + ending) {
-    if (const auto text = document_.read()) profile_ = parse_profile(*text, document_.path());
+    if (const auto text = document_.read()) profile_ = read(*text);
   }
 
   /// The entry of the controlling function; begun when there is none.
@@ -64,6 +126,16 @@ class Persisted {
   }
 
  private:
+  Profile read(const std::string& text) {
+    try {
+      return parse_profile(text, document_.path());
+    } catch (const Error& error) {
+      throw Error(ExitStatus::io, error.what(),
+                  "nothing was changed; mend that record, or remove it to begin a new one")
+          .with_code(bad_profile);
+    }
+  }
+
   Session* session_;
   Document document_;
   Profile profile_;
@@ -71,20 +143,21 @@ class Persisted {
 
 bool is_vf(const std::string& key) { return key.starts_with("vf"); }
 
+unsigned vfn_of(const std::string& key) {
+  return static_cast<unsigned>(is_vf(key) ? parse_number(key.substr(2)).value_or(0) : 0);
+}
+
 void take_resources(SubsystemProfile& entry, const SubsystemProfile& now,
                     const PersistedPart& part) {
   const auto were = entry.vfs;
   entry.vfs = now.vfs;
   entry.release_primary = part.release_primary || (were && entry.release_primary);
-  if (part.namespaces) entry.namespaces = now.namespaces;
+  if (part.namespaces) entry.namespaces = part.namespaces;
   for (const auto& [key, function] : now.functions) {
     if (!is_vf(key)) continue;
     entry.functions[key].queues = function.queues;
     entry.functions[key].interrupts = function.interrupts;
   }
-  std::erase_if(entry.functions, [&](const auto& one) {
-    return is_vf(one.first) && !now.functions.contains(one.first);
-  });
 }
 
 void drop_resources(SubsystemProfile& entry) {
@@ -112,6 +185,47 @@ void take_part(FunctionProfile& function, const FunctionProfile& now, PersistedP
 Fact fact_of_entry(std::string_view code, const SubsystemProfile& wanted) {
   const auto name = wanted.nqn.empty() ? "serial number " + wanted.serial : wanted.nqn;
   return {.code = code, .device = {}, .words = {{"subsystem", name}, {"place", wanted.place}}};
+}
+
+Refusal named_twice(const Session& session, const std::vector<const SubsystemProfile*>& own) {
+  auto fact = fact_of_entry("wanted_twice", *own[0]);
+  fact.device = session.device();
+  fact.words.emplace_back("other", own[1]->place);
+  return {"apply", {judged(fact, Verb::apply)}};
+}
+
+Refusal ambiguous(const SubsystemProfile& entry, const std::vector<Session*>& of) {
+  auto fact = fact_of_entry("subsystem_ambiguous", entry);
+  fact.words.emplace_back("devices", of[0]->device() + " and " + of[1]->device());
+  return {"apply", {judged(fact, Verb::apply)}};
+}
+
+void check_owners(const SubsystemProfile& wanted) {
+  const auto check = [&](const FunctionProfile& function) {
+    if (function.owner) parse_owner(*function.owner);
+  };
+  try {
+    check(wanted.defaults);
+    for (const auto& [key, function] : wanted.functions)
+      check(function);
+  } catch (const Error& error) {
+    throw usage_error(wanted.place + ": " + error.what());
+  }
+}
+
+/// A bad profile that may be about a controlling function, so that what was persisted of that one
+/// may not be what is wanted. \return nullptr: there is none
+const BadProfile* hiding(const DeclaredProfiles& declared, const Session& session) {
+  const auto& key = session.key();
+  const auto found =
+      std::find_if(declared.bad.begin(), declared.bad.end(), [&](const BadProfile& bad) {
+        if (!bad.text) return true;
+        const auto has = [&](const std::string& name) {
+          return !name.empty() && bad.text->find(name) != std::string::npos;
+        };
+        return has(key.nqn) || has(key.serial) || has(session.identity().serial);
+      });
+  return found == declared.bad.end() ? nullptr : &*found;
 }
 
 /// The entries of one controlling function; those of files alone where there are any.
@@ -144,30 +258,29 @@ Finding absence_of(const SubsystemProfile& wanted, bool blocks) {
   return blocks ? judged(fact, Verb::apply) : told(fact);
 }
 
-ProfileMatch match(const std::vector<SubsystemProfile>& entries,
+ProfileMatch match(const DeclaredProfiles& declared,
                    const std::vector<std::unique_ptr<Session>>& sessions) {
+  const auto& entries = declared.entries;
   ProfileMatch all;
-  Findings wrong;
   std::map<const SubsystemProfile*, std::vector<Session*>> found;
   for (const auto& session : sessions) {
     const auto own = entries_of(*session, entries);
     if (own.empty()) continue;
+    ProfileTarget target{session.get(), own.front()};
     if (own.size() > 1) {
-      auto fact = fact_of_entry("wanted_twice", *own[0]);
-      fact.device = session->device();
-      fact.words.emplace_back("other", own[1]->place);
-      wrong.push_back(judged(fact, Verb::apply));
+      target.failure = std::make_exception_ptr(named_twice(*session, own));
+    } else if (const auto* bad = hiding(declared, *session); own[0]->persisted && bad != nullptr) {
+      target.failure = std::make_exception_ptr(Error(bad->error));
+    } else {
+      found[own.front()].push_back(session.get());
     }
-    all.targets.push_back({session.get(), own.front()});
-    found[own.front()].push_back(session.get());
+    all.targets.push_back(target);
   }
   for (const auto& [entry, of] : found) {
     if (of.size() < 2) continue;
-    auto fact = fact_of_entry("subsystem_ambiguous", *entry);
-    fact.words.emplace_back("devices", of[0]->device() + " and " + of[1]->device());
-    wrong.push_back(judged(fact, Verb::apply));
+    all.unclear.push_back(ambiguous(*entry, of));
+    std::erase_if(all.targets, [&, wanted = entry](const auto& one) { return one.wanted == wanted; });
   }
-  refuse_if_any_stands("apply", wrong);
   for (const auto& entry : entries) {
     const bool here = std::any_of(sessions.begin(), sessions.end(),
                                   [&](const auto& session) { return names(entry, *session); });
@@ -180,46 +293,134 @@ ProfileMatch match(const std::vector<SubsystemProfile>& entries,
   return all;
 }
 
-void persist(Session& session, const PersistedPart& part) {
-  using Kind = PersistedPart::Kind;
-  session.claim();
-  Persisted persisted(session);
-  auto entry = persisted.take();
-  expand(entry);
-  const auto now = expanded_present(session);
-  if (part.kind == Kind::resources && part.wanted) {
-    take_resources(entry, now, part);
-  } else if (part.kind == Kind::resources) {
-    drop_resources(entry);
+struct ProfileRecord::Parts {
+  explicit Parts(Session& of) : session(&of), persisted(of) {}
+
+  void change(const PersistedPart& part, Findings& findings) {
+    auto entry = persisted.take();
+    expand(entry);
+    const auto now = expanded_present(*session);
+    if (part.kind == PersistedPart::Kind::resources) change_resources(entry, now, part);
+    for (const auto id : part.cntlids)
+      change_function(entry, now, id, part);
+    leave_out_others(entry, findings);
+    compress(entry);
+    persisted.put(std::move(entry));
   }
-  for (const auto id : part.cntlids) {
-    const auto key = key_of(session, id);
+
+  static void change_resources(SubsystemProfile& entry, const SubsystemProfile& now,
+                               const PersistedPart& part) {
+    if (part.wanted) {
+      take_resources(entry, now, part);
+    } else {
+      drop_resources(entry);
+    }
+  }
+
+  void change_function(SubsystemProfile& entry, const SubsystemProfile& now, std::uint16_t id,
+                       const PersistedPart& part) const {
+    const auto key = key_of(*session, id);
     const auto found = now.functions.find(key);
     const bool known = part.wanted && found != now.functions.end();
     auto function = known ? found->second : FunctionProfile{};
     // A VF that is not enabled now can be marked, and is there again once it is provisioned.
-    const auto* listed = session.topology().find(id);
-    const bool to_be =
-        listed != nullptr && listed->vfn != 0 && listed->vfn <= entry.vfs.value_or(0);
-    if (part.kind == Kind::mark && part.wanted && to_be) function.marked = true;
+    if (part.kind == PersistedPart::Kind::mark && part.wanted) function.marked = true;
     take_part(entry.functions[key], function, part.kind);
   }
-  compress(entry);
-  persisted.put(std::move(entry));
+
+  /// The form of a profile has no place for VFs beyond those that there are to be.
+  void leave_out_others(SubsystemProfile& entry, Findings& findings) const {
+    if (!entry.vfs) return;
+    std::vector<std::uint32_t> lost;
+    for (const auto& [key, function] : entry.functions) {
+      const auto vfn = vfn_of(key);
+      if (vfn > *entry.vfs && (function.marked == true || function.driver)) lost.push_back(vfn);
+    }
+    std::erase_if(entry.functions, [&](const auto& one) { return vfn_of(one.first) > *entry.vfs; });
+    if (lost.empty()) return;
+    std::sort(lost.begin(), lost.end());
+    findings.push_back(told({.code = "beyond_record",
+                             .device = session->device(),
+                             .words = {{"functions", (lost.size() > 1 ? "VFs " : "VF ") +
+                                                         ranges_of(lost)},
+                                       {"count", std::to_string(*entry.vfs)}}}));
+  }
+
+  void tell_of_files(Findings& findings) const {
+    const auto files = profiles_of_files(session->io(), session->workspace().folders);
+    const auto own = entries_of(*session, files.entries);
+    if (own.empty()) return;
+    findings.push_back(told({.code = "record_unused",
+                             .device = session->device(),
+                             .words = {{"place", own.front()->place}}}));
+  }
+
+  Session* session;
+  Persisted persisted;
+};
+
+ProfileRecord::ProfileRecord(Session& session) {
+  session.claim();
+  parts_ = std::make_unique<Parts>(session);
 }
 
-std::vector<SubsystemProfile> declared_profiles(Io& io, const Folders& folders) {
-  std::vector<SubsystemProfile> all;
-  for (const auto& name : profiles_in(io, folders.config)) {
-    const auto path = folders.config + "/" + name;
-    if (const auto text = read_trusted(io, path)) add(all, parse_profile(*text, path), false);
+ProfileRecord::~ProfileRecord() = default;
+
+Findings ProfileRecord::persist(const PersistedPart& part) {
+  Findings findings;
+  try {
+    parts_->change(part, findings);
+    parts_->tell_of_files(findings);
+  } catch (const Error& error) {
+    findings = {told({.code = "not_recorded",
+                      .device = parts_->session->device(),
+                      .words = {{"reason", error.what()}}})};
   }
-  const auto folder = persisted_folder(folders);
-  for (const auto& name : profiles_in(io, folder)) {
-    Document document(io, folder, name);
-    if (const auto text = document.read()) add(all, parse_profile(*text, document.path()), true);
+  return findings;
+}
+
+DeclaredProfiles declared_profiles(Io& io, const Folders& folders) {
+  Reading reading(io);
+  reading.add_files(folders);
+  reading.add_records(folders);
+  return std::move(reading).take();
+}
+
+unsigned declared_vfs(const Session& session) {
+  const auto declared = declared_profiles(session.io(), session.workspace().folders);
+  const auto own = entries_of(session, declared.entries);
+  const bool hidden = own.size() == 1 && own[0]->persisted && hiding(declared, session) != nullptr;
+  return own.size() == 1 && !hidden ? own[0]->vfs.value_or(0) : 0;
+}
+
+Findings check_profiles(const DeclaredProfiles& declared,
+                        const std::vector<std::unique_ptr<Session>>& sessions) {
+  Findings findings;
+  const auto add_bad = [&](const std::string& device, const Error& error) {
+    findings.push_back(
+        told({.code = bad_profile, .device = device, .words = {{"reason", error.what()}}}));
+  };
+  for (const auto& bad : declared.bad)
+    add_bad({}, bad.error);
+  const auto matched = match(declared, sessions);
+  std::vector<Refusal> refusals = matched.unclear;
+  for (const auto& target : matched.targets) {
+    try {
+      if (target.failure) std::rethrow_exception(target.failure);
+      check_owners(*target.wanted);
+    } catch (const Refusal& refusal) {
+      refusals.push_back(refusal);
+    } catch (const Error& error) {
+      add_bad(target.session->device(), error);
+    }
   }
-  return all;
+  for (const auto& refusal : refusals) {
+    for (auto found : refusal.findings()) {
+      found.severity = Severity::problem;
+      findings.push_back(std::move(found));
+    }
+  }
+  return findings;
 }
 
 }  // namespace nvmigrate

@@ -11,6 +11,7 @@
 #include "nvmigrate/host/binding_changes.h"
 #include "nvmigrate/host/provision_records.h"
 #include "nvmigrate/host/provision_steps.h"
+#include "nvmigrate/profile/declared.h"
 #include "nvmigrate/profile/expanded.h"
 
 namespace nvmigrate {
@@ -43,6 +44,14 @@ WantedFunction wanted_vf(const Topology& topology, const SubsystemProfile& wante
 
 unsigned vfs_after(const SubsystemProfile& wanted, const Topology& topology) {
   return wanted.vfs.value_or(topology.sriov.enabled);
+}
+
+Finding beyond(const Topology& topology, const ControlledFunction& function, unsigned vfs) {
+  return judged(fact_of("beyond_vfs", topology.device, function,
+                        {{"id", std::to_string(function.cntlid)},
+                         {"vfn", std::to_string(function.vfn)},
+                         {"count", std::to_string(vfs)}}),
+                Verb::apply);
 }
 
 bool differs_in_owner(Session& session, const ControlledFunction& function,
@@ -142,6 +151,7 @@ class Difference {
   ApplyResult make() {
     result_.unfinished = unfinished_apply(*topology_);
     const auto functions = wanted_functions(*session_, *wanted_, result_.findings);
+    is_possible_ = result_.findings.empty();
     const auto provisioning = provisioning_of(*wanted_, functions, *topology_, *request_);
     if (provisioning) plan_provisioning(*provisioning);
     remade_ = remakes_vfs(result_.provisioning.steps);
@@ -151,6 +161,7 @@ class Difference {
       plan_binding(group);
     find_iommu();
     plan_marking();
+    turn_remedies();
     return std::move(result_);
   }
 
@@ -172,11 +183,9 @@ class Difference {
 
   void refuse_destruction() const {
     Judge judge(Verb::provision, *session_, request_->allowed);
-    auto fact = judge.about_device(
+    judge.add(judge.about_device(
         "vfs_exist",
-        {{"enabled", std::to_string(topology_->sriov.enabled)}, {"count", std::string{"0"}}});
-    fact.remedies = {{.action = Remedy::Action::deprovision, .device = topology_->device}};
-    judge.add(fact);
+        {{"enabled", std::to_string(topology_->sriov.enabled)}, {"count", std::string{"0"}}}));
     judge.refuse("apply");
   }
 
@@ -188,11 +197,33 @@ class Difference {
     });
   }
 
+  /// What is said of provisioning by hand would not lead to what the profile says.
+  void turn_remedies() {
+    for (auto& found : result_.findings) {
+      if (found.code == "resources_short" && !found.remedies.empty()) {
+        found.remedies.clear();
+        found.advice = "ask for less, or have the controlling function give back what it holds "
+                       "(release_primary)";
+      }
+      const bool destroys = found.code == "vfs_exist" || found.code == "resources_assigned";
+      if (!destroys || found.remedies.empty()) continue;
+      found.remedies.clear();
+      if (is_possible_) {
+        found.remedies = {{.action = Remedy::Action::apply_anew,
+                           .device = topology_->device,
+                           .object = wanted_->file,
+                           .allow = fmt::format("{}", fmt::join(request_->allowed, ","))}};
+      }
+    }
+  }
+
   /// Judges the functions that exist now; the others are judged once they exist.
   void plan_binding(const BindGroup& group) {
     auto functions = functions_of(*session_, group.cntlids);
+    const auto vfs = vfs_after(*wanted_, *topology_);
     std::erase_if(functions, [&](const ControlledFunction* one) {
-      return !one->pci || (remade_ && topology_->is_enabled_vf(*one));
+      const bool to_be = !one->pci && one->vfn <= vfs;
+      return to_be || (remade_ && topology_->is_enabled_vf(*one));
     });
     const auto request = group.request(*request_);
     plan_or_find(result_.findings, [&] { plan_bind(*session_, functions, request); });
@@ -226,7 +257,7 @@ class Difference {
   const Topology* topology_;
   const SubsystemProfile* wanted_;
   const ApplyRequest* request_;
-  bool remade_ = false;
+  bool remade_ = false, is_possible_ = true;
   ApplyResult result_;
 };
 
@@ -244,14 +275,16 @@ std::vector<WantedFunction> wanted_functions(Session& session, const SubsystemPr
     if (vfn && *vfn <= vfs) continue;
     for (const auto& pick : resolve(topology, key)) {
       const auto* function = pick.function;
-      const bool known = function != nullptr && !vfn;
-      if (known && function->vfn != 0 && function->vfn <= vfs) continue;
-      if (known && function->vfn == 0) {
-        all.push_back({.function = function, .wants = wants});
-      } else if (vfn || !may_be_listed_later(topology)) {
-        auto missing = pick;
-        if (function != nullptr) missing.kind = Pick::Kind::unknown;
-        wrong.push_back(why_not(topology, missing));
+      if (function == nullptr && (vfn || !may_be_listed_later(topology))) {
+        wrong.push_back(why_not(topology, pick));
+      }
+      if (function == nullptr || (function->vfn != 0 && function->vfn <= vfs)) continue;
+      // What is disabled can be marked, but has nothing else.
+      const bool needs_more = wanted.vfs || wants.queues || wants.interrupts;
+      if (function->vfn != 0 && needs_more) {
+        wrong.push_back(beyond(topology, *function, vfs));
+      } else {
+        all.push_back({.function = function, .vfn = function->vfn, .wants = wants});
       }
     }
   }

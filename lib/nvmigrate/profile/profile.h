@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,7 +40,10 @@ struct SubsystemProfile {
   FunctionProfile defaults{};                              ///< of every VF
   std::map<std::string, FunctionProfile> functions{};      ///< by `vf2` or controller id
   std::string place{};     ///< where it stands: `/etc/nvmigrate/lab.json: /subsystems/0`
-  bool persisted = false;  ///< recorded by a command, not written by a person
+  bool persisted = false;  ///< recorded by ProfileRecord, not written by a person
+  /// Named in remedies, and in the journal for whoever finishes what is begun; empty: it is one of
+  /// the profiles of this host.
+  std::string file{};
 };
 
 /// A profile: one for each controlling function.
@@ -50,35 +53,16 @@ struct Profile {
 
 /// \param name of the file, for errors
 /// \throws Error(usage) `bad_profile` that names file, JSON pointer and what is allowed
-Profile parse_profile(const std::string& text, const std::string& name);
+NVMIGRATE_API Profile parse_profile(const std::string& text, const std::string& name);
 /// The profile as the text of a file.
-std::string text_of(const Profile& profile);
-/// An entry in one line, as the journal keeps it; parse_profile() takes it.
-std::string line_of(const SubsystemProfile& wanted);
+NVMIGRATE_API std::string text_of(const Profile& profile);
 
 /// The present of a controlling function, as a profile that plan_apply() finds no difference to.
 /// \throws NvmeError, OsError
-SubsystemProfile profile_of(Session& session);
+NVMIGRATE_API SubsystemProfile profile_of(Session& session);
 
 /// Whether the entry is of this controlling function.
-bool names(const SubsystemProfile& wanted, const Session& session);
-
-/// An entry and the controlling function that it means.
-struct ProfileTarget {
-  Session* session = nullptr;
-  const SubsystemProfile* wanted = nullptr;
-};
-/// Which controlling functions the entries of one or more profiles mean.
-struct ProfileMatch {
-  std::vector<ProfileTarget> targets;             ///< in the order of the keys of their subsystems
-  std::vector<const SubsystemProfile*> absent{};  ///< of no controlling function of this host
-};
-/// A persisted entry gives way to one of a file.
-/// \throws Refusal when an entry matches several controlling functions, or several entries one
-ProfileMatch match(const std::vector<SubsystemProfile>& entries,
-                   const std::vector<std::unique_ptr<Session>>& sessions);
-/// The finding that this host does not have what an entry names.
-Finding absence_of(const SubsystemProfile& wanted, bool blocks);
+NVMIGRATE_API bool names(const SubsystemProfile& wanted, const Session& session);
 
 /// What is done to one function to make it as the profile says.
 struct ProfileStep {
@@ -91,7 +75,7 @@ struct ProfileStep {
   std::string owner{};                  ///< of `bind` and `own`; empty: as it comes
 };
 /// `unmark`, `unbind`, …: the word in JSON.
-std::string_view to_string(ProfileStep::Action action) noexcept;
+NVMIGRATE_API std::string_view to_string(ProfileStep::Action action) noexcept;
 
 /// How a profile is applied.
 struct ApplyRequest {
@@ -107,55 +91,55 @@ struct ApplyResult {
   std::optional<Intent> unfinished;  ///< of an earlier run, which this one finishes
   Findings findings;
 
-  /// Whether something is to be done.
-  [[nodiscard]] bool differs() const noexcept;
+  /// Whether something is to be done, and be it to end the record of an earlier run.
+  [[nodiscard]] NVMIGRATE_API bool differs() const noexcept;
 };
 
 /// The difference between a profile and the present. Changes and refuses nothing: what stands
 /// against it is in the findings. \throws NvmeError, OsError; Error(usage) `bad_profile` for an
 /// owner that this host does not know
-ApplyResult plan_apply(Session& session, const SubsystemProfile& wanted,
-                       const ApplyRequest& request);
+NVMIGRATE_API ApplyResult plan_apply(Session& session, const SubsystemProfile& wanted,
+                                     const ApplyRequest& request);
 
 /// Makes the changes with provision(), bind(), unbind(), mark() and unmark(). The journal has one
 /// intent for the whole. After a failure everything is as it was before, or the journal names what
 /// is not. Finishes what a run that ended early began. Claims the session. \throws Refusal with
 /// every blocker; else as the functions that it calls
-ApplyResult apply(Session& session, const SubsystemProfile& wanted, const ApplyRequest& request);
+NVMIGRATE_API ApplyResult apply(Session& session, const SubsystemProfile& wanted,
+                                const ApplyRequest& request);
 
-/// The outcome for one of several controlling functions.
-struct Applied {
-  std::optional<ApplyResult> result;
-  std::exception_ptr failure;
-};
-/// apply() to several controlling functions, those of different subsystems side by side.
-std::vector<Applied> apply_all(const std::vector<ProfileTarget>& targets,
-                               const ApplyRequest& request);
-
-/// Applies again the profile of a run that ended early, as the journal has it. Claims the session.
-/// \return nothing when there is nothing to finish. \throws as apply()
-std::optional<ApplyResult> finish_apply(Session& session, const ProvisionLimits& limits = {});
-
-/// The conditions that can be allowed when a profile is applied.
-std::vector<std::string> overrides_of_apply();
-
-// --- what should be configured on this host
-
-/// Which part of the present one command records, for persist().
+/// Which part of the present one operation records, for ProfileRecord::persist().
 struct PersistedPart {
   enum class Kind { resources, driver, mark };
   Kind kind{};
   bool wanted = true;                    ///< false: it is no longer
   std::vector<std::uint16_t> cntlids{};  ///< of `driver` and `mark`
-  bool namespaces = false;               ///< of `resources`: those attached now are wanted
-  bool release_primary = false;          ///< of `resources`
+  /// Of `resources`: as ProvisionRequest::attach; nothing: what is recorded of them stays.
+  std::optional<std::vector<std::uint32_t>> namespaces{};
+  bool release_primary = false;  ///< of `resources`
 };
-/// Records that this part of the present is wanted on this host from now on, also after a restart,
-/// or that it no longer is. The session is claimed. \throws OsError, refused
-void persist(Session& session, const PersistedPart& part);
 
-/// Every `*.json` of the configuration folder, in the order of their names, and what was persisted.
-/// \throws as parse_profile(); refused for files that others may write; OsError
-std::vector<SubsystemProfile> declared_profiles(Io& io, const Folders& folders);
+/// What is recorded as wanted of one controlling function: what this host applies at boot where no
+/// file of an administrator names it. Made before the operation whose result is to be recorded, so
+/// that a record that cannot be used stops it.
+class NVMIGRATE_API ProfileRecord {
+ public:
+  /// Claims the session, which must outlive it, and reads the record.
+  /// \throws Error(io) `bad_profile` that names a damaged record; OsError, refused
+  explicit ProfileRecord(Session& session);
+  ProfileRecord(const ProfileRecord&) = delete;
+  ProfileRecord& operator=(const ProfileRecord&) = delete;
+  ~ProfileRecord();
+
+  /// Records that this part of the present is wanted from now on, also after a restart, or that it
+  /// no longer is. Throws nothing, because what was done is done.
+  /// \return `beyond_record` for VFs that the record has no room for; `record_unused` where a file
+  /// names the controlling function; `not_recorded`, a problem, when it could not be written
+  Findings persist(const PersistedPart& part);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
 
 }  // namespace nvmigrate

@@ -11,7 +11,7 @@ namespace {
 using Action = Remedy::Action;
 
 /// In messages, remedies have names: their numbers may change.
-constexpr std::array<std::pair<Action, std::string_view>, 24> action_names{{
+constexpr std::array<std::pair<Action, std::string_view>, 26> action_names{{
     {Action::resume, "resume"},
     {Action::suspend, "suspend"},
     {Action::mark, "mark"},
@@ -28,6 +28,8 @@ constexpr std::array<std::pair<Action, std::string_view>, 24> action_names{{
     {Action::recreate, "recreate"},
     {Action::deprovision, "deprovision"},
     {Action::repair, "repair"},
+    {Action::apply, "apply"},
+    {Action::apply_anew, "apply_anew"},
     {Action::make_folder, "make_folder"},
     {Action::restrict_folder, "restrict_folder"},
     {Action::give_to_root, "give_to_root"},

@@ -314,6 +314,8 @@ Topology& Session::topology() {
     parts.topology = read_topology(parts.device, parts.identity, parts.key.nqn, registry(),
                                    journal(), parts.lenient);
     if (claimed()) end_progress(*parts.topology);
+    const auto& wanted_vfs = parts.workspace.wanted_vfs;
+    if (wanted_vfs && parts.topology->lacks_vfs()) parts.topology->wanted_vfs = wanted_vfs(*this);
   }
   return *parts.topology;
 }

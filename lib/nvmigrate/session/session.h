@@ -108,6 +108,9 @@ struct Workspace {
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
   /// Called for every session that begins to change its subsystem. May be empty.
   std::function<void(const Session&)> claimed{};
+  /// How many VFs the profiles of this host want of a controlling function; 0: they name it not.
+  /// Asked where VFs are missing. May be empty.
+  std::function<unsigned(const Session&)> wanted_vfs{};
 
   /// The device strings of all controlling functions on this host, simulated ones last.
   /// \param failures takes the errors of providers whose devices cannot be listed, and names them;

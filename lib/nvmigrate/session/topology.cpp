@@ -310,15 +310,25 @@ ControlledFunction* Topology::find(std::uint16_t cntlid) noexcept {
   return const_cast<ControlledFunction*>(std::as_const(*this).find(cntlid));
 }
 
+bool Topology::lacks_vfs() const noexcept {
+  if (sriov.total == 0) return false;
+  return sriov.enabled == 0 ||
+         std::any_of(functions.begin(), functions.end(),
+                     [](const ControlledFunction& one) { return one.lost_resources(); });
+}
+
+unsigned Topology::recorded_vfs() const noexcept {
+  unsigned most = 0;
+  for (const auto& one : functions) {
+    if (!one.elsewhere() && (one.recorded() || one.wanted)) most = std::max<unsigned>(most, one.vfn);
+  }
+  return most;
+}
+
 unsigned Topology::vfs_for(const ControlledFunction& function) const noexcept {
   if (function.vfn == 0) return 0;
   if (sriov.enabled != 0) return function.vfn > sriov.enabled ? 0 : sriov.enabled;
-  unsigned most = function.vfn;
-  for (const auto& other : functions) {
-    if (!other.elsewhere() && (other.recorded() || other.wanted))
-      most = std::max<unsigned>(most, other.vfn);
-  }
-  return most;
+  return std::max<unsigned>(function.vfn, recorded_vfs());
 }
 
 bool Topology::is_enabled_vf(const ControlledFunction& function) const noexcept {

@@ -115,6 +115,7 @@ struct Topology {
   std::optional<std::uint32_t>
       host_queues{};  ///< of the controlling function, that its driver uses
   SriovState sriov;
+  unsigned wanted_vfs = 0;  ///< by the profiles of this host; known where VFs are missing
   std::optional<std::vector<std::uint32_t>>
       namespaces{};  ///< that there are; nothing: see Session::ask_namespaces()
   std::vector<ControlledFunction> functions;
@@ -126,6 +127,10 @@ struct Topology {
   /// \return nullptr when it controls no function of this controller id
   [[nodiscard]] NVMIGRATE_API const ControlledFunction* find(std::uint16_t cntlid) const noexcept;
   [[nodiscard]] NVMIGRATE_API ControlledFunction* find(std::uint16_t cntlid) noexcept;
+  /// Whether there are no VFs, or some that lost what they were provisioned with.
+  [[nodiscard]] bool lacks_vfs() const noexcept;
+  /// The highest number of a VF of which something is recorded; 0: of none.
+  [[nodiscard]] unsigned recorded_vfs() const noexcept;
   /// How many VFs to provision so that this function is there again, with every other one of which
   /// something is recorded; 0: provisioning does not help it.
   [[nodiscard]] unsigned vfs_for(const ControlledFunction& function) const noexcept;

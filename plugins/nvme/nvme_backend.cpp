@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "nvmigrate/ports/device.h"
 #include "plugins/nvme/explain.h"
 #include "plugins/nvme/state_loader.h"
 #include "plugins/nvme/state_reader.h"
@@ -131,10 +132,8 @@ void NvmeBackend::load(std::uint16_t function, const FormatChoice& choice, State
   StateLoader(*port_, function, indexes_of(formats(), choice), {chunk_, whole_}).load(from);
 }
 
-std::unique_ptr<MigrationBackend> make_nvme_backend(AdminPort& port,
-                                                    const ControllerIdentity& identity,
-                                                    const BackendOptions& options) {
-  return std::make_unique<NvmeBackend>(port, identity, options);
+std::unique_ptr<MigrationBackend> make_nvme_backend(const BackendPlace& place) {
+  return std::make_unique<NvmeBackend>(place.device.admin(), place.identity, place.options);
 }
 
 }  // namespace nvmigrate::nvme

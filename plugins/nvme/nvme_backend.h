@@ -42,8 +42,6 @@ class NvmeBackend final : public MigrationBackend {
 };
 
 /// For the table of backends.
-std::unique_ptr<MigrationBackend> make_nvme_backend(AdminPort& port,
-                                                    const ControllerIdentity& identity,
-                                                    const BackendOptions& options);
+std::unique_ptr<MigrationBackend> make_nvme_backend(const BackendPlace& place);
 
 }  // namespace nvmigrate::nvme

@@ -208,15 +208,14 @@ class FakeSessionTest : public testing::Test {
   std::string unable;  ///< why the backend does not serve the device; empty: it does
 
  private:
-  Catalog catalog_{
-      .backends = {{.name = "fake",
-                    .summary = "in memory",
-                    .command_set = "none",
-                    .make =
-                        [this](AdminPort&, const ControllerIdentity&, const BackendOptions&) {
-                          return std::make_unique<BorrowedBackend>(backend, unable);
-                        }}},
-      .providers = {}};
+  Catalog catalog_{.backends = {{.name = "fake",
+                                 .summary = "in memory",
+                                 .command_set = "none",
+                                 .make =
+                                     [this](const BackendPlace&) {
+                                       return std::make_unique<BorrowedBackend>(backend, unable);
+                                     }}},
+                   .providers = {}};
   Workspace workspace_{
       .io = &io, .folders = folder.folders(), .catalog = &catalog_, .command = "test"};
   std::unique_ptr<Session> session_;

@@ -98,8 +98,9 @@ class Lab {
     catalog_.backends = {{.name = "nvme",
                           .summary = "",
                           .command_set = "",
-                          .make = [this](AdminPort& port, const ControllerIdentity& identity,
-                                         const BackendOptions&) { return make(port, identity); }}};
+                          .make = [this](const BackendPlace& place) {
+                            return make(place.device.admin(), place.identity);
+                          }}};
   }
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;

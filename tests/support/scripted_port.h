@@ -7,10 +7,11 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "nvmigrate/nvme/admin_port.h"
+#include "nvmigrate/ports/device.h"
 
 namespace nvmigrate::test {
 
@@ -76,6 +77,21 @@ class ScriptedPort : public AdminPort {
   std::deque<Answer> script_;
   Answer otherwise_;
   std::vector<Sent> sent_;
+};
+
+/// A controlling function that has nothing but a port.
+class PortDevice final : public Device {
+ public:
+  explicit PortDevice(AdminPort& port) : port_(&port) {}
+  AdminPort& admin() override { return *port_; }
+  PciBus& pci() override { throw std::logic_error("it has no PCI bus"); }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const std::string& address() const override { return address_; }
+  [[nodiscard]] bool simulated() const override { return true; }
+
+ private:
+  AdminPort* port_;
+  std::string name_ = "sim:port", address_;
 };
 
 }  // namespace nvmigrate::test

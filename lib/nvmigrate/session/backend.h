@@ -24,6 +24,9 @@ class MigrationBackend {
   [[nodiscard]] virtual StateLayout layout() const { return StateLayout::nvme; }
   /// \throws unsupported, naming what was looked at, when the device cannot migrate
   virtual BackendQuery query() = 0;
+  /// Whether it can name and migrate one function of the device; sends nothing.
+  /// \throws unsupported with the reason
+  virtual void check(std::uint16_t /*function*/) {}
   /// Announces that a suspend will follow; changes nothing.
   virtual void quiesce(std::uint16_t function) = 0;
   /// Stops the function: it finishes what it has fetched and fetches nothing more. Idempotent.

@@ -338,7 +338,10 @@ const std::vector<Serving>& Session::asked_backends() {
     auto& one = asked.emplace_back();
     one.row = &row;
     auto& backend = backends.emplace_back(
-        row.make(admin(), identity(), bounded(parts.workspace.backend, limits())));
+        row.make({.device = parts.device,
+                  .identity = identity(),
+                  .options = bounded(parts.workspace.backend, limits()),
+                  .topology = [this]() -> const Topology& { return topology(); }}));
     try {
       one.query = backend->query();
     } catch (const Error& error) {

@@ -63,15 +63,25 @@ struct BackendOptions {
   std::size_t most = 0;
 };
 
+/// The controlling function that a backend is made for. What it refers to outlives the backend.
+struct BackendPlace {
+  Device& device;  ///< its seams and its names
+  const ControllerIdentity& identity;
+  BackendOptions options{};
+  /// What it controls, as Session::topology(): controller id, VF number, PCI function, vfio nodes.
+  /// References into it end when the session refreshes it. \throws NvmeError, OsError
+  std::function<const Topology&()> topology{};
+};
+
 /// One row of the table of backends.
 struct BackendRow {
   std::string_view name;         ///< `nvme`
   std::string_view summary;      ///< continues the name
   std::string_view command_set;  ///< `NVMe 2.1 Migration Send/Receive`
+  /// It is asked only when it is named: what it sends may mean anything to another device.
+  bool only_by_name = false;
   /// Makes the backend of a controlling function; it has not been asked yet whether it serves it.
-  std::function<std::unique_ptr<MigrationBackend>(
-      AdminPort& port, const ControllerIdentity& identity, const BackendOptions& options)>
-      make;
+  std::function<std::unique_ptr<MigrationBackend>(const BackendPlace& place)> make;
 };
 
 /// One row of the table of where devices come from.

@@ -231,8 +231,7 @@ class BackendsTest : public SessionTest {
       }
     };
     BackendRow row{.name = "first", .summary = "", .command_set = "", .make = nullptr};
-    row.make = [query = std::move(query)](AdminPort&, const ControllerIdentity&,
-                                          const BackendOptions&) {
+    row.make = [query = std::move(query)](const BackendPlace&) {
       auto backend = std::make_unique<Failing>();
       backend->fail = query;
       return backend;
@@ -259,9 +258,8 @@ class LimitsTest : public test::FakeSessionTest {
 
   BackendOptions given(BackendOptions asked = {}) {
     BackendOptions seen;
-    catalog_.backends[0].make = [&](AdminPort&, const ControllerIdentity&,
-                                    const BackendOptions& options) {
-      seen = options;
+    catalog_.backends[0].make = [&](const BackendPlace& place) {
+      seen = place.options;
       return std::make_unique<test::BorrowedBackend>(backend, unable);
     };
     const Workspace workspace{.io = &io,

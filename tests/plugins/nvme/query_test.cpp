@@ -140,7 +140,9 @@ TEST(BuiltIn, TheStandardBackendIsAskedFirst) {
   test::Target target;
   const auto& row = built_in().backends.at(0);
   EXPECT_EQ(row.name, "nvme");
-  const auto backend = row.make(target.port, target.identity(), {});
+  test::PortDevice device(target.port);
+  const auto identity = target.identity();
+  const auto backend = row.make({.device = device, .identity = identity});
   EXPECT_THAT(target.port.sent(), IsEmpty());
   EXPECT_EQ(backend->name(), "nvme");
   EXPECT_THAT(backend->query().formats.versions, ElementsAre(0));

@@ -103,7 +103,8 @@ void LinuxVfioDevice::open_by_group() {
   }
   int container = keep(container_node);
   must(group, VFIO_GROUP_SET_CONTAINER, &container, "take", *nodes_.group);
-  const bool second = kernel_.ioctl(container, VFIO_CHECK_EXTENSION, number(VFIO_TYPE1v2_IOMMU)) > 0;
+  const bool second =
+      kernel_.ioctl(container, VFIO_CHECK_EXTENSION, number(VFIO_TYPE1v2_IOMMU)) > 0;
   must(container, VFIO_SET_IOMMU, number(second ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU),
        "set the IOMMU of", container_node);
   const int device = must(group, VFIO_GROUP_GET_DEVICE_FD, address_.data(), "open",

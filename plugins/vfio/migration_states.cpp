@@ -113,17 +113,16 @@ void MigratingFunction::ask_features() {
                       "(VFIO_DEVICE_FEATURE_MIGRATION)");
   }
   if ((migration.flags & uapi::stop_copy) == 0) {
-    throw unsupported(fmt::format(
-        "{} is not migratable through its driver: that has no STOP_COPY (flags {:#x})", name_,
-        migration.flags));
+    throw unsupported(
+        fmt::format("{} is not migratable through its driver: that has no STOP_COPY (flags {:#x})",
+                    name_, migration.flags));
   }
   features_ = migration.flags;
 }
 
 std::optional<State> MigratingFunction::asked() {
   uapi::DeviceState now;
-  const bool told =
-      device_->feature(uapi::feature_state | uapi::feature_get, bytes_of(now)) == 0;
+  const bool told = device_->feature(uapi::feature_state | uapi::feature_get, bytes_of(now)) == 0;
   return told ? std::optional(State{now.state}) : std::nullopt;
 }
 

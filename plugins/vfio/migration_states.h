@@ -66,7 +66,8 @@ class MigratingFunction {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] bool is_open() const noexcept { return device_->is_open(); }
   /// Opens it and asks what its driver can do. Without effect once it was done.
-  /// \throws unsupported when the driver cannot migrate it; OsError, EBUSY when it is open elsewhere
+  /// \throws unsupported when the driver cannot migrate it; OsError, EBUSY when it is open
+  /// elsewhere
   void open();
 
   /// Asks; changes nothing. \throws OsError

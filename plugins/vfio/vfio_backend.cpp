@@ -58,8 +58,7 @@ void put(std::span<const std::byte> state, StateSink& into) {
 void pass_on(DataStream& stream, std::uint64_t size, StateSink& into, const std::string& name) {
   std::array<std::byte, 1> beyond{};
   for (auto left = size; left > 0;) {
-    const auto room =
-        into.room(static_cast<std::size_t>(std::min<std::uint64_t>(piece, left)));
+    const auto room = into.room(static_cast<std::size_t>(std::min<std::uint64_t>(piece, left)));
     const auto count = stream.read(room);
     if (count == 0) break;
     into.commit(count);
@@ -205,8 +204,7 @@ void VfioBackend::save(std::uint16_t function, const FormatChoice& /*formats*/, 
   one.go(State::stop);
 }
 
-void VfioBackend::load(std::uint16_t function, const FormatChoice& /*formats*/,
-                       StateSource& from) {
+void VfioBackend::load(std::uint16_t function, const FormatChoice& /*formats*/, StateSource& from) {
   auto& one = opened(function);
   const auto now = one.settled();
   if (runs(now)) throw not_suspended(one);
@@ -228,7 +226,7 @@ std::unique_ptr<MigrationBackend> make_vfio_backend(const BackendPlace& place) {
   return std::make_unique<VfioBackend>(
       place,
       [kernel, held = place.options.held](const PciFunction& function,
-                                  const VfioNodes& nodes) -> std::unique_ptr<VfioDevice> {
+                                          const VfioNodes& nodes) -> std::unique_ptr<VfioDevice> {
         const int fd = held ? held(function.address) : -1;
         if (fd >= 0) return std::make_unique<LinuxVfioDevice>(kernel, function.address, fd);
         return std::make_unique<LinuxVfioDevice>(kernel, function.address, nodes);

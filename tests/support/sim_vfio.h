@@ -145,14 +145,13 @@ class SimVfioDriver {
     return wanted != pre_copy_p2p || (with_p2p && with_pre_copy);
   }
   [[nodiscard]] bool legal(Arc arc) const {
-    static const std::set<Arc> all{{stop, stop_copy},         {stop_copy, stop},
-                                   {stop, resuming},          {resuming, stop},
-                                   {running, running_p2p},    {running_p2p, running},
-                                   {running_p2p, stop},       {stop, running_p2p},
-                                   {running, pre_copy},       {pre_copy, running},
-                                   {pre_copy, pre_copy_p2p},  {pre_copy_p2p, pre_copy},
-                                   {pre_copy, stop_copy},     {pre_copy_p2p, stop_copy},
-                                   {pre_copy_p2p, running_p2p}, {running_p2p, pre_copy_p2p}};
+    static const std::set<Arc> all{
+        {stop, stop_copy},          {stop_copy, stop},         {stop, resuming},
+        {resuming, stop},           {running, running_p2p},    {running_p2p, running},
+        {running_p2p, stop},        {stop, running_p2p},       {running, pre_copy},
+        {pre_copy, running},        {pre_copy, pre_copy_p2p},  {pre_copy_p2p, pre_copy},
+        {pre_copy, stop_copy},      {pre_copy_p2p, stop_copy}, {pre_copy_p2p, running_p2p},
+        {running_p2p, pre_copy_p2p}};
     const bool with_p2p = (*flags & vfio::uapi::p2p) != 0;
     const bool direct = arc == Arc{running, stop} || arc == Arc{stop, running};
     return has(arc.second) && (all.contains(arc) || (direct && !with_p2p));

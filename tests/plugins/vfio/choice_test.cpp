@@ -71,10 +71,9 @@ TEST_F(VfioChoiceTest, AFunctionThatNobodyHasOpenWasReset) {
 TEST_F(VfioChoiceTest, WhoHasItOpenIsNamed) {
   device.bus.holders[address] = {{"pid 4711 (qemu-system-x86)", "has /dev/vfio/13 open"}};
   driver.open_elsewhere = true;
-  const std::vector<std::function<void()>> all{[&] { backend().look(id, {}); },
-                                               [&] { backend().suspend(id); },
-                                               [&] { backend().resume(id); }, [&] { saved(); },
-                                               [&] { load(pattern(10)); }};
+  const std::vector<std::function<void()>> all{
+      [&] { backend().look(id, {}); }, [&] { backend().suspend(id); },
+      [&] { backend().resume(id); }, [&] { saved(); }, [&] { load(pattern(10)); }};
   for (const auto& act : all) {
     const auto why = error_of(act, ExitStatus::refused);
     EXPECT_THAT(why, HasSubstr("pid 4711 (qemu-system-x86) has /dev/vfio/13 open"));

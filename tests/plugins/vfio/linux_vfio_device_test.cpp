@@ -39,14 +39,10 @@ class LinuxVfioDeviceTest : public testing::Test {
               return answer(fd, request, argument);
             }};
   }
-  LinuxVfioDevice made(VfioNodes nodes) {
-    return {kernel(), address, std::move(nodes)};
-  }
+  LinuxVfioDevice made(VfioNodes nodes) { return {kernel(), address, std::move(nodes)}; }
   LinuxVfioDevice by_group() { return made({.group = "/dev/vfio/13"}); }
   LinuxVfioDevice by_iommufd() {
-    return made({.group = "/dev/vfio/13",
-                 .device = cdev,
-                 .iommufd = NodeRights{}});
+    return made({.group = "/dev/vfio/13", .device = cdev, .iommufd = NodeRights{}});
   }
   std::string open_fails(LinuxVfioDevice device, ExitStatus status) {
     const auto why = test::error_of([&] { device.open(); }, status);
@@ -108,8 +104,9 @@ TEST_F(LinuxVfioDeviceTest, AGroupIsOpenedInAContainerOfItsOwn) {
   EXPECT_FALSE(device.is_open());
   device.open();
   EXPECT_TRUE(device.is_open());
-  EXPECT_THAT(requests, ElementsAre(VFIO_GROUP_GET_STATUS, VFIO_GROUP_SET_CONTAINER,
-                                    VFIO_CHECK_EXTENSION, VFIO_SET_IOMMU, VFIO_GROUP_GET_DEVICE_FD));
+  EXPECT_THAT(requests,
+              ElementsAre(VFIO_GROUP_GET_STATUS, VFIO_GROUP_SET_CONTAINER, VFIO_CHECK_EXTENSION,
+                          VFIO_SET_IOMMU, VFIO_GROUP_GET_DEVICE_FD));
   EXPECT_EQ(iommu, static_cast<unsigned long>(VFIO_TYPE1v2_IOMMU));
   device.open();
   EXPECT_EQ(requests.size(), 5U) << "it is open";

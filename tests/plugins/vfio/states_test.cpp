@@ -36,12 +36,12 @@ TEST_F(VfioStatesTest, WithPeerToPeerTheyWalkThroughIt) {
   driver.flags = with_p2p;
   hold();
   backend().suspend(id);
-  EXPECT_THAT(driver.arcs, ElementsAre(S::Arc{S::running, S::running_p2p},
-                                       S::Arc{S::running_p2p, S::stop}));
+  EXPECT_THAT(driver.arcs,
+              ElementsAre(S::Arc{S::running, S::running_p2p}, S::Arc{S::running_p2p, S::stop}));
   driver.arcs.clear();
   EXPECT_TRUE(backend().resume(id));
-  EXPECT_THAT(driver.arcs, ElementsAre(S::Arc{S::stop, S::running_p2p},
-                                       S::Arc{S::running_p2p, S::running}));
+  EXPECT_THAT(driver.arcs,
+              ElementsAre(S::Arc{S::stop, S::running_p2p}, S::Arc{S::running_p2p, S::running}));
 }
 
 TEST_F(VfioStatesTest, EveryStateHasAWayToWhereAVerbNeedsIt) {
@@ -67,9 +67,9 @@ TEST_F(VfioStatesTest, EveryStateHasAWayToWhereAVerbNeedsIt) {
 }
 
 TEST_F(VfioStatesTest, FromErrorNoArcLeads) {
-  EXPECT_EQ(error_of([] { vfio::next_on_way(State::error, State::stop, false); },
-                     ExitStatus::internal),
-            "there is no way from ERROR to STOP -- ");
+  EXPECT_EQ(
+      error_of([] { vfio::next_on_way(State::error, State::stop, false); }, ExitStatus::internal),
+      "there is no way from ERROR to STOP -- ");
   EXPECT_EQ(vfio::to_string(State{12}), "state 12");
 }
 
@@ -92,8 +92,8 @@ TEST_F(VfioStatesTest, AnArcThatFailsLeavesTheStateAndIsNamed) {
 TEST_F(VfioStatesTest, AnArcIntoErrorIsAGuestLost) {
   driver.guest = pattern(50);
   hold();
-  const auto why = failing({S::running, S::stop}, {EIO, true}, [&] { backend().suspend(id); },
-                           ExitStatus::device);
+  const auto why = failing(
+      {S::running, S::stop}, {EIO, true}, [&] { backend().suspend(id); }, ExitStatus::device);
   EXPECT_THAT(why, HasSubstr("went into the state ERROR between RUNNING and STOP (Input/output "
                              "error): it was reset, and what it held is lost"));
   EXPECT_EQ(driver.resets, 1U);
@@ -103,8 +103,8 @@ TEST_F(VfioStatesTest, AnArcIntoErrorIsAGuestLost) {
 TEST_F(VfioStatesTest, WhatCannotBeResetStaysInError) {
   hold();
   driver.refusals["reset"] = ENOTTY;
-  const auto why = failing({S::running, S::stop}, {EIO, true}, [&] { backend().suspend(id); },
-                           ExitStatus::device);
+  const auto why = failing(
+      {S::running, S::stop}, {EIO, true}, [&] { backend().suspend(id); }, ExitStatus::device);
   EXPECT_THAT(why, HasSubstr("is lost, and it cannot be reset: Inappropriate ioctl"));
   EXPECT_EQ(driver.state, S::error);
   EXPECT_THAT(error_of([&] { backend().look(id, {}); }, ExitStatus::device),

@@ -142,8 +142,7 @@ TEST_F(VfioLoadTest, TheStateArrivesAndIsCommitted) {
   suspended();
   load(pattern(large));
   EXPECT_EQ(driver.guest, pattern(large));
-  EXPECT_THAT(driver.arcs,
-              ElementsAre(S::Arc{S::stop, S::resuming}, S::Arc{S::resuming, S::stop}));
+  EXPECT_THAT(driver.arcs, ElementsAre(S::Arc{S::stop, S::resuming}, S::Arc{S::resuming, S::stop}));
   EXPECT_THAT(driver.sessions, IsEmpty());
   EXPECT_EQ(driver.resets, 0U);
   EXPECT_TRUE(backend().look(id, {}).suspended);

@@ -12,6 +12,7 @@
 #include "nvmigrate/store/folders.h"
 #include "plugins/nvme/nvme_backend.h"
 #include "plugins/sim/sim.h"
+#include "plugins/vfio/vfio_backend.h"
 
 namespace nvmigrate {
 
@@ -20,7 +21,11 @@ const Catalog& built_in() {
       .backends = {{.name = "nvme",
                     .summary = "host-managed live migration as NVMe defines it",
                     .command_set = "NVMe 2.1 Migration Send/Receive",
-                    .make = nvme::make_nvme_backend}},
+                    .make = nvme::make_nvme_backend},
+                   {.name = "vfio",
+                    .summary = "the kernel's variant driver of a function migrates it",
+                    .command_set = "Linux vfio migration v2",
+                    .make = vfio::make_vfio_backend}},
       .providers = {{.name = "linux",
                      .summary = "controllers of the kernel's nvme driver",
                      .simulated = false,

@@ -138,6 +138,8 @@ there=$scratch/examples/move_to_host
 expect 0 'moved to controller 1' "$there" sim:b vf1 "$there take" sim:a vf1
 expect 0 'exactly where it stopped' "$tool" sim guest status sim:a vf1 --continues-from sim:b vf1
 expect 2 '[usage]' "$there" sim:b
+expect 2 '[usage]' "$scratch/examples/vmm" source sim:b vf1
+expect 9 'a simulated function cannot be opened' "$scratch/examples/vmm" source sim:b vf1 "$scratch"
 expect 0 "libnvmigrate $version" "$scratch/examples/list"
 expect 0 'marked: away' "$scratch/examples/list" sim:b
 expect 3 '[not_found]' "$scratch/examples/list" sim:missing

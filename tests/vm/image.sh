@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# image.sh FOLDER own|newer NVMIGRATE UNITS: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
+# image.sh FOLDER own|newer NVMIGRATE UNITS VMM: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
 # kernel.sh) and an initial RAM disk with busybox, bash, jq, nvme-cli, the kernel's modules that the scripts
-# need, the scripts, those of cli/examples, NVMIGRATE with its libraries, and the units in the folder
-# UNITS. Ends with 77 when there is no such kernel.
+# need, the scripts, those of cli/examples, NVMIGRATE and the example VMM with their libraries, and the
+# units in the folder UNITS. Ends with 77 when there is no such kernel.
 set -euo pipefail
 
 folder=$1
 which=$2
 program=$3
 units=${4-}
+vmm=${5-}
 here=$(cd "$(dirname "$0")" && pwd)
 
 # With what they depend on. The first ones are loaded at boot; where a kernel lacks the optional ones,
@@ -67,6 +68,7 @@ ln -s ../bin/busybox "$root/sbin/modprobe"
 rm -f "${tools[@]/#/$root/bin/}"
 for tool in "${tools[@]}"; do add_program "$(command -v "$tool")"; done
 add_program "$program"
+add_program "$vmm"
 echo 'root:x:0:0:root:/root:/bin/sh
 guest:x:1000:1000:guest:/tmp:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:

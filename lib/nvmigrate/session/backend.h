@@ -27,6 +27,9 @@ class MigrationBackend {
   /// Whether it can name and migrate one function of the device; sends nothing.
   /// \throws unsupported with the reason
   virtual void check(std::uint16_t /*function*/) {}
+  /// Whether what it does to a function is still so when this program has ended. Not where it opens
+  /// the function itself, whose close resets that.
+  virtual bool outlasts(std::uint16_t /*function*/) { return true; }
   /// Announces that a suspend will follow; changes nothing.
   virtual void quiesce(std::uint16_t function) = 0;
   /// Stops the function: it finishes what it has fetched and fetches nothing more. Idempotent.

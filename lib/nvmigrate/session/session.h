@@ -61,6 +61,19 @@ struct BackendOptions {
   std::size_t chunk = 0;
   /// Most bytes of any command; 0: no limit. A session sets it.
   std::size_t most = 0;
+  /// The vfio device that the caller holds open for the function at this PCI address, a descriptor;
+  /// -1: none. With it a VMM migrates its own functions through their driver. May be empty.
+  std::function<int(const std::string& address)> held{};
+};
+
+/// The controlling function that a backend is made for. What it refers to outlives the backend.
+struct BackendPlace {
+  Device& device;  ///< its seams and its names
+  const ControllerIdentity& identity;
+  BackendOptions options{};
+  /// What it controls, as Session::topology(): controller id, VF number, PCI function, vfio nodes.
+  /// References into it end when the session refreshes it. \throws NvmeError, OsError
+  std::function<const Topology&()> topology{};
 };
 
 /// The controlling function that a backend is made for. What it refers to outlives the backend.

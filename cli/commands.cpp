@@ -36,6 +36,12 @@ constexpr std::array sim_commands{
             to_change,
             declare_sim_power_cycle,
             {}},
+    Command{"serve",
+            "",
+            "Let other programs use it through a character device",
+            nothing,
+            declare_sim_serve,
+            {}},
     Command{"destroy", "", "Remove a simulated subsystem", to_change, declare_sim_destroy, {}},
     Command{"guest", "", "Run a guest on a simulated function", to_change, nullptr, guest_commands},
 };

@@ -36,6 +36,7 @@ Runner declare_sim_list(Options& options);
 Runner declare_sim_show(Options& options);
 Runner declare_sim_change(Options& options);
 Runner declare_sim_power_cycle(Options& options);
+Runner declare_sim_serve(Options& options);
 Runner declare_sim_destroy(Options& options);
 Runner declare_sim_guest_start(Options& options);
 Runner declare_sim_guest_stop(Options& options);

@@ -8,6 +8,7 @@
 #                       another subsystem has two controllers and no SR-IOV
 #   16-vfs, 64-vfs      the controller has so many VFs, each with two queues and an interrupt
 #   detached-namespace  the namespace is attached to no controller at first
+#   newer-nvme-cli      /newer has the nvme-cli of a later release
 #   3-boots             the machine is switched off and on again, and the scripts run in each boot; a
 #                       second drive, serial number "kept", keeps what they write
 # Prints the console, where a line "verdict: NAME STATUS" decides for each. Ends with 77 when image.sh
@@ -20,7 +21,7 @@ scripts=("$@")
 names=("${scripts[@]##*/}")
 names=("${names[@]%.sh}")
 if [ -e "$folder/missing" ]; then
-  echo "there is no newer kernel to test: $(cat "$folder/missing")"
+  cat "$folder/missing"
   exit 77
 fi
 words=$(sed -nE 's/^# machine: (.*)$/\1/p' "${scripts[0]}")
@@ -66,6 +67,12 @@ if has more-controllers; then
   done
 fi
 
+initrd=$folder/initrd
+if has newer-nvme-cli; then
+  initrd=$scratch/initrd
+  cat "$folder/initrd" "$folder/more" >"$initrd"
+fi
+
 boots=1
 if [[ $words =~ ([0-9]+)-boots ]]; then
   boots=${BASH_REMATCH[1]}
@@ -77,8 +84,8 @@ fi
 boot() {
   local status=0 failed=0 name
   timeout -k 5 580 qemu-system-x86_64 "${machine[@]}" \
-    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "$command_line nvmigrate.boot=$1" \
-    </dev/null 2>"$scratch/qemu.log" | tr -d '\r' | tee "$scratch/console" || status=$?
+    -kernel "$folder/vmlinuz" -initrd "$initrd" -append "$command_line nvmigrate.boot=$1" \
+    </dev/null 2>"$scratch/qemu.log" | stdbuf -o0 tr -d '\r' | tee "$scratch/console" || status=$?
   for name in "${names[@]}"; do
     if grep -qx "verdict: $name 0" "$scratch/console"; then continue; fi
     failed=1

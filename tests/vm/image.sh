@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# image.sh FOLDER own|newer NVMIGRATE UNITS VMM: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
+# image.sh FOLDER own|newer NVMIGRATE UNITS [PROGRAM...]: leaves in FOLDER what boot.sh boots: a kernel of Debian (see
 # kernel.sh) and an initial RAM disk with busybox, bash, jq, nvme-cli, the kernel's modules that the scripts
-# need, the scripts, those of cli/examples, NVMIGRATE and the example VMM with their libraries, and the
-# units in the folder UNITS. Ends with 77 when there is no such kernel.
+# need, the scripts, those of cli/examples, NVMIGRATE and the PROGRAMs with their libraries, and the units in
+# the folder UNITS. With Debian's own kernel there is a second disk, "more": the nvme-cli of a later release with
+# its libraries and loader in /newer, or the reason why there is none. Ends with 77 when there is no such kernel.
 set -euo pipefail
 
 folder=$1
 which=$2
 program=$3
 units=${4-}
-vmm=${5-}
+programs=("${@:5}")
 here=$(cd "$(dirname "$0")" && pwd)
 
 # With what they depend on. The first ones are loaded at boot; where a kernel lacks the optional ones,
 # it has them built in.
 modules=(nvme)
-later=(vfio-pci vfio_iommu_type1 minix loop)
+later=(vfio-pci vfio_iommu_type1 minix loop cuse)
 optional=(crc64_rocksoft_generic)
 tools=(bash jq mkfs.minix nvme setpriv)
 
@@ -67,8 +68,7 @@ done
 ln -s ../bin/busybox "$root/sbin/modprobe"
 rm -f "${tools[@]/#/$root/bin/}"
 for tool in "${tools[@]}"; do add_program "$(command -v "$tool")"; done
-add_program "$program"
-add_program "$vmm"
+for each in "$program" "${programs[@]}"; do add_program "$each"; done
 echo 'root:x:0:0:root:/root:/bin/sh
 guest:x:1000:1000:guest:/tmp:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:
@@ -89,10 +89,34 @@ cp "$units"/*.service "$root/guest/"
 cp -r "$here/../../cli/examples" "$root/guest/"
 install -m 755 "$here/guest/init" "$root/init"
 
-(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd"
+# pack ROOT NAME
+pack() {
+  (cd "$1" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/$2"
+  mv "$scratch/$2" "$folder/$2"
+}
+
+# What a later release has, with its own loader, as `newer nvme` runs it.
+add_newer() {
+  local from=$folder/nvme-cli to=$scratch/newer library loader=lib64/ld-linux-x86-64.so.2
+  mkdir -p "$to/newer" "$to/bin"
+  if ! bash "$here/../support/newer.sh" "$from" nvme-cli; then
+    cp "$from/missing" "$to/newer/missing"
+    return
+  fi
+  cp -L "$from/root/$loader" "$from/root/usr/sbin/nvme" "$to/newer/"
+  "$from/root/$loader" --library-path "$from/root/usr/lib/x86_64-linux-gnu" --list "$to/newer/nvme" |
+    sed -nE 's/.* => (\/[^ ]+) .*/\1/p' | while read -r library; do cp -L "$library" "$to/newer/"; done
+  printf '#!/bin/sh\nexec /newer/%s --library-path /newer /newer/nvme "$@"\n' "${loader##*/}" >"$to/bin/newer-nvme"
+  chmod +x "$to/bin/newer-nvme"
+}
+
+pack "$root" initrd
+if [ "$which" = own ]; then
+  add_newer
+  pack "$scratch/newer" more
+fi
 vmlinuz=$(find "$folder/kernel/" -name "vmlinuz*" -type f)
 [ -n "$vmlinuz" ] || fail "the packages of the kernel $release have no vmlinuz"
 cp "$vmlinuz" "$scratch/vmlinuz"
 mv "$scratch/vmlinuz" "$folder/vmlinuz"
-mv "$scratch/initrd" "$folder/initrd"
 echo "vm: $(du -h "$folder/initrd" | cut -f 1) of initial RAM disk are ready"

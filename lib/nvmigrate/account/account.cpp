@@ -102,7 +102,8 @@ class Account {
       if (is_news(fact, function)) findings_.push_back(told(fact));
     }
     if (!function.binding || function.on_vfio() || function.has(IntentKind::unbound)) return;
-    if (!function.unread.empty()) return;
+    // Through a device that is not on the bus it cannot be seen what functions are bound to.
+    if (!function.unread.empty() || session_->address().empty()) return;
     auto fact = fact_of("binding_lost", session_->device(), function,
                         {{"driver", function.binding->driver}});
     auto finding = told(fact);

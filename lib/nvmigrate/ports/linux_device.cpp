@@ -30,22 +30,25 @@ Error not_permitted(const std::string& path) {
 
 class LinuxDevice final : public Device {
  public:
-  LinuxDevice(LinuxAdminPort admin, SysfsPciBus pci, std::string name, std::string address)
+  LinuxDevice(LinuxAdminPort admin, SysfsPciBus pci, std::string name, std::string address,
+              bool simulated)
       : admin_(std::move(admin)),
         pci_(std::move(pci)),
         name_(std::move(name)),
-        address_(std::move(address)) {}
+        address_(std::move(address)),
+        simulated_(simulated) {}
 
   AdminPort& admin() override { return admin_; }
   PciBus& pci() override { return pci_; }
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] const std::string& address() const override { return address_; }
-  [[nodiscard]] bool simulated() const override { return false; }
+  [[nodiscard]] bool simulated() const override { return simulated_; }
 
  private:
   LinuxAdminPort admin_;
   SysfsPciBus pci_;
   std::string name_, address_;
+  bool simulated_;
 };
 
 struct stat looked_at(const Sysfs& sysfs, const std::string& path) {
@@ -64,6 +67,12 @@ std::string kind_of(const struct stat& about, const std::string& name) {
                                 : "another character device";
 }
 
+/// Whether a program answers for the character device (CUSE), so that the kernel knows nothing else
+/// of it.
+bool is_served(const Sysfs& sysfs, const std::string& name) {
+  return sysfs.exists("/sys/class/cuse/" + name);
+}
+
 /// The controller's name behind a character device, by its number, without opening it.
 std::string controller_behind(const Sysfs& sysfs, const std::string& path,
                               const struct stat& about) {
@@ -72,7 +81,10 @@ std::string controller_behind(const Sysfs& sysfs, const std::string& path,
     name = sysfs.link_name(
         fmt::format("/sys/dev/char/{}:{}", major(about.st_rdev), minor(about.st_rdev)));
   }
-  if (name && controller_number(*name) && sysfs.exists("/sys/class/nvme/" + *name)) return *name;
+  if (name && controller_number(*name) &&
+      (sysfs.exists("/sys/class/nvme/" + *name) || is_served(sysfs, *name))) {
+    return *name;
+  }
   throw not_found(
       fmt::format("{} is not an NVMe controller but {}", path, kind_of(about, name.value_or(""))));
 }
@@ -96,6 +108,12 @@ OpenFile opened(const Sysfs& sysfs, const std::string& path, const struct stat& 
 std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
   const auto about = looked_at(sysfs, path);
   const auto name = controller_behind(sysfs, path, about);
+  const auto open = [&](const std::string& address, bool simulated) {
+    return std::make_unique<LinuxDevice>(LinuxAdminPort(opened(sysfs, path, about), path),
+                                         SysfsPciBus(sysfs.io(), sysfs.root()), path, address,
+                                         simulated);
+  };
+  if (is_served(sysfs, name)) return open("", true);
   const auto controller = read_controller(sysfs, name);
   if (!controller) throw not_found(path + " went away while it was being opened");
   if (controller->state != live) {
@@ -103,9 +121,7 @@ std::unique_ptr<Device> open_path(const Sysfs& sysfs, const std::string& path) {
                 fmt::format("cannot open {}: its controller is {}", path, controller->state),
                 fmt::format("try again when /sys/class/nvme/{}/state says {}", name, live));
   }
-  return std::make_unique<LinuxDevice>(LinuxAdminPort(opened(sysfs, path, about), path),
-                                       SysfsPciBus(sysfs.io(), sysfs.root()), path,
-                                       controller->address);
+  return open(controller->address, false);
 }
 
 std::string explained(const PciFunction& function) {

@@ -76,6 +76,17 @@ TEST_F(LinuxDeviceTest, AControllerThatIsNoPciFunctionHasNoAddress) {
   EXPECT_EQ(open("nvme0")->address(), "");
 }
 
+TEST_F(LinuxDeviceTest, ACharacterDeviceOfAProgramIsASimulation) {
+  sysfs_.folder("/sys/class/cuse/nvme9");
+  sysfs_.file("/dev/nvme9", "");
+  io_.device("/dev/nvme9", S_IFCHR, 244, 0);
+  sysfs_.link("/sys/dev/char/244:0", "../../devices/virtual/cuse/nvme9");
+  const auto device = open("nvme9");
+  EXPECT_TRUE(device->simulated());
+  EXPECT_EQ(device->address(), "");
+  EXPECT_THAT(all_linux_devices(io_, sysfs_.root()), Not(Contains("/dev/nvme9")));
+}
+
 TEST_F(LinuxDeviceTest, WhatIsNoControllerIsNeverOpened) {
   sysfs_.folder("/dev/shm");
   sysfs_.file("/dev/plain", "");

@@ -78,7 +78,7 @@ int LinuxVfioDevice::keep(const std::string& node) {
 }
 
 int LinuxVfioDevice::must(int fd, unsigned long request, void* argument, const char* action,
-                          const std::string& node) {
+                          const std::string& node) const {
   const int answer = kernel_.ioctl(fd, request, argument);
   if (answer < 0) throw OsError(errno, action, node);
   return answer;

@@ -49,7 +49,7 @@ class LinuxVfioDevice final : public VfioDevice {
   void open_by_iommufd();
   void open_by_group();
   int must(int fd, unsigned long request, void* argument, const char* action,
-           const std::string& node);
+           const std::string& node) const;
 
   Kernel kernel_;
   std::string address_;

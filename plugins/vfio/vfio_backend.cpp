@@ -179,7 +179,7 @@ FunctionState VfioBackend::look(std::uint16_t function, const FormatChoice& /*fo
     throw Error(ExitStatus::device, one.name() + " is in the state ERROR: what it held is lost",
                 "reset it");
   }
-  if (runs(now)) return {};
+  if (runs(now)) return {.suspended = false};
   return {.suspended = true, .bytes = one.data_size().value_or(0)};
 }
 

@@ -11,6 +11,8 @@
 //   listed   the folders that were listed, one a line
 //   claims   the driver that takes a function without driver_override, as `vfio-pci ids=` has it
 //   most     bytes of data that an admin command may have
+//   states   the flags of VFIO_DEVICE_FEATURE_MIGRATION of the vfio drivers; without it they have
+//            no migration states
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -38,6 +40,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "plugins/sim/sim.h"
+#include "tests/kernel/fake_vfio.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -54,7 +57,7 @@ Call* real(const char* name) {
 
 class FakeKernel {
  public:
-  FakeKernel() : root_(std::getenv("FAKE_KERNEL")) {
+  FakeKernel() : root_(std::getenv("FAKE_KERNEL")), vfio_(root_ + "/states") {
     drive_ = open_sim(io_, {.state = {}, .run = {}, .sim = root_ + "/drives"}, "sim:drive");
     show();
   }
@@ -126,6 +129,8 @@ class FakeKernel {
     if (name == "drivers_probe") probe(word);
     show();
   }
+
+  FakeVfio& vfio() { return vfio_; }
 
   AdminCompletion submit(const nvme_passthru_cmd64& raw) {
     std::uint32_t most = 0;
@@ -257,6 +262,7 @@ class FakeKernel {
   SystemIo io_;
   std::unique_ptr<Device> drive_;
   std::map<int, std::string> open_;
+  FakeVfio vfio_;
 };
 
 FakeKernel& the_kernel() {
@@ -319,6 +325,7 @@ int look_up(const char* call, const std::string& name, Key key, Entry* into, cha
 using nvmigrate::test::ask;
 using nvmigrate::test::fail;
 using nvmigrate::test::FakeKernel;
+using nvmigrate::test::FakeVfio;
 using nvmigrate::test::real;
 
 #define FAKED extern "C" [[gnu::visibility("default")]]
@@ -344,6 +351,10 @@ FAKED int close(int fd) {
   auto* const next = real<int(int)>("close");
   return ask(
       [&](FakeKernel& kernel) {
+        if (auto* driver = kernel.vfio().driver_of(fd)) {
+          driver->close_data(fd);
+          return 0;
+        }
         kernel.closed(fd);
         return next(fd);
       },
@@ -403,6 +414,17 @@ FAKED int chown(const char* path, uid_t owner, gid_t group) noexcept {
              [&] { return next(path, owner, group); });
 }
 
+FAKED ssize_t read(int fd, void* data, size_t size) {
+  auto* const next = real<ssize_t(int, void*, size_t)>("read");
+  return ask(
+      [&](FakeKernel& kernel) {
+        auto* driver = kernel.vfio().driver_of(fd);
+        if (driver == nullptr) return next(fd, data, size);
+        return driver->read(fd, {static_cast<std::byte*>(data), size});
+      },
+      [&] { return next(fd, data, size); });
+}
+
 FAKED ssize_t write(int fd, const void* data, size_t size) {
   auto* const next = real<ssize_t(int, const void*, size_t)>("write");
   return ask(
@@ -427,6 +449,9 @@ FAKED int ioctl(int fd, unsigned long request, ...) noexcept {
         if (request == LOOP_GET_STATUS64) {
           auto& about = *static_cast<loop_info64*>(argument);
           return kernel.backing(kernel.path_of(fd), about.lo_rdevice);
+        }
+        if (FakeVfio::knows(request)) {
+          return kernel.vfio().ioctl(request, argument, [] { return ::open("/dev/null", O_RDWR); });
         }
         if (request != NVME_IOCTL_ADMIN64_CMD) return next(fd, request, argument);
         fail(kernel.fault("ioctl", kernel.path_of(fd)), kernel.path_of(fd));

@@ -17,7 +17,6 @@
 #include <fmt/core.h>
 #include <fnmatch.h>
 #include <grp.h>
-#include <libnvme.h>
 #include <linux/loop.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
@@ -37,6 +36,7 @@
 #include <string>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "plugins/sim/sim.h"
 
 namespace nvmigrate::test {

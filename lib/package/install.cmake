@@ -45,7 +45,7 @@ if(BUILD_SHARED_LIBS)
   set(pc_requires "")
   set(pc_libs "")
 else()
-  set(pc_requires "libnvme, libxxhash, libcrypto, fmt")
+  set(pc_requires "${libnvme_MODULE_NAME}, libxxhash, libcrypto, fmt")
   set(pc_libs " -pthread")
 endif()
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX

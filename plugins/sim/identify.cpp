@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <endian.h>
-#include <libnvme.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +7,7 @@
 #include <cstring>
 
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "nvmigrate/nvme/wire.h"
 #include "plugins/sim/answers.h"
 #include "plugins/sim/host.h"

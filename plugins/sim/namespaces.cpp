@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <endian.h>
-#include <libnvme.h>
 
 #include <algorithm>
 #include <bit>
@@ -9,6 +8,7 @@
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "plugins/sim/answers.h"
 
 namespace nvmigrate::sim {

@@ -39,6 +39,9 @@ forbid 'plugins must not know cli or tests' "$include(cli|tests)/" plugins
 forbid 'cli must not know tests' "${include}tests/" cli
 forbid 'includes are named from the root, not relatively' "$include\.\.?/" lib plugins cli tests
 
+found=$(matches "$include(libnvme|nvme/[a-z-]+)\.h[>\"]" lib plugins cli tests | grep -v '^lib/nvmigrate/nvme/libnvme.h:' || true)
+[ -z "$found" ] || breach "libnvme is included by nvme/libnvme.h alone:"$'\n'"$found"
+
 # lib/CMakeLists.txt says which rooms a room needs; needs of needs count.
 declare -A needs
 while read -r room list; do

@@ -19,7 +19,6 @@
 #include <fmt/core.h>
 #include <fnmatch.h>
 #include <grp.h>
-#include <libnvme.h>
 #include <linux/loop.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
@@ -39,6 +38,7 @@
 #include <string>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "plugins/sim/sim.h"
 #include "tests/kernel/fake_vfio.h"
 

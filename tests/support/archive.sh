@@ -46,9 +46,10 @@ keyring() {
   sed -nE 's/^ *Signed-By: *(\/[^ ]*).*/\1/Ip; s/^deb .*signed-by=(\/[^] ]*).*/\1/Ip' "$1" | head -n 1
 }
 
-# aim SUITE URI KEYRING: makes apt read that suite and nothing else. Fails when it cannot be had.
+# aim SUITES URI KEYRING: makes apt read these suites and nothing else. Fails when it cannot be had.
 aim() {
-  cat >"$folder/apt/$1.sources" <<SOURCES
+  local name=${1// /-}
+  cat >"$folder/apt/$name.sources" <<SOURCES
 Types: deb
 URIs: $2
 Suites: $1
@@ -57,12 +58,12 @@ Architectures: amd64
 Targets: Packages
 ${3:+Signed-By: $3}
 SOURCES
-  lists=(-o Dir::Etc::sourcelist="$folder/apt/$1.sources" -o Dir::Etc::sourceparts=/dev/null)
-  update "$1"
+  lists=(-o Dir::Etc::sourcelist="$folder/apt/$name.sources" -o Dir::Etc::sourceparts=/dev/null)
+  update "$name"
 }
 
-# from_later WHAT COMMAND SUITE...: aims at one suite after the other until the command succeeds. Skips where
-# there is no newer WHAT.
+# from_later WHAT COMMAND SUITES...: aims at one after the other until the command, called with them, succeeds.
+# Skips where there is no newer WHAT.
 from_later() {
   local what=$1 command=$2 uri source keys suite
   shift 2
@@ -71,7 +72,7 @@ from_later() {
     skip "there is no newer $what to test: apt does not know Debian's archive (is there a network?)"
   keys=$(keyring "$source")
   for suite in "$@"; do
-    if aim "$suite" "$uri" "$keys" && "$command"; then return; fi
+    if aim "$suite" "$uri" "$keys" && "$command" "$suite"; then return; fi
   done
   skip "there is no newer $what to test: none of $* has one that can be fetched; see $log"
 }

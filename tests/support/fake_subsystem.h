@@ -2,7 +2,6 @@
 #pragma once
 
 #include <endian.h>
-#include <libnvme.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +14,7 @@
 
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "nvmigrate/nvme/wire.h"
 #include "nvmigrate/ports/device.h"
 #include "tests/support/fake_pci_bus.h"

@@ -99,7 +99,7 @@ pack() {
 add_newer() {
   local from=$folder/nvme-cli to=$scratch/newer library loader=lib64/ld-linux-x86-64.so.2
   mkdir -p "$to/newer" "$to/bin"
-  if ! bash "$here/../support/newer.sh" "$from" nvme-cli; then
+  if ! bash "$here/../support/newer.sh" "$from" newer nvme-cli; then
     cp "$from/missing" "$to/newer/missing"
     return
   fi

@@ -3,7 +3,6 @@
 
 #include <endian.h>
 #include <fmt/core.h>
-#include <libnvme.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,6 +13,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "nvmigrate/nvme/wire.h"
 
 namespace nvmigrate {

@@ -2,9 +2,10 @@
 #include "nvmigrate/nvme/status.h"
 
 #include <fmt/core.h>
-#include <libnvme.h>
 
 #include <utility>
+
+#include "nvmigrate/nvme/libnvme.h"
 
 namespace nvmigrate {
 namespace {
@@ -34,7 +35,7 @@ std::string_view migration_status(std::uint16_t code) noexcept {
 std::string_view name_of(NvmeStatus status) noexcept {
   if (const auto name = migration_status(status.code()); !name.empty()) return name;
   // "Name: what it means". Whatever libnvme says of an unknown status has no colon.
-  const std::string_view text = nvme_status_to_string(status.code(), false);
+  const std::string_view text = libnvme::status_text(status.code());
   const auto end = text.find(": ");
   return end == std::string_view::npos ? "Unknown Status" : text.substr(0, end);
 }

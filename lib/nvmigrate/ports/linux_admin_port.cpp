@@ -2,13 +2,13 @@
 #include "nvmigrate/ports/linux_admin_port.h"
 
 #include <fmt/core.h>
-#include <libnvme.h>
 
 #include <cerrno>
 #include <limits>
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/libnvme.h"
 
 namespace nvmigrate {
 namespace {
@@ -86,10 +86,7 @@ OsError failure(int code, const nvme_passthru_cmd64& raw, const std::string& nam
 }  // namespace
 
 int submit_with_libnvme(int fd, nvme_passthru_cmd64& command, std::uint64_t& result) {
-  __u64 value = 0;
-  const int status = nvme_submit_admin_passthru64(fd, &command, &value);
-  result = value;
-  return status;
+  return libnvme::submit(fd, command, result);
 }
 
 LinuxAdminPort::LinuxAdminPort(OpenFile file, std::string name, AdminPassthru passthru)

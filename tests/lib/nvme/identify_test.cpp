@@ -3,13 +3,13 @@
 
 #include <endian.h>
 #include <gmock/gmock.h>
-#include <libnvme.h>
 
 #include <cstring>
 #include <string_view>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "nvmigrate/nvme/wire.h"
 #include "tests/support/scripted_port.h"
 

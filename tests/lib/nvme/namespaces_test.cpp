@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <endian.h>
 #include <gmock/gmock.h>
-#include <libnvme.h>
 
 #include <cstring>
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "tests/support/scripted_port.h"
 
 namespace nvmigrate {

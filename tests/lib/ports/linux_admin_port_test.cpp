@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <libnvme.h>
 
 #include <array>
 #include <cerrno>
 
 #include "nvmigrate/nvme/commands.h"
+#include "nvmigrate/nvme/libnvme.h"
 
 namespace nvmigrate {
 namespace {

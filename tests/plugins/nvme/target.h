@@ -2,7 +2,6 @@
 #pragma once
 
 #include <endian.h>
-#include <libnvme.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +13,7 @@
 
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
+#include "nvmigrate/nvme/libnvme.h"
 #include "nvmigrate/nvme/wire.h"
 #include "tests/support/scripted_port.h"
 

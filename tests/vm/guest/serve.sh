@@ -8,10 +8,13 @@ serve() {
   nvmigrate -o json sim serve "$1" --dev "$2" >"/tmp/$2.json" 2>"/tmp/$2.err" &
   eventually "/dev/$2 is there" [ -c "/dev/$2" ]
 }
-# nvme SEND|RECEIVE... of both nvme-cli's is called with the name of the program first.
-succeeds() { check "$*" "$@" >/tmp/out 2>/tmp/err; }
-suspend() { succeeds nvme admin-passthru "$1" -o 0x41 --cdw11="$((0x10000 + $2))"; }
-resume() { succeeds nvme admin-passthru "$1" -o 0x41 --cdw10=1 --cdw11="$2"; }
+# succeeds COMMAND...: what it prints is in /tmp/out.
+succeeds() {
+  "$@" >/tmp/out 2>/tmp/err || fail "$*"
+  say "ok: $*"
+}
+suspend() { succeeds nvme admin-passthru "$1" --opcode=0x41 --cdw11="$((0x10000 + $2))"; }
+resume() { succeeds nvme admin-passthru "$1" --opcode=0x41 --cdw10=1 --cdw11="$2"; }
 
 # --- Without CUSE, without root, and over what is there -------------------------------------------
 for host in a b; do
@@ -61,8 +64,92 @@ for device in sim:a /dev/nvme9; do
 done
 nvme id-ctrl /dev/nvme9 -o json >/tmp/theirs
 run 0 -o json show /dev/nvme9
-cat /tmp/out
-nvme id-ctrl /dev/nvme9 -o json
-nvme primary-ctrl-caps /dev/nvme9 -o json
-nvme list-secondary /dev/nvme9 -o json
-nvmigrate -o json list sim:a
+check 'nvme-cli and nvmigrate identify the same controller' jq -e --slurpfile theirs /tmp/theirs '$theirs[0] as $their
+  | .controller_id == $their.cntlid and .serial == ($their.sn | sub(" +$"; "")) and .model == ($their.mn | sub(" +$"; ""))
+  and .subsystem_nqn == $their.subnqn and .max_transfer == 65536 and $their.mdts == 4' /tmp/out
+nvme primary-ctrl-caps /dev/nvme9 -o json >/tmp/theirs
+check 'and the same resources' jq -e --slurpfile theirs /tmp/theirs '$theirs[0] as $their | .resources
+  | .queues.total == $their.vqfrt and .queues.assigned == $their.vqrfa and .interrupts.assigned == $their.virfa' /tmp/out
+
+# --- nvme-cli's state, imported, and nvmigrate's state, sent by nvme-cli --------------------------
+for id in 1 2; do
+  run 0 sim guest start sim:a $id
+  run 0 sim guest start sim:b $id --empty
+done
+suspend /dev/nvme9 1
+run 0 -o json list sim:a
+json '.devices[0].functions[0].suspended'
+receive() {
+  program=$1
+  shift
+  succeeds "$program" admin-passthru /dev/nvme9 -r --opcode=0x42 --cdw10=0x10000 --cdw11="$((0x10000 + $1))" \
+    --cdw15=0xFFF --data-len=16384 -b
+  cp /tmp/out "/tmp/$program.raw"
+}
+receive nvme 1
+run 0 suspend /dev/nvme9 1
+run 0 export /dev/nvme9 1 --raw -f /tmp/ours.raw
+check 'the state is the same' cmp /tmp/nvme.raw /tmp/ours.raw
+run 0 import /dev/nvme8 1 --raw -f /tmp/nvme.raw --resume
+run 0 sim guest status sim:b 1 --continues-from sim:a 1
+
+run 0 export /dev/nvme9 2 --raw -f /tmp/second.raw
+suspend /dev/nvme8 2
+succeeds nvme admin-passthru /dev/nvme8 -w --opcode=0x41 --cdw10=0x30002 --cdw11=0x1010002 --cdw15=0x1000 \
+  --data-len=16384 -i /tmp/second.raw
+resume /dev/nvme8 2
+run 0 sim guest status sim:b 2 --continues-from sim:a 2
+
+# --- nvmigrate from device to device, there and back ----------------------------------------------
+run 0 release /dev/nvme9 1
+run 0 sim guest stop sim:a 1
+run 0 sim guest start sim:a 1 --empty
+run 0 export /dev/nvme8 1 -f /tmp/state
+run 0 import /dev/nvme9 1 -f /tmp/state --resume
+run 0 sim guest status sim:a 1 --continues-from sim:b 1
+
+# --- The newest nvme-cli, and its plugin for live migration ---------------------------------------
+if [ -e /newer/missing ]; then
+  cat /newer/missing
+else
+  newer-nvme version
+  for program in nvme newer-nvme; do "$program" id-ctrl /dev/nvme9 -b >"/tmp/$program.identity"; done
+  check 'old and new identify the same bytes' cmp /tmp/nvme.identity /tmp/newer-nvme.identity
+  succeeds newer-nvme lm migration-send /dev/nvme9 --sel=0 --stype=1 --cntlid=1
+  run 0 -o json list sim:a
+  json '.devices[0].functions[0].suspended'
+  receive newer-nvme 1
+  # It writes a dword too few.
+  succeeds newer-nvme lm migration-recv /dev/nvme9 --sel=0 --cntlid=1 --csvi=1 --csuuidi=1 --numd=4095 \
+    --output-file=/tmp/lm.raw
+  check 'its plugin reads the same state' cmp -n 16380 /tmp/newer-nvme.raw /tmp/lm.raw
+  run 0 sim guest stop sim:b 1
+  run 0 sim guest start sim:b 1 --empty
+  succeeds newer-nvme lm migration-send /dev/nvme8 --sel=0 --stype=1 --cntlid=1
+  # It sends the state, and frees it twice.
+  newer-nvme lm migration-send /dev/nvme8 --sel=2 --seq-ind=3 --csvi=1 --csuuidi=1 --cntlid=1 --numd=4096 \
+    --input-file=/tmp/newer-nvme.raw >/tmp/out 2>/tmp/err || status=$?
+  [ "$status" -eq 0 ] || [ "$status" -eq 134 ] || fail "its migration-send ended with $status"
+  succeeds newer-nvme lm migration-send /dev/nvme8 --sel=1 --cntlid=1
+  run 0 sim guest status sim:b 1 --continues-from sim:a 1
+fi
+
+# --- What needs the bus is not there --------------------------------------------------------------
+run 9 provision /dev/nvme9 --vfs 2
+cat /tmp/err
+nvmigrate bind /dev/nvme9 3 || echo $?
+nvmigrate doctor /dev/nvme9 || echo $?
+nvmigrate handle /dev/nvme9 1 || echo $?
+
+# --- A signal ends it, and the node goes ----------------------------------------------------------
+# ended JOB NODE
+ended() {
+  kill -TERM "$1"
+  wait "$1" || fail "it ended with $?"
+  check 'the node is gone' [ ! -e "/dev/$2" ]
+  cp "/tmp/$2.json" /tmp/out
+  json ".schema == \"nvmigrate.sim-serve/1\" and .node == \"/dev/$2\" and .calls > 0"
+}
+ended %1 nvme9
+ended %2 nvme8
+run 3 list /dev/nvme9

@@ -140,8 +140,8 @@ class ProfileRun {
     for (const auto& unclear : found.unclear)
       add_error(unclear);
     if (!given_->device) look_at_absent(found.absent);
-    const auto done = only_plan_ ? plan_all(found.targets, request())
-                                 : apply_all(found.targets, request());
+    const auto done =
+        only_plan_ ? plan_all(found.targets, request()) : apply_all(found.targets, request());
     for (std::size_t i = 0; i < done.size(); ++i)
       add(found.targets[i], done[i]);
     return outcome(declared.entries.empty() && declared.bad.empty());
@@ -274,8 +274,8 @@ class ProfileRun {
     outcome.text = text_;
     // Of one alone, the failure is all that there is to tell.
     const bool only = failures_.size() == 1 && failures_.front() != nullptr;
-    outcome.status = only_plan_ && !only ? status_of_plan(failures_, changed_)
-                                         : status_of(failures_);
+    outcome.status =
+        only_plan_ && !only ? status_of_plan(failures_, changed_) : status_of(failures_);
     tell(*context_, failures_, errors_.empty() ? "subsystems" : "profiles and subsystems");
     if (nothing_declared && given_->files.empty()) {
       context_->note("there is no profile in " + context_->folders().config +

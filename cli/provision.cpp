@@ -184,11 +184,12 @@ Outcome provision_device(Context& context, const Provisioning& given) {
   const auto session = context.open(given.device);
   if (given.dry_run) return outcome_of(context, given, plan_provision(*session, request));
   Persisting persisting(given, *session);
-  auto outcome = outcome_of(
-      context, given, provision(*session, request, limits_of(context.globals())));
-  persisting.record(context, outcome, {.kind = PersistedPart::Kind::resources,
-                                       .namespaces = request.attach,
-                                       .release_primary = given.release_primary});
+  auto outcome =
+      outcome_of(context, given, provision(*session, request, limits_of(context.globals())));
+  persisting.record(context, outcome,
+                    {.kind = PersistedPart::Kind::resources,
+                     .namespaces = request.attach,
+                     .release_primary = given.release_primary});
   return outcome;
 }
 
@@ -196,8 +197,8 @@ Outcome deprovision_device(Context& context, const Changing& given) {
   const auto session = context.open(given.device);
   if (given.dry_run) return outcome_of(context, given, plan_deprovision(*session, given.allowed));
   Persisting persisting(given, *session);
-  auto outcome = outcome_of(
-      context, given, deprovision(*session, given.allowed, limits_of(context.globals())));
+  auto outcome = outcome_of(context, given,
+                            deprovision(*session, given.allowed, limits_of(context.globals())));
   persisting.record(context, outcome, {.kind = PersistedPart::Kind::resources, .wanted = false});
   return outcome;
 }

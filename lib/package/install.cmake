@@ -20,6 +20,7 @@ set(public_headers
   lib/nvmigrate/conditions/conditions.h
   lib/nvmigrate/host/provision.h
   lib/nvmigrate/host/functions.h
+  lib/nvmigrate/profile/profile.h
   lib/nvmigrate/migrate/migrate.h
   lib/nvmigrate/remote/peer.h
   lib/nvmigrate/account/account.h

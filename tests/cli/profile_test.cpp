@@ -119,14 +119,19 @@ TEST_F(Profiles, WhatWouldDestroyIsRefusedWithEverythingElse) {
   const auto file =
       write("p.json", {entry("a", R"(, "vfs": 1, "functions": {"9999": {"marked": true}})"),
                        entry("b", R"(, "vfs": 0)")});
-  const auto refused = error_of("plan " + file, ExitStatus::refused);
+  const auto plan = json_of("plan " + file, ExitStatus::refused);
   std::vector<std::string> codes;
-  for (const auto& finding : refused["findings"])
-    codes.push_back(finding["device"].get<std::string>() + " " +
-                    finding["code"].get<std::string>());
+  for (const auto& one : plan["subsystems"]) {
+    for (const auto& finding : one["error"]["findings"])
+      codes.push_back(one["device"].get<std::string>() + " " + finding["code"].get<std::string>());
+  }
   EXPECT_THAT(codes, AllOf(Contains("sim:a vfs_exist"), Contains("sim:a unknown_function"),
                            Contains("sim:b vfs_exist"), Contains("sim:a open_in_vm")))
-      << refused;
+      << plan;
+  // What a profile names in vain, no destruction mends.
+  EXPECT_THAT(plan["subsystems"][0].dump(), Not(HasSubstr("--recreate")));
+  EXPECT_EQ(plan["subsystems"][1]["error"]["commands"][0],
+            Json({"nvmigrate", "apply", file, "--device", "sim:b", "--recreate"}));
   EXPECT_THAT(functions_of("sim:b"), SizeIs(8));
   EXPECT_EQ(json_of("list sim:b")["devices"][0]["vfs"]["enabled"], 3);
 }
@@ -159,7 +164,8 @@ TEST_F(Profiles, ControllingFunctionsOfOneSubsystemTakeTurns) {
   EXPECT_EQ(saved["controller_id"], 1);
   const auto unclear = write("q.json", {entry("a", R"(, "vfs": 2)")});
   EXPECT_EQ(error_of("apply " + unclear, ExitStatus::refused)["code"], "subsystem_ambiguous");
-  EXPECT_EQ(error_of("apply " + file + ' ' + file, ExitStatus::refused)["code"], "wanted_twice");
+  const auto twice = json_of("apply " + file + ' ' + file, ExitStatus::partial);
+  EXPECT_EQ(twice["subsystems"][0]["error"]["code"], "wanted_twice");
 }
 
 TEST_F(Profiles, WhatIsNotHereFailsWhenItsFileIsNamed) {
@@ -184,8 +190,69 @@ TEST_F(Profiles, FilesOfTheAdministratorGoBeforeWhatWasPersisted) {
   EXPECT_EQ(json_of("apply")["changed"], true);
   EXPECT_EQ(json_of("list sim:a")["devices"][0]["vfs"]["enabled"], 3);
   fs::permissions(file, fs::perms::others_write, fs::perm_options::add);
-  EXPECT_THAT(error_of("apply", ExitStatus::refused)["message"].get<std::string>(),
-              HasSubstr("writable by other users"));
+  // Nor when that file cannot be used any more.
+  const auto applied = json_of("apply", ExitStatus::partial);
+  EXPECT_THAT(applied["errors"].dump(), HasSubstr("writable by other users"));
+  EXPECT_EQ(applied["subsystems"][0]["result"], "failed");
+}
+
+TEST_F(Profiles, AFileThatCannotBeUsedFailsAlone) {
+  for (const std::string name : {"a", "b", "c"})
+    must("sim create " + name + " --vfs-total 4");
+  must("provision sim:a --vfs 1 --persist");
+  must("deprovision sim:a");
+  write("config/b.json", {entry("b", R"(, "vfs": 2)")});
+  write("config/c.json", {entry("c", R"(, "vfs": 2)"), entry("c", R"(, "vfs": 3)")});
+  write("config/none.json", {entry("none", R"(, "vsf": 2)")});
+  fs::permissions(write("config/open.json", {}), fs::perms::others_write, fs::perm_options::add);
+  const auto applied = json_of("apply", ExitStatus::partial);
+  std::map<std::string, std::string> results;
+  for (const auto& one : applied["subsystems"])
+    results[one["device"]] = one["result"];
+  EXPECT_THAT(results, UnorderedElementsAre(testing::Pair("sim:a", "changed"),
+                                            testing::Pair("sim:b", "changed"),
+                                            testing::Pair("sim:c", "failed")));
+  EXPECT_THAT(applied["errors"], SizeIs(2));
+  EXPECT_EQ(json_of("apply --device sim:b", ExitStatus::partial)["subsystems"][0]["result"],
+            "unchanged");
+  const auto examined = json_of("doctor", ExitStatus::partial);
+  EXPECT_EQ(examined["problems"], 3) << examined;
+  write("config/b.json", {entry("b", R"(, "vfs": 2, "defaults": {"owner": "no-such-user"})")});
+  EXPECT_EQ(json_of("doctor", ExitStatus::partial)["problems"], 4);
+}
+
+TEST_F(Profiles, APlanShowsWhatIsNotRefusedToo) {
+  prepare("a", 2);
+  prepare("b", 2);
+  const auto unmarked = entry("a", R"(, "functions": {"1": {"marked": false}})");
+  const auto file = write("p.json", {unmarked, entry("b", R"(, "vfs": 1)")});
+  const auto plan = json_of("plan " + file, ExitStatus::refused);
+  EXPECT_EQ(plan["subsystems"][0]["result"], "planned");
+  EXPECT_EQ(plan["subsystems"][1]["error"]["code"], "vfs_exist");
+  EXPECT_EQ(json_of("apply --dry-run " + file, ExitStatus::refused), [&] {
+    auto dry = plan;
+    dry["schema"] = "nvmigrate.apply/1";
+    return dry;
+  }());
+  const auto gone = write("q.json", {unmarked, entry("gone", "")});
+  json_of("plan " + gone, ExitStatus::not_found);
+  json_of("apply " + gone, ExitStatus::partial);
+  json_of("plan " + gone, ExitStatus::not_found);
+  write("config/q.json", {unmarked, entry("gone", "")});
+  EXPECT_EQ(json_of("plan")["changed"], false);
+}
+
+TEST_F(Profiles, ADisabledFunctionIsNamedByItsNumber) {
+  must("sim create a --vfs-total 4");
+  const auto of_three = [](const std::string& vfs) {
+    return entry("a", vfs + R"(, "functions": {"3": {"marked": true}})");
+  };
+  const auto refused =
+      error_of("plan " + write("p.json", {of_three(R"(, "vfs": 2)")}), ExitStatus::refused);
+  EXPECT_EQ(refused["code"], "beyond_vfs");
+  EXPECT_THAT(refused["message"].get<std::string>(), HasSubstr("VF 3, and there are to be 2 VFs"));
+  must("apply " + write("q.json", {of_three("")}));
+  EXPECT_EQ(functions_of("sim:a")[2]["marked"], true);
 }
 
 TEST_F(Profiles, WhatWasPersistedIsTakenBackPieceByPiece) {
@@ -207,6 +274,84 @@ TEST_F(Profiles, WhatWasPersistedIsTakenBackPieceByPiece) {
   EXPECT_TRUE(persisted().is_null()) << persisted();
 }
 
+TEST_F(Profiles, WhatWasAskedForIsPersistedAndNoMore) {
+  must("sim create a --vfs-total 4 --namespaces 3");
+  must("provision sim:a --vfs 2 --attach 1 --persist");
+  EXPECT_EQ(persisted()["namespaces"], Json::array({1}));
+  must("provision sim:a --vfs 2 --persist");
+  EXPECT_EQ(persisted()["namespaces"], Json::array({1}));
+  must("provision sim:a --vfs 2 --attach all --persist");
+  EXPECT_EQ(persisted()["namespaces"], "all");
+}
+
+TEST_F(Profiles, AMarkOfAFunctionToBeIsPersisted) {
+  must("sim create a --vfs-total 8");
+  must("mark sim:a vf1,vf2,vf5 --persist");
+  EXPECT_EQ(persisted()["functions"]["vf5"]["marked"], true);
+  const auto provisioned = json_of("provision sim:a --vfs 2 --persist");
+  EXPECT_EQ(persisted()["defaults"]["marked"], true);
+  EXPECT_THAT(provisioned["findings"].dump(), AllOf(HasSubstr("beyond_record"), HasSubstr("VF 5")));
+  const auto marked = json_of("mark sim:a all --persist");
+  EXPECT_THAT(marked["findings"].back()["message"].get<std::string>(), HasSubstr("VFs 3-8"));
+  EXPECT_EQ(json_of("plan")["changed"], false);
+}
+
+TEST_F(Profiles, ARecordThatCannotBeUsedStopsTheChange) {
+  must("sim create a --vfs-total 2");
+  must("provision sim:a --vfs 1 --persist");
+  must("mark sim:a 1 --persist");
+  const auto folder = fs::path(tool.folder().path()) / "state/profiles";
+  const auto record = fs::directory_iterator(folder)->path();
+  std::ofstream(record) << "{";
+  for (const std::string line : {"unmark sim:a 1", "bind sim:a 1", "provision sim:a --vfs 1"})
+    EXPECT_EQ(error_of(line + " --persist", ExitStatus::io)["code"], "bad_profile");
+  fs::remove_all(folder);
+  std::ofstream(folder) << "not a folder";
+  error_of("deprovision sim:a --persist", ExitStatus::io);
+  EXPECT_EQ(functions_of("sim:a")[0]["marked"], true);
+}
+
+TEST_F(Profiles, AWarningTellsThatAFileGoesBeforeTheRecord) {
+  must("sim create a --vfs-total 2");
+  write("config/lab.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
+  must("apply");
+  for (const std::string line :
+       {"mark sim:a vf1", "unmark sim:a vf1", "bind sim:a vf1", "unbind sim:a all",
+        "provision sim:a --vfs 2", "deprovision sim:a"})
+    EXPECT_EQ(json_of(line + " --persist")["findings"].back()["code"], "record_unused") << line;
+}
+
+TEST_F(Profiles, AreOfferedWhereARestartTookTheVfs) {
+  must("sim create a --vfs-total 4");
+  must("provision sim:a --vfs 3 --persist");
+  must("bind sim:a vf2 --persist");
+  must("sim power-cycle a");
+  const Json apply({"nvmigrate", "apply", "--device", "sim:a"});
+  const auto listed = json_of("list sim:a")["devices"][0]["findings"];
+  ASSERT_THAT(listed, SizeIs(2));
+  for (const auto& finding : listed)
+    EXPECT_EQ(finding["commands"][0], apply) << finding;
+  for (const std::string line : {"bind sim:a vf2", "handle sim:a vf2"})
+    EXPECT_EQ(error_of(line, ExitStatus::refused)["commands"][0], apply) << line;
+  EXPECT_EQ(error_of("bind sim:a all", ExitStatus::not_found)["commands"][0], apply);
+  must("apply --device sim:a");
+  EXPECT_THAT(json_of("list sim:a")["devices"][0]["findings"], IsEmpty());
+  // Of another number of VFs, it would be refused.
+  must("sim power-cycle a");
+  must("provision sim:a --vfs 2");
+  must("sim change a --reset 0");
+  EXPECT_THAT(json_of("list sim:a").dump(), AllOf(HasSubstr("provision"), Not(HasSubstr("apply"))));
+}
+
+TEST_F(Profiles, NothingIsOfferedThatWouldBeRefused) {
+  must("sim create a --vfs-total 2");
+  must("provision sim:a --vfs 1");
+  const auto refused = error_of("provision sim:a --vfs 2 --vq 99", ExitStatus::unsupported);
+  EXPECT_THAT(refused["commands"], IsEmpty()) << refused;
+  const auto file = write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"queues": 99})")});
+  EXPECT_THAT(error_of("apply " + file, ExitStatus::unsupported)["commands"], IsEmpty());
+}
+
 TEST_F(Profiles, AMarkStaysWantedWhileItsFunctionIsGone) {
   must("sim create a --vfs-total 4");
   must("provision sim:a --vfs 2 --persist");
@@ -226,23 +371,32 @@ class InterruptedProfiles : public Profiles {
         write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"driver": "auto"})")});
     must("apply " + file);
     must("unbind sim:a vf2");
+    std::ifstream text(file);
+    record({{"profile", Json::parse(text).dump()}});
+  }
+
+  /// Has the journal say that an apply with these details ended early.
+  void record(Json details) {
+    details["device"] = "sim:a";
     auto journal =
         Json{{"schema", "nvmigrate.journal/2"}, {"ledger", Json::array()}, {"lost", Json()}};
     const auto shown = json_of("show sim:a");
-    std::ifstream text(file);
-    const Json profile = Json::parse(text);
-    journal["subsystems"] = {
-        {{"subsystem", shown["subsystem_nqn"]},
-         {"serial", shown["serial"]},
-         {"intents",
-          {{{"kind", "applying"},
-            {"controller", 0},
-            {"command", "apply"},
-            {"pid", 1},
-            {"time", "2026-01-01T12:00:00Z"},
-            {"details", {{"device", "sim:a"}, {"profile", profile.dump()}}}}}}}};
+    journal["subsystems"] = {{{"subsystem", shown["subsystem_nqn"]},
+                              {"serial", shown["serial"]},
+                              {"intents",
+                               {{{"kind", "applying"},
+                                 {"controller", 0},
+                                 {"command", "apply"},
+                                 {"pid", 1},
+                                 {"time", "2026-01-01T12:00:00Z"},
+                                 {"details", details}}}}}};
     std::ofstream(tool.folder().path() + "/run/journal.json") << journal;
   }
+  static std::string profile_of(const std::string& more) {
+    return R"({"schema": "nvmigrate.profile/1", "subsystems": [)" + entry("a", more) + "]}";
+  }
+  /// The account of sim:a, which has nothing but this record.
+  Json finding() { return json_of("list sim:a")["devices"][0]["findings"][0]; }
   Json intents() { return json_of("list sim:a")["devices"][0]["intents"]; }
 };
 
@@ -265,6 +419,69 @@ TEST_F(InterruptedProfiles, AreAnErrorWhenTheJournalDoesNotSayWhichOne) {
   const auto repaired = json_of("doctor sim:a --repair", ExitStatus::partial);
   EXPECT_THAT(repaired["repairs"].dump(), HasSubstr("not of one controlling function"));
   EXPECT_EQ(intents().size(), 1U);
+}
+
+TEST_F(InterruptedProfiles, AreFinishedWithWhatTheyWereAllowed) {
+  must("unbind sim:a all");
+  record({{"profile", profile_of(R"(, "vfs": 1)")}, {"file", ""}, {"recreate", "1"}});
+  must("doctor sim:a --repair");
+  EXPECT_EQ(json_of("list sim:a")["devices"][0]["vfs"]["enabled"], 1);
+  record({{"profile", profile_of(R"(, "functions": {"vf1": {"driver": "auto"}})")},
+          {"allowed", "shared_group uses_unknown"}});
+  must("doctor sim:a --repair");
+  EXPECT_EQ(functions_of("sim:a")[0]["driver"], "vfio-pci");
+}
+
+TEST_F(InterruptedProfiles, ShowWhatHelpsWhereARepairWouldBeRefused) {
+  must("unbind sim:a all");
+  const auto profile = profile_of(R"(, "vfs": 1)");
+  const auto file = write("q.json", {entry("a", R"(, "vfs": 1)")});
+  // A former version did not record the file.
+  record({{"profile", profile}});
+  EXPECT_EQ(finding()["commands"],
+            Json::array({{"nvmigrate", "provision", "sim:a", "--vfs", "2"}}));
+  json_of("doctor sim:a --repair", ExitStatus::partial);
+  must("provision sim:a --vfs 2");
+  EXPECT_THAT(intents(), IsEmpty());
+  record({{"profile", profile}, {"file", file}});
+  EXPECT_EQ(finding()["commands"],
+            Json::array({{"nvmigrate", "apply", file, "--device", "sim:a", "--recreate"}}));
+  EXPECT_THAT(finding()["advice"].get<std::string>(), HasSubstr("changing that to 1 destroys"));
+  must("apply " + file + " --device sim:a --recreate");
+  EXPECT_THAT(intents(), IsEmpty());
+}
+
+TEST_F(InterruptedProfiles, AreDroppedInPlainWordsWhenNothingElseDiffers) {
+  record({{"profile", profile_of(R"(, "vfs": 2)")}});
+  const auto file = write("q.json", {entry("a", R"(, "vfs": 2)")});
+  const auto planned = json_of("plan " + file, ExitStatus::partial)["subsystems"][0];
+  EXPECT_EQ(planned["finishes"]["kind"], "applying");
+  const auto plan = tool.run("plan " + file), applied = tool.run("apply " + file);
+  for (const auto& text : {plan.output, applied.output})
+    EXPECT_THAT(text, AllOf(HasSubstr("nothing to do but to drop the record of 'apply' (pid 1)"),
+                            Not(HasSubstr("change"))));
+  EXPECT_EQ(json_of("apply " + file)["changed"], false);
+}
+
+TEST_F(InterruptedProfiles, AreFinishedWhereTheyWereProvisionedInPart) {
+  must("unbind sim:a all");
+  must("deprovision sim:a");
+  record({{"profile", profile_of(R"(, "vfs": 2, "defaults": {"marked": true})")}});
+  const auto path = tool.folder().path() + "/run/journal.json";
+  std::ifstream before(path);
+  auto journal = Json::parse(before);
+  auto provisioning = journal["subsystems"][0]["intents"][0];
+  provisioning["kind"] = "provisioning";
+  provisioning["details"] = {{"device", "sim:a"},
+                             {"was_vfs", "0"},
+                             {"wanted_vfs", "2"},
+                             {"autoprobe", "1"},
+                             {"rebuild", "0"}};
+  journal["subsystems"][0]["intents"].push_back(provisioning);
+  std::ofstream(path) << journal;
+  const auto repaired = json_of("doctor sim:a --repair")["repairs"];
+  EXPECT_EQ(repaired.back()["action"], "finish_apply") << repaired;
+  EXPECT_EQ(functions_of("sim:a")[1]["marked"], true);
 }
 
 TEST_F(InterruptedProfiles, AreGivenUpByWhoProvisionsOtherwise) {

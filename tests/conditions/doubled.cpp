@@ -18,6 +18,7 @@
 #include "nvmigrate/nvme/wire.h"
 #include "nvmigrate/state/state.h"
 #include "nvmigrate/state/state_writer.h"
+#include "tests/support/faulty_io.h"
 #include "tests/support/watched_seams.h"
 
 namespace nvmigrate::test {
@@ -145,6 +146,13 @@ Verdict be_mute_on_first(const SeamCall& call, Device& device) {
   return call.object.ends_with("0001") ? be_mute(call, device) : Verdict{};
 }
 
+/// The disk is full when what was persisted is to be written.
+void keep_no_profile(std::size_t, const FaultyIo::Call& call) {
+  if (call.kind == "link" && call.object.find("/profiles/") != std::string::npos) {
+    throw OsError(ENOSPC, "write", call.object);
+  }
+}
+
 /// Even as root, without CAP_SYS_ADMIN.
 void drop_privilege() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -156,19 +164,14 @@ void drop_privilege() {
 
 Wrap double_of(const std::string& name) {
   if (name == "unprivileged") drop_privilege();
-  const std::map<std::string, Wrap> doubles{{"real", altered(false, false)},
-                                            {"unprivileged", altered(false, false)},
-                                            {"short_list", altered(true, true)},
-                                            {"udev", watched(give_to_root)},
-                                            {"lost_node", watched(lose_node)},
-                                            {"blind", watched(look_in_vain)},
-                                            {"read_only", watched(be_read_only)},
-                                            {"hidden", watched(hide_first)},
-                                            {"claiming", watched(claim_by_id)},
-                                            {"no_list", watched(have_no_list)},
-                                            {"no_shared_node", watched(share_no_node)},
-                                            {"mute", watched(be_mute)},
-                                            {"mute_on_first", watched(be_mute_on_first)}};
+  const std::map<std::string, Wrap> doubles{
+      {"real", altered(false, false)},    {"unprivileged", altered(false, false)},
+      {"full", altered(true, false)},     {"short_list", altered(true, true)},
+      {"udev", watched(give_to_root)},    {"lost_node", watched(lose_node)},
+      {"blind", watched(look_in_vain)},   {"read_only", watched(be_read_only)},
+      {"hidden", watched(hide_first)},    {"claiming", watched(claim_by_id)},
+      {"no_list", watched(have_no_list)}, {"no_shared_node", watched(share_no_node)},
+      {"mute", watched(be_mute)},         {"mute_on_first", watched(be_mute_on_first)}};
   return doubles.at(name);
 }
 
@@ -200,7 +203,9 @@ int run_with(const std::string& name, const std::vector<std::string>& arguments)
   const std::function<const char*(const char*)> variable = [](const char* asked) {
     return std::getenv(asked);
   };
-  SystemIo io;
+  SystemIo system;
+  FaultyIo io(system);
+  if (name == "full") io.hook(keep_no_profile);
   cli::Environment environment{.io = io,
                                .find_folders = [&] { return default_folders(variable, false); },
                                .variable = variable,

@@ -114,6 +114,9 @@ expect() {
 for rehearse in "$scratch/rehearse" "$scratch/examples/rehearse"; do
   expect 0 'the guest continues' "$rehearse"
 done
+expect 0 'nothing differs' "$scratch/examples/save_and_apply"
+expect 0 'nothing differs' "$scratch/examples/save_and_apply"
+[[ $("$prefix/bin/nvmigrate" plan 2>&1) == *'none was recorded'* ]] || fail 'a record was left'
 [[ $("$prefix/bin/nvmigrate" sim list) != *rehearsal* ]] || fail 'the rehearsal left something'
 
 provision=$scratch/examples/provision_and_bind

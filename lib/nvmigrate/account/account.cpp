@@ -161,11 +161,11 @@ class Account {
       }
     }
     if (ids.empty() || !may_be_listed_later(topology) || unfinished_provisioning(topology)) return;
-    findings_.push_back(told({.code = "resources_lost",
-                              .device = session_->device(),
-                              .words = {{"functions", "controlled functions " + ranges_of(ids)}},
-                              .remedies = ways_to_provision(
-                                  topology, static_cast<unsigned>(ids.size()))}));
+    findings_.push_back(
+        told({.code = "resources_lost",
+              .device = session_->device(),
+              .words = {{"functions", "controlled functions " + ranges_of(ids)}},
+              .remedies = ways_to_provision(topology, static_cast<unsigned>(ids.size()))}));
   }
 
   /// Without an answer the rest of the account is still worth having.

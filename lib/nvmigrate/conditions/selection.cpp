@@ -108,9 +108,9 @@ void pick_all(const Topology& topology, std::vector<Pick>& picks) {
     picks.push_back(pick_id(topology, function.cntlid, std::to_string(function.cntlid)));
   }
   if (picks.empty()) {
-    throw not_found(topology.device + " does not control any function", {},
-                    topology.sriov.total == 0 ? std::vector<Remedy>{}
-                                              : ways_to_provision(topology, 1));
+    throw not_found(
+        topology.device + " does not control any function", {},
+        topology.sriov.total == 0 ? std::vector<Remedy>{} : ways_to_provision(topology, 1));
   }
 }
 

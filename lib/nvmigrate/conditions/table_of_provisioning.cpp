@@ -150,10 +150,12 @@ constexpr std::array table_of_provisioning{
               .advice = "mend that, and repeat the command",
               .status = ExitStatus::io,
               .told = Severity::problem},
-    Condition{.code = "beyond_record",
-              .looks_at = "the record of what is wanted",
-              .sentence = "nothing is recorded for {functions} of {device}: the record has only {count} VFs",
-              .advice = "provision as many as are needed, and record that"},
+    Condition{
+        .code = "beyond_record",
+        .looks_at = "the record of what is wanted",
+        .sentence =
+            "nothing is recorded for {functions} of {device}: the record has only {count} VFs",
+        .advice = "provision as many as are needed, and record that"},
     Condition{.code = "record_unused",
               .looks_at = "the profiles of this host",
               .sentence = "{place} configures {device}, so what is recorded of it is not used",

@@ -253,7 +253,8 @@ ProvisionResult deprovision_for(On behalf, Session& session,
 
 ProvisionResult provision(Session& session, const ProvisionRequest& request,
                           const ProvisionLimits& limits, const std::function<void()>& then) {
-  return provision_for(On::request, session, request, limits, then ? then : [] {});
+  return provision_for(
+      On::request, session, request, limits, then ? then : [] {});
 }
 
 ProvisionResult deprovision(Session& session, const std::vector<std::string>& allowed,

@@ -29,15 +29,13 @@ class Reading {
 
   /// Those of administrators.
   void add_files(const Folders& folders) {
-    add(folders.config, false, [&](const std::string& name) {
-      return read_trusted(*io_, folders.config + "/" + name);
-    });
+    add(folders.config, false,
+        [&](const std::string& name) { return read_trusted(*io_, folders.config + "/" + name); });
   }
   /// Those that were persisted.
   void add_records(const Folders& folders) {
     const auto folder = persisted_folder(folders);
-    add(folder, true,
-        [&](const std::string& name) { return Document(*io_, folder, name).read(); });
+    add(folder, true, [&](const std::string& name) { return Document(*io_, folder, name).read(); });
   }
 
   DeclaredProfiles take() && { return std::move(all_); }
@@ -106,6 +104,7 @@ class Persisted {
         document_(session.io(), persisted_folder(session.workspace().folders),
                   file_name_of(session.key().text()) + ending) {
     if (const auto text = document_.read()) profile_ = read(*text);
+    check_private_folder(session.io(), persisted_folder(session.workspace().folders));
   }
 
   /// The entry of the controlling function; begun when there is none.
@@ -279,7 +278,8 @@ ProfileMatch match(const DeclaredProfiles& declared,
   for (const auto& [entry, of] : found) {
     if (of.size() < 2) continue;
     all.unclear.push_back(ambiguous(*entry, of));
-    std::erase_if(all.targets, [&, wanted = entry](const auto& one) { return one.wanted == wanted; });
+    std::erase_if(all.targets,
+                  [&, wanted = entry](const auto& one) { return one.wanted == wanted; });
   }
   for (const auto& entry : entries) {
     const bool here = std::any_of(sessions.begin(), sessions.end(),
@@ -339,11 +339,11 @@ struct ProfileRecord::Parts {
     std::erase_if(entry.functions, [&](const auto& one) { return vfn_of(one.first) > *entry.vfs; });
     if (lost.empty()) return;
     std::sort(lost.begin(), lost.end());
-    findings.push_back(told({.code = "beyond_record",
-                             .device = session->device(),
-                             .words = {{"functions", (lost.size() > 1 ? "VFs " : "VF ") +
-                                                         ranges_of(lost)},
-                                       {"count", std::to_string(*entry.vfs)}}}));
+    findings.push_back(
+        told({.code = "beyond_record",
+              .device = session->device(),
+              .words = {{"functions", (lost.size() > 1 ? "VFs " : "VF ") + ranges_of(lost)},
+                        {"count", std::to_string(*entry.vfs)}}}));
   }
 
   void tell_of_files(Findings& findings) const {

@@ -14,7 +14,7 @@ namespace nvmigrate {
 
 /// A profile that cannot be used.
 struct BadProfile {
-  Error error;                       ///< names the file
+  Error error;                        ///< names the file
   std::optional<std::string> text{};  ///< as far as it could be read; nothing: it could not
 };
 

@@ -202,8 +202,9 @@ class Difference {
     for (auto& found : result_.findings) {
       if (found.code == "resources_short" && !found.remedies.empty()) {
         found.remedies.clear();
-        found.advice = "ask for less, or have the controlling function give back what it holds "
-                       "(release_primary)";
+        found.advice =
+            "ask for less, or have the controlling function give back what it holds "
+            "(release_primary)";
       }
       const bool destroys = found.code == "vfs_exist" || found.code == "resources_assigned";
       if (!destroys || found.remedies.empty()) continue;

@@ -324,7 +324,8 @@ bool Topology::lacks_vfs() const noexcept {
 unsigned Topology::recorded_vfs() const noexcept {
   unsigned most = 0;
   for (const auto& one : functions) {
-    if (!one.elsewhere() && (one.recorded() || one.wanted)) most = std::max<unsigned>(most, one.vfn);
+    if (!one.elsewhere() && (one.recorded() || one.wanted))
+      most = std::max<unsigned>(most, one.vfn);
   }
   return most;
 }

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "nvmigrate/profile/declared.h"
 #include "nvmigrate/profile/expanded.h"
 #include "tests/support/error_of.h"
 

@@ -94,6 +94,8 @@ void CommandLine::declare_globals() {
                  "Seconds to wait for another command that is changing the subsystem (default: 0)",
                  0, longest, "SECONDS");
   options.setting();
+  options.goes_before_setting("--quiet", "--verbose");
+  options.goes_before_setting("--verbose", "--quiet");
   options.flag("-h,--help", help_, "Print help and exit");
   options.flag("--version", version_, "Print the version and exit");
   Options of_file(*file_only_, declared_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -51,6 +52,8 @@ class CommandLine {
 
   [[nodiscard]] const Runner& runner() const noexcept { return runner_; }
   [[nodiscard]] const Globals& globals() const noexcept { return globals_; }
+  /// The settings that were taken for what the words leave out.
+  [[nodiscard]] std::vector<Setting> settings() const;
   /// The controlling functions that the command opens.
   [[nodiscard]] std::vector<std::string> devices() const;
   /// The words that name its controlled functions, to be changed before it runs; nullptr: it has
@@ -70,6 +73,7 @@ class CommandLine {
   [[nodiscard]] CLI::App* entered() const;
   [[nodiscard]] CLI::Option& option_of(const Setting& setting);
   [[nodiscard]] bool is_given(const CLI::Option& option) const;
+  [[nodiscard]] std::set<std::string> settings_not_taken() const;
   void add(CLI::App& parent, std::span<const Command> rows);
   void enter(CLI::App& app, const Command& row);
   void read(const std::vector<std::string>& words);
@@ -83,7 +87,7 @@ class CommandLine {
   std::span<const Command> rows_;
   std::unique_ptr<CLI::App> root_;
   std::unique_ptr<CLI::App> file_only_;  ///< holds what no command line may say
-  std::set<const CLI::Option*> set_;     ///< by a setting
+  std::map<const CLI::Option*, Setting> set_;
   Declarations declared_;
   std::string name_;
   const Command* command_ = nullptr;

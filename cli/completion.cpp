@@ -119,7 +119,14 @@ Candidates values(Context& context, const CommandLine& line, Place place,
   const auto& value = line.value_of(*place.option);
   if (value.listed || is_list(value.completes)) from = std::max(from, typed.rfind(',') + 1);
   place.value.typed = typed.substr(from);
-  return beginning(all_values(context, line, place), place.value.typed, typed.substr(0, from));
+  auto found =
+      beginning(all_values(context, line, place), place.value.typed, typed.substr(0, from));
+  const auto& given = place.option->results();
+  std::erase_if(found, [&](const auto& one) {
+    return place.option->get_positional() &&
+           std::find(given.begin(), given.end(), one.word) != given.end();
+  });
+  return found;
 }
 
 void add_options(Candidates& found, const CLI::App& app) {

@@ -21,6 +21,7 @@ namespace {
 
 using Settings = Configuration::Settings;
 
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr auto manual = "nvmigrate.conf(5) describes what can be set";
 
 Error wrong(const Setting& setting, const std::string& what) {
@@ -55,6 +56,13 @@ Settings settings_of(const CLI::App& app, const Environment& environment) {
   return found;
 }
 
+/// Whether a value begins with a quotation mark that does not end.
+bool is_open(std::string value) {
+  CLI::detail::trim(value);
+  const bool quoted = value.starts_with('"') || value.starts_with('\'');
+  return quoted && value.find(value.front(), 1) == std::string::npos;
+}
+
 /// Each line is read by itself, because CLI11 does not tell the lines of what it reads.
 class FileReader {
  public:
@@ -63,6 +71,7 @@ class FileReader {
 
   Settings read(const std::string& text, const std::string& path) {
     std::istringstream lines(text);
+    if (text.starts_with(byte_order_mark)) lines.ignore(byte_order_mark.size());
     std::string line;
     for (std::size_t number = 1; std::getline(lines, line); ++number) {
       at_.origin = fmt::format("{}, line {}", path, number);
@@ -74,6 +83,7 @@ class FileReader {
 
  private:
   void take(const std::string& line) {
+    if (line.find('\0') != std::string::npos) throw wrong(at_, "it has a NUL character");
     if (line.front() == '[' && line.back() == ']') {
       at_.section = line.substr(1, line.size() - 2);
       return;
@@ -82,6 +92,9 @@ class FileReader {
     const auto items = ini_.from_config(one);
     if (items.size() != 1 || line.find('=') == std::string::npos) {
       throw wrong(at_, "'" + line + "' is not KEY = VALUE");
+    }
+    if (is_open(line.substr(line.find('=') + 1))) {
+      throw wrong(at_, "the quotation mark of '" + line + "' is not closed");
     }
     at_.key = items.front().fullname();
     at_.value = items.front().inputs.front();
@@ -149,6 +162,21 @@ Configuration configuration_of(const Environment& environment) {
           }};
 }
 
+bool mentions(std::string_view text, const Setting& setting) {
+  const auto is_part = [](char letter) {
+    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '-';
+  };
+  const auto has = [&](const std::string& word) {
+    for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+      const auto end = at + word.size();
+      const bool begins = at == 0 || !is_part(text[at - 1]);
+      if (begins && (end == text.size() || !is_part(text[end]))) return true;
+    }
+    return false;
+  };
+  return has("--" + setting.key) || (setting.value.size() > 1 && has(setting.value));
+}
+
 void for_each_section(const SectionVisitor& visit) {
   const CommandLine line;
   auto options = settable_options(line.root());
@@ -192,8 +220,9 @@ CLI::Option& CommandLine::option_of(const Setting& setting) {
       keys.push_back(key_of(*each));
   }
   const auto near = guess(keys, setting.key);
-  throw wrong(setting, "unknown key '" + setting.key + "'" +
-                           (near.empty() ? "; the keys here are " + joined(keys, ", ") : near));
+  const auto all = keys.empty() ? "; no key can be set in [" + setting.section + "]"
+                                : "; the keys here are " + joined(keys, ", ");
+  throw wrong(setting, "unknown key '" + setting.key + "'" + (near.empty() ? all : near));
 }
 
 bool CommandLine::is_given(const CLI::Option& option) const {
@@ -206,7 +235,7 @@ bool CommandLine::is_given(const CLI::Option& option) const {
 /// \return false when the value is taken from elsewhere
 bool CommandLine::set(const Setting& setting) {
   auto& option = option_of(setting);
-  if (is_given(option) || !set_.insert(&option).second) return false;
+  if (is_given(option) || !set_.emplace(&option, setting).second) return false;
   give(option, setting);
   return true;
 }
@@ -226,14 +255,36 @@ void CommandLine::try_out(const Settings& settings) const {
 
 void CommandLine::configure(const Configuration& given) {
   if (command_ != nullptr && helps(*command_)) return;
-  auto settings = given.of_variables ? given.of_variables(*root_) : Settings{};
+  const auto variables = given.of_variables ? given.of_variables(*root_) : Settings{};
   const auto of_file = given.of_file ? given.of_file() : Settings{};
-  try_out(settings);
+  try_out(variables);
   try_out(of_file);
-  settings.insert(settings.end(), of_file.begin(), of_file.end());
-  for (const auto& setting : settings) {
-    if (setting.section.empty() || setting.section == name_) set(setting);
+  for (const auto* source : {&variables, &of_file}) {
+    const auto not_taken = settings_not_taken();
+    for (const auto& setting : *source) {
+      const bool ours = setting.section.empty() || setting.section == name_;
+      if (ours && !not_taken.contains("--" + setting.key)) set(setting);
+    }
   }
+}
+
+/// The options that something else is said instead of.
+std::set<std::string> CommandLine::settings_not_taken() const {
+  std::set<std::string> names;
+  for (const auto& [option, other] : declared_.before_settings) {
+    for (const auto* app : {entered(), root_.get()}) {
+      const auto* given = app->get_option_no_throw(option);
+      if (given != nullptr && given->count() > 0) names.insert(other);
+    }
+  }
+  return names;
+}
+
+std::vector<Setting> CommandLine::settings() const {
+  std::vector<Setting> taken;
+  for (const auto& [option, setting] : set_)
+    taken.push_back(setting);
+  return taken;
 }
 
 }  // namespace nvmigrate::cli

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -34,6 +35,10 @@ struct Configuration {
 /// That of this environment. Reading the file throws refused when another user could have written
 /// it, as read_trusted() does; usage_error, with file and line, for what is not `KEY = VALUE`.
 Configuration configuration_of(const Environment& environment);
+
+/// Whether a text has the value of a setting as a word, or its option. Values of one character
+/// are too common to tell.
+bool mentions(std::string_view text, const Setting& setting);
 
 /// The name of a section, empty for what stands before all, and the options that it may set.
 using SectionVisitor =

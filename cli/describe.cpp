@@ -7,6 +7,8 @@
 namespace nvmigrate::cli {
 namespace {
 
+using Ids = std::vector<std::uint32_t>;
+
 Json object_of(const FlexibleResources& resources) {
   return {{"supported", resources.supported},
           {"total", resources.total},
@@ -63,6 +65,22 @@ Json object_of(const ControllerIdentity& identity) {
           {"live_migration", identity.live_migration}};
 }
 
+/// 0: not known
+std::uint64_t bytes_of(const Topology& topology, std::uint32_t nsid) {
+  for (const auto& shape : topology.namespace_shapes) {
+    if (shape.nsid == nsid) return shape.blocks * shape.block_size;
+  }
+  return 0;
+}
+
+Json sizes_json(const Topology& topology) {
+  Json list = Json::array();
+  for (const auto& shape : topology.namespace_shapes) {
+    list.push_back({{"namespace_id", shape.nsid}, {"bytes", shape.blocks * shape.block_size}});
+  }
+  return list;
+}
+
 bool went_offline(const ControlledFunction& function) {
   return custody_of(function) == Custody::offline && function.lost_resources();
 }
@@ -86,6 +104,22 @@ std::string status_text(const ControlledFunction& function) {
 std::string namespaces_text(const std::optional<std::vector<std::uint32_t>>& ids) {
   if (!ids) return {};
   return ids->empty() ? "none" : ranges_of(*ids);
+}
+
+std::string namespaces_text(const Topology& topology, const std::optional<Ids>& ids) {
+  if (!ids || ids->empty()) return namespaces_text(ids);
+  std::vector<std::pair<std::uint64_t, Ids>> sizes;
+  for (const auto id : *ids) {
+    const auto size = bytes_of(topology, id);
+    if (sizes.empty() || sizes.back().first != size) sizes.emplace_back(size, Ids{});
+    sizes.back().second.push_back(id);
+  }
+  std::string text;
+  for (const auto& [size, same] : sizes) {
+    text += (text.empty() ? "" : "; ") + ranges_of(same);
+    if (size != 0) text += ", " + format_size(size) + (same.size() > 1 ? " each" : "");
+  }
+  return text;
 }
 
 std::string vfio_node(const VfioNodes& nodes) {
@@ -142,6 +176,7 @@ Json json_of(const Topology& topology) {
                      {"autoprobe", topology.sriov.autoprobe}};
   document["resources"] = topology.resources ? object_of(*topology.resources) : Json(nullptr);
   document["namespaces"] = or_null(topology.namespaces);
+  document["namespace_sizes"] = sizes_json(topology);
   document["intents"] = intents_json(topology.intents);
   return document;
 }

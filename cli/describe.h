@@ -24,6 +24,9 @@ std::string status_text(const ControlledFunction& function);
 std::string vfio_node(const VfioNodes& nodes);
 /// `1-3, 7`, `none`; empty when it is not known.
 std::string namespaces_text(const std::optional<std::vector<std::uint32_t>>& ids);
+/// The same with their sizes, as far as these are known: `1-3, 16 GiB each; 7, 1 TiB`.
+std::string namespaces_text(const Topology& topology,
+                            const std::optional<std::vector<std::uint32_t>>& ids);
 
 Json json_of(const Intent& intent);
 /// One controlled function: the same object in every document.

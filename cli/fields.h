@@ -5,22 +5,22 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/screen.h"
 #include "nvmigrate/session/topology.h"
 
-/// Controlled functions as rows: for readers in a table, for scripts with every field that is asked
-/// for.
+/// What is told of controlled functions, and how scripts get it.
 namespace nvmigrate::cli {
+
+/// One fact of a controlled function, as scripts get it.
+struct Field {
+  std::string_view name, heading;
+  std::string_view variable;  ///< behind NVMIGRATE_, as in the output of handle
+  std::string (*value)(const Topology& topology, const ControlledFunction& function);
+};
 
 /// The names of all fields; as in JSON, where there is the same.
 std::vector<std::string> field_names();
-
-/// The functions of a controlling function in columns, as wide as the screen. Neighbours that are
-/// all unused, or all foreign, share a row.
-/// \param names of the columns, all of which are shown; empty: the usual ones, of which the
-/// less important ones are left out where there is no room
-std::string functions_table(const Topology& topology, const std::vector<std::string>& names,
-                            std::size_t indent, const Screen& screen);
+/// \param names of field_names()
+std::vector<const Field*> fields_named(const std::vector<std::string>& names);
 
 /// A line of names and a line for each function, tabs between the fields. A tab, newline, return or
 /// backslash in a value becomes `\t`, `\n`, `\r` or `\\`, another control character `\u001b`.

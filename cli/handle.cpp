@@ -132,6 +132,7 @@ Runner declare_handle(Options& options) {
   options.choice("--format", given->format, {"text", "json", "env", "qemu", "libvirt"},
                  "Format: for people, JSON, a shell, a VMM's command line or libvirt's XML");
   options.setting();
+  options.goes_before_setting("--output-format", "--format");
   options.choice("--iommu", given->iommu, {"auto", "group", "iommufd"},
                  "How the VM opens it: auto takes iommufd where this host has it");
   options.setting();

@@ -7,6 +7,7 @@
 #include "cli/describe.h"
 #include "cli/fields.h"
 #include "cli/findings.h"
+#include "cli/functions_table.h"
 #include "cli/render.h"
 #include "cli/watch.h"
 #include "nvmigrate/account/account.h"
@@ -67,6 +68,7 @@ Listed look_at(Session& session) {
   session.tolerate_unreadable_lists();
   drop_ended_records(session);
   auto account = account_of(session);
+  session.ask_namespace_shapes();
   return {session.topology(), std::move(account)};
 }
 
@@ -188,6 +190,8 @@ Runner declare_list(Options& options) {
   options.flag_with_number("--watch", given->every, 2, 1, 3600,
                            "Draw the table again every 2 or SECONDS seconds, until Ctrl-C",
                            "SECONDS");
+  for (const auto* option : {"--format", "--fields", "--watch"})
+    options.goes_before_setting(option, "--output-format");
   return [given](Context& context) { return run(context, *given); };
 }
 

@@ -46,8 +46,11 @@ auto one_of(const std::vector<std::string>& words) {
 auto name_of(Completes completes) {
   const bool named = completes == Completes::device || completes == Completes::state_file ||
                      completes == Completes::profile || completes == Completes::folder;
-  return [named](const std::string& text) -> std::string {
-    return named && text.empty() ? "the name is empty" : "";
+  const bool listed = completes == Completes::namespaces;
+  return [named, listed](const std::string& text) -> std::string {
+    if (named && text.empty()) return "the name is empty";
+    const bool list = !listed || text == "all" || parse_list(text, last_namespace);
+    return list ? "" : "'" + text + "' is not a list of namespace ids, nor 'all'";
   };
 }
 

@@ -42,6 +42,9 @@ enum class Completes {
 /// take an empty word for their name, and never end.
 constexpr const char* alternatives = "Alternatives";
 
+/// The largest id of a namespace.
+inline constexpr std::uint32_t last_namespace = 0xFFFFFFFD;
+
 /// Words in a row, with a text between them.
 std::string joined(const std::vector<std::string>& words, const std::string& between);
 
@@ -60,7 +63,9 @@ struct Declarations {
   const bool* dry_run = nullptr;            ///< given: the command only reads
   std::string backend{};                    ///< NAME of --backend; empty: not given
   const bool* changes = nullptr;            ///< not given: the command only reads
-  std::vector<std::string> line;            ///< the words that are parsed
+  /// Where the first is given, no setting of the second is taken.
+  std::vector<std::pair<std::string, std::string>> before_settings;
+  std::vector<std::string> line;  ///< the words that are parsed
 };
 
 /// Declares the options of a command in its CLI::App. There is no other declaration: help, the man
@@ -129,6 +134,11 @@ class Options {
   /// It may also be set in nvmigrate.conf: in the section of its command; of an option that every
   /// command has, before all sections, and by a variable of the environment as well.
   void setting();
+  /// Where this option is given, no setting of the other is taken, which says something else. Both
+  /// are long names.
+  void goes_before_setting(const std::string& option, const std::string& other) {
+    declared_->before_settings.emplace_back(option, other);
+  }
   /// Of the options marked so, exactly one must be given.
   void alternative();
 

@@ -39,6 +39,7 @@ void declare_progress(Options& options, std::string& mode) {
                  "Progress on standard error: a bar, JSON lines or none; auto is a bar on a "
                  "terminal");
   options.setting();
+  options.goes_before_setting("--quiet", "--progress");
 }
 
 ProgressDisplay::ProgressDisplay(const Context& context, const std::string& mode)

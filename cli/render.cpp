@@ -18,27 +18,31 @@ std::string lines_of(const Json& document, int indent) {
   return visible(document.dump(indent, ' ', false, Json::error_handler_t::replace)) + '\n';
 }
 
-std::string error_text(const Environment& environment, const Error& error,
-                       const std::vector<std::vector<std::string>>& meant) {
-  const auto screen = screen_of(environment, environment.error);
+std::string error_text(const Environment& environment, const Error& error, const Help& help) {
+  const auto screen = talking_screen(environment);
   auto text = headline_of(error) + '\n' + details_of(error);
-  if (!meant.empty()) text += "  did you mean\n";
-  for (const auto& command : meant)
+  for (const auto& [section, key, value, origin] : help.settings)
+    text += "  " + key + " = " + one_line(value) + " is set by " + origin + '\n';
+  if (!help.meant.empty()) text += "  did you mean\n";
+  for (const auto& command : help.meant)
     text += "  -> " + line_of(command) + '\n';
-  return painted(screen, "nvmigrate:", Tone::problem) + ' ' + with_arrows(screen, visible(text));
+  text = painted(screen, "nvmigrate:", Tone::problem) + ' ' + visible(text);
+  return with_arrows(screen, folded(screen, text));
 }
 
-Json error_json(const Error& error, const std::vector<std::vector<std::string>>& meant) {
+Json error_json(const Error& error, const Help& help) {
   auto object = json_of(error);
-  for (const auto& command : meant)
+  for (const auto& command : help.meant)
     object["commands"].push_back(command);
+  for (const auto& [section, key, value, origin] : help.settings)
+    object["settings"].push_back({{"key", key}, {"value", value}, {"origin", origin}});
   return {{"error", std::move(object)}};
 }
 
 std::string text_for(const Screen& screen, const Outcome& outcome) {
   if (outcome.raw_text) return outcome.text;
-  return with_arrows(screen,
-                     outcome.coloured ? visible_but_colours(outcome.text) : visible(outcome.text));
+  const auto text = outcome.coloured ? visible_but_colours(outcome.text) : visible(outcome.text);
+  return with_arrows(screen, folded(screen, text));
 }
 
 }  // namespace
@@ -57,7 +61,8 @@ void print(Environment& environment, const Globals& globals, const std::string& 
            const Outcome& outcome) {
   const bool json = globals.output == OutputFormat::json && !outcome.raw_text;
   const int where = outcome.on_stderr ? environment.error : environment.output;
-  auto text = text_for(screen_of(environment, where), outcome);
+  auto text = text_for(
+      outcome.on_stderr ? talking_screen(environment) : screen_of(environment, where), outcome);
   if (json) {
     Json document{{"schema", schema_name(command)}};
     document.update(outcome.document);
@@ -68,10 +73,10 @@ void print(Environment& environment, const Globals& globals, const std::string& 
 }
 
 void print_error(Environment& environment, bool json, const Error& error,
-                 const std::vector<std::vector<std::string>>& meant) noexcept {
+                 const Help& help) noexcept {
   try {
     const auto text =
-        json ? lines_of(error_json(error, meant), -1) : error_text(environment, error, meant);
+        json ? lines_of(error_json(error, help), -1) : error_text(environment, error, help);
     write_all(environment.io, environment.error, std::as_bytes(std::span{text}), "standard error");
   } catch (const std::exception&) {
     // Nobody is left to be told; the exit status says it.

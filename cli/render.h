@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 
 namespace nvmigrate::cli {
 
@@ -13,9 +14,13 @@ void print(Environment& environment, const Globals& globals, const std::string& 
            const Outcome& outcome);
 /// Prints text on standard output. \throws OsError
 void print_text(Environment& environment, const std::string& text);
+/// What is said of an error besides what it says itself.
+struct Help {
+  std::vector<std::vector<std::string>> meant{};  ///< command lines, instead of the one that failed
+  std::vector<Setting> settings{};                ///< that it mentions
+};
 /// Prints an error on standard error; a failure to do so is ignored.
-/// \param meant command lines that may have been meant instead
 void print_error(Environment& environment, bool json, const Error& error,
-                 const std::vector<std::vector<std::string>>& meant = {}) noexcept;
+                 const Help& help = {}) noexcept;
 
 }  // namespace nvmigrate::cli

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli/command_line.h"
+#include "cli/findings.h"
 #include "cli/help.h"
 #include "cli/render.h"
 #include "cli/suggestions.h"
@@ -40,6 +41,9 @@ std::string read_functions(const Environment& environment) {
     if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
     if (text.size() > longest_list)
       throw usage_error("standard input is too long for a list of ids");
+  }
+  if (text.find('\0') != std::string::npos) {
+    throw usage_error("standard input has a NUL character", "ids are apart by blanks or newlines");
   }
   std::istringstream words(text);
   std::string list;
@@ -130,32 +134,37 @@ ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
   return print_outcome(context, outcome);
 }
 
-std::vector<std::vector<std::string>> meant_by(const CommandLine& line,
-                                               const std::vector<std::string>& words,
-                                               Environment& environment, const Error& error) {
+/// What may have been wrong with the words, or with settings that nobody typed.
+Help help_for(const CommandLine& line, const std::vector<std::string>& words,
+              Environment& environment, const Error& error) {
   Context context(environment, line.globals(), line.name(), Access::read);
-  return meant_instead(context, line, words, error);
+  Help help{.meant = meant_instead(context, line, words, error)};
+  const auto text = headline_of(error) + '\n' + details_of(error);
+  for (auto& setting : line.settings()) {
+    if (mentions(text, setting)) help.settings.push_back(std::move(setting));
+  }
+  return help;
 }
 
 }  // namespace
 
 ExitStatus run(const std::vector<std::string>& arguments, Environment& environment) {
   std::optional<CommandLine> line;
-  const auto fail = [&](const Error& error) {
-    print_error(environment, line && line->asks_json(), error,
-                line ? meant_by(*line, arguments, environment, error)
-                     : std::vector<std::vector<std::string>>{});
+  const auto fail = [&](Error& error) {
+    const auto help = line ? help_for(*line, arguments, environment, error) : Help{};
+    if (help.settings.empty()) advise(error, line ? line->name() : "");
+    print_error(environment, line && line->asks_json(), error, help);
     return error.status();
   };
   try {
     const InterruptGuard guard;
     return run_line(line.emplace(), arguments, environment);
   } catch (Error& error) {
-    advise(error, line ? line->name() : "");
     return fail(error);
   } catch (const std::exception& error) {
-    return fail({ExitStatus::internal, "internal error: " + std::string{error.what()},
-                 "this is a fault of nvmigrate; please report it with the command line"});
+    Error fault(ExitStatus::internal, "internal error: " + std::string{error.what()},
+                "this is a fault of nvmigrate; please report it with the command line");
+    return fail(fault);
   }
 }
 

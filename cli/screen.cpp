@@ -26,6 +26,20 @@ std::string value_of(const Environment& environment, const char* name) {
   return text == nullptr ? "" : text;
 }
 
+/// The columns of a text with sequences of painted().
+std::size_t columns_of(std::string_view text);
+
+/// Where the lines below a line begin.
+std::size_t hanging(std::string_view line, std::size_t margin) {
+  const auto mark = line.substr(margin, 2);
+  return margin == 0 || mark == "- " || mark == "! " || mark == "* " ? margin + 2 : margin;
+}
+
+bool stays_whole(std::string_view line, std::size_t margin) {
+  const auto words = line.substr(margin);
+  return words.starts_with(ascii_arrow) || words.find("  ") != std::string_view::npos;
+}
+
 /// Of a sequence of painted() at the beginning of a text; 0: there is none.
 std::size_t sequence_at(std::string_view text) {
   if (text.starts_with(sequence_end)) return sequence_end.size();
@@ -33,6 +47,17 @@ std::size_t sequence_at(std::string_view text) {
     if (!sequence.empty() && text.starts_with(sequence)) return sequence.size();
   }
   return 0;
+}
+
+std::size_t columns_of(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const auto sequence = sequence_at(text);
+    const auto piece = text.substr(0, sequence != 0 ? sequence : text.find('\x1b', 1));
+    if (sequence == 0) plain += piece;
+    text.remove_prefix(piece.size());
+  }
+  return width_of(plain);
 }
 
 bool has_utf8(const Environment& environment) {
@@ -59,6 +84,12 @@ Screen screen_of(const Environment& environment, int descriptor) {
   if (columns && *columns != 0) screen.width = *columns;
   screen.colour = may_colour(environment, descriptor);
   screen.unicode = has_utf8(environment);
+  return screen;
+}
+
+Screen talking_screen(const Environment& environment) {
+  auto screen = screen_of(environment, environment.error);
+  if (::isatty(environment.error) != 1) screen.width = endless;
   return screen;
 }
 
@@ -97,18 +128,38 @@ std::string with_arrows(const Screen& screen, std::string_view text) {
   return shown;
 }
 
-std::string wrapped(const std::string& words, std::size_t indent, std::size_t width) {
+std::string folded(const Screen& screen, std::string_view text) {
+  if (screen.width == endless) return std::string{text};
+  std::string lines;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto margin = std::min(line.find_first_not_of(' '), line.size());
+    const auto below = hanging(line, margin);
+    lines += columns_of(line) <= screen.width || stays_whole(line, margin)
+                 ? std::string{line}
+                 : std::string(margin, ' ') +
+                       wrapped(std::string{line.substr(margin)}, below, screen.width, margin);
+    lines += '\n';
+  }
+  return lines;
+}
+
+std::string wrapped(const std::string& words, std::size_t indent, std::size_t width,
+                    std::optional<std::size_t> first) {
   std::string text;
-  std::size_t at = indent;
+  std::size_t at = first.value_or(indent);
+  auto begin = at;  // of the line
   std::size_t from = 0;
   while (from < words.size()) {
     const auto to = std::min(words.find(' ', from), words.size());
     const auto word = words.substr(from, to - from);
-    const auto columns = width_of(word);
-    if (at > indent && at + columns + 1 > width) {
+    const auto columns = columns_of(word);
+    if (at > begin && at + columns + 1 > width) {
       text += '\n' + std::string(indent, ' ');
-      at = indent;
-    } else if (at > indent) {
+      at = begin = indent;
+    } else if (at > begin) {
       text += ' ';
       ++at;
     }

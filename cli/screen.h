@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,10 @@ struct Screen {
 /// terminal has no limit: sentences stay whole for grep, and no column is left out.
 Screen screen_of(const Environment& environment, int descriptor);
 
+/// That of standard error, where people are talked to: as wide as the terminal, whatever COLUMNS
+/// says where it is none.
+Screen talking_screen(const Environment& environment);
+
 /// What a text means, in colour.
 enum class Tone { plain, strong, faint, warning, problem };
 /// The text between escape sequences of its tone, where the screen has colours.
@@ -35,8 +40,14 @@ std::string visible_but_colours(std::string_view text);
 /// The arrow in front of each command, `->` at the beginning of a line, as the screen can show it.
 std::string with_arrows(const Screen& screen, std::string_view text);
 
+/// Lines that are wider than the screen in several, which begin where the first does, two columns
+/// further to the right when it begins with a mark or at the margin. Commands behind arrows, which
+/// are to be pasted, and rows of tables stay whole.
+std::string folded(const Screen& screen, std::string_view text);
 /// Words in lines of at most `width` columns, where no word is longer. The first line continues
-/// where the caller stands, at column `indent`, at which the others begin.
-std::string wrapped(const std::string& words, std::size_t indent, std::size_t width);
+/// where the caller stands, at column `indent`, at which the others begin. \param first column of
+/// the first word, where that is another
+std::string wrapped(const std::string& words, std::size_t indent, std::size_t width,
+                    std::optional<std::size_t> first = {});
 
 }  // namespace nvmigrate::cli

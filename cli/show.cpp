@@ -3,6 +3,7 @@
 #include "cli/describe.h"
 #include "cli/fields.h"
 #include "cli/findings.h"
+#include "cli/functions_table.h"
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/selection.h"
@@ -179,13 +180,14 @@ void describe(Description& text, const Topology& topology, const std::string& ve
                        (identity.virtualization_management ? ", virtualization management" : "") +
                        (identity.namespace_management ? ", namespace management" : ""));
   text.add("VFs", vfs_text(topology.sriov));
-  text.add("namespaces", namespaces_text(topology.namespaces));
+  text.add("namespaces", namespaces_text(topology, topology.namespaces));
 }
 
 Outcome controlling(Session& session, const Screen& screen) {
   session.tolerate_unreadable_lists();
   drop_ended_records(session);
   auto account = account_of(session);
+  session.ask_namespace_shapes();
   for (auto& found : check_effects(session))
     account.push_back(std::move(found));
   const auto& topology = session.topology();
@@ -231,6 +233,7 @@ Outcome controlled(Session& session, const std::string& word, const Screen& scre
   const auto cntlid = select_one(session.topology(), word, "show").cntlid;
   drop_ended_records(session);
   const auto account = account_of(session, cntlid);
+  session.ask_namespace_shapes();
   const auto& topology = session.topology();
   const auto& function = session.function(cntlid);
   const auto choice = session.chosen(cntlid);
@@ -263,7 +266,7 @@ Outcome controlled(Session& session, const std::string& word, const Screen& scre
     text.add("resources",
              plural(function.queues, "queue") + ", " + plural(function.interrupts, "interrupt"));
   }
-  text.add("namespaces", namespaces_text(function.namespaces));
+  text.add("namespaces", namespaces_text(topology, function.namespaces));
   outcome.text = text.text(0, screen);
   if (!account.empty()) outcome.text += '\n' + account_text(account, 0, screen);
   return outcome;

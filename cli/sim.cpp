@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/sim.h"
 
+#include <set>
+
+#include "cli/findings.h"
+#include "nvmigrate/base/interrupt.h"
+
 namespace nvmigrate::cli {
 
 sim::Place sim_place(const std::string& word) {
@@ -44,6 +49,37 @@ Outcome sim_outcome(const std::string& device, bool dry_run, bool changed,
   outcome.document = {{"device", device}, {"dry_run", dry_run}, {"changed", changed}};
   outcome.text = device + ": " + (changed ? text : "nothing to change") + '\n';
   return outcome;
+}
+
+Outcome for_each_sim(Context& context, const std::vector<std::string>& names, bool dry_run,
+                     const std::function<Outcome(const std::string& name)>& act) {
+  Outcome all{.document = {{"dry_run", dry_run}, {"changed", false}}};
+  Json subsystems = Json::array();
+  Failures failures;
+  std::set<std::string> seen;
+  for (const auto& name : names) {
+    if (!seen.insert(sim_name(name)).second) continue;
+    auto& failure = failures.emplace_back();
+    Json one{{"device", "sim:" + sim_name(name)}, {"changed", false}};
+    try {
+      const auto done = act(name);
+      if (names.size() == 1) all.document = done.document;
+      one["changed"] = done.document.at("changed");
+      if (one["changed"]) all.document["changed"] = true;
+      all.text += done.text;
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      failure = std::current_exception();
+      all.text += failure_text("sim:" + sim_name(name), failure);
+    }
+    one["error"] = failure_json(failure);
+    subsystems.push_back(std::move(one));
+  }
+  all.status = status_of(failures);
+  all.document["subsystems"] = std::move(subsystems);
+  tell(context, failures, "subsystems");
+  return all;
 }
 
 void add_queues(Json& json, const sim::Queues& queues) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "nvmigrate/store/lock.h"
@@ -25,6 +26,11 @@ bool change_sim(const Context& context, const sim::Place& place, bool dry_run,
 
 /// Document of a changing command, begun; `text` says what was done, or would be: "removed".
 Outcome sim_outcome(const std::string& device, bool dry_run, bool changed, const std::string& text);
+
+/// Does the same to several subsystems, each of which may fail. The document has an outcome for
+/// each, and of a single one what sim_outcome() says of it as well.
+Outcome for_each_sim(Context& context, const std::vector<std::string>& names, bool dry_run,
+                     const std::function<Outcome(const std::string& name)>& act);
 
 /// Queues of a guest, as arrays `submission_queues` and `completion_queues`.
 void add_queues(Json& json, const sim::Queues& queues);

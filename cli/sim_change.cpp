@@ -68,30 +68,35 @@ Outcome change(const Context& context, const ChangeSimOptions& options) {
 }
 
 struct PowerOptions {
-  std::string name;
+  std::vector<std::string> names;
   bool dry_run = false;
 };
 
 /// With the power goes what is kept in the run folder.
-Outcome cycle_power(const Context& context, const PowerOptions& options) {
-  const auto name = sim_name(options.name);
-  const bool changed = change_sim(context, {.name = name}, options.dry_run, sim::power_cycle);
-  if (!options.dry_run) {
+Outcome cycle_power(const Context& context, const std::string& word, bool dry_run) {
+  const auto name = sim_name(word);
+  const bool changed = change_sim(context, {.name = name}, dry_run, sim::power_cycle);
+  if (!dry_run) {
     const auto key = sim::key_of(context.folders(), name);
     const auto lock = lock_sim(context, name, key);
     forget_subsystem(context.io(), context.folders(), key);
   }
-  return sim_outcome("sim:" + name, options.dry_run, changed,
-                     options.dry_run ? "would be powered off and on" : "powered off and on");
+  return sim_outcome("sim:" + name, dry_run, changed,
+                     dry_run ? "would be powered off and on" : "powered off and on");
 }
 
 }  // namespace
 
 Runner declare_sim_power_cycle(Options& options) {
   const auto given = std::make_shared<PowerOptions>();
-  options.positional("NAME", given->name, "Simulated subsystem", Completes::device);
+  options.positionals("NAME", given->names, "Simulated subsystems", Completes::device);
+  options.required();
   options.flag("--dry-run", given->dry_run, "Print what would be done; change nothing");
-  return [given](Context& context) { return cycle_power(context, *given); };
+  return [given](Context& context) {
+    return for_each_sim(context, given->names, given->dry_run, [&](const std::string& name) {
+      return cycle_power(context, name, given->dry_run);
+    });
+  };
 }
 
 Runner declare_sim_change(Options& options) {

@@ -204,19 +204,18 @@ void declare_host(Options& options, CreateOptions& chosen) {
 }
 
 struct DestroyOptions {
-  std::string name;
+  std::vector<std::string> names;
   bool dry_run = false;
 };
 
-Outcome destroy(const Context& context, const DestroyOptions& options) {
-  const auto name = sim_name(options.name);
+Outcome destroy(const Context& context, const std::string& word, bool dry_run) {
+  const auto name = sim_name(word);
   const auto key = sim::key_of(context.folders(), name);
-  if (!options.dry_run) {
+  if (!dry_run) {
     const auto lock = lock_sim(context, name, key);
     sim::destroy(context.folders(), name);
   }
-  return sim_outcome("sim:" + name, options.dry_run, true,
-                     options.dry_run ? "would be removed" : "removed");
+  return sim_outcome("sim:" + name, dry_run, true, dry_run ? "would be removed" : "removed");
 }
 
 }  // namespace
@@ -234,10 +233,15 @@ Runner declare_sim_create(Options& options) {
 
 Runner declare_sim_destroy(Options& options) {
   const auto chosen = std::make_shared<DestroyOptions>();
-  options.positional("NAME", chosen->name, "Simulated subsystem, damaged or not",
-                     Completes::device);
+  options.positionals("NAME", chosen->names, "Simulated subsystems, damaged or not",
+                      Completes::device);
+  options.required();
   options.flag("--dry-run", chosen->dry_run, "Print what would be done; change nothing");
-  return [chosen](Context& context) { return destroy(context, *chosen); };
+  return [chosen](Context& context) {
+    return for_each_sim(context, chosen->names, chosen->dry_run, [&](const std::string& name) {
+      return destroy(context, name, chosen->dry_run);
+    });
+  };
 }
 
 }  // namespace nvmigrate::cli

@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <numeric>
+#include <sstream>
 
 #include "cli/command_line.h"
 #include "cli/help.h"
@@ -40,10 +42,26 @@ std::string digits_of(std::string word) {
   return word;
 }
 
-/// `3`, `0x3`, `1-4,7`, `vf2`, `all`
+/// `3`, `0x3`, `vf2`, `1-4`
+bool is_one_or_range(const std::string& word) {
+  const auto dash = word.find('-');
+  if (dash != std::string::npos) {
+    return parse_number(word.substr(0, dash)) && parse_number(word.substr(dash + 1));
+  }
+  return parse_number(word.substr(word.starts_with("vf") ? 2 : 0)).has_value();
+}
+
+/// `1-4,7`, `all`
 bool names_functions(const std::string& word) {
-  if (word == "all" || parse_list(word, 0xFFFF)) return true;
-  return word.starts_with("vf") && parse_number(word.substr(2)).has_value();
+  std::istringstream pieces(word);
+  bool all = !word.empty() && word.back() != ',';
+  for (std::string piece; std::getline(pieces, piece, ',');)
+    all = all && is_one_or_range(piece);
+  return all || word == "all";
+}
+
+bool names_several(const std::string& word) {
+  return word == "all" || (names_functions(word) && word.find_first_of(",-") != std::string::npos);
 }
 
 bool names_device(const std::string& word, const Words& devices) {
@@ -79,98 +97,227 @@ Words functions_like(const std::string& word) {
   return near && parse_number(digits) ? Words{"vf" + digits} : Words{};
 }
 
-/// A line that failed, and the one that may have been meant.
-class Line {
+bool are_functions(Completes completes) {
+  return completes >= Completes::functions && completes <= Completes::unbound_functions;
+}
+
+/// What a command takes as a word of its own: an argument, or the value of an option that is
+/// missing.
+struct Place {
+  const CLI::Option* option;
+  Completes completes;
+  [[nodiscard]] bool named() const { return !option->get_positional(); }
+};
+
+/// The words that could stand at a place instead of one; the same word where it fits.
+class Readings {
  public:
-  Line(const CommandLine& line, Words words) : words_(std::move(words)) {
-    for (const auto* option : options_of(line.app())) {
-      if (option->get_positional()) {
-        auto& place = line.value_of(*option).completes == Completes::device ? devices_ : others_;
-        place.insert(place.end(), option->results().begin(), option->results().end());
-      } else if (option->get_required() && option->count() == 0) {
-        missing_.push_back(option);
-      }
-    }
-    const auto choice = alternatives_of(line.app());
-    const auto given = [](const CLI::Option* option) { return option->count() > 0; };
-    if (!choice.empty() && std::none_of(choice.begin(), choice.end(), given)) {
-      missing_.push_back(choice.front());
-    }
-    extras_ = line.root().remaining();
+  Readings(Context& context, std::string command)
+      : context_(&context), command_(std::move(command)) {
+    std::vector<Error> failures;
+    devices_ = context.workspace().all_devices(&failures);
   }
 
-  [[nodiscard]] const Words& devices() const noexcept { return devices_; }
-  [[nodiscard]] const Words& others() const noexcept { return others_; }
-
-  /// The line with one of its words replaced; without it when the word is there twice.
-  [[nodiscard]] std::vector<Words> with(const std::string& word, const Words& instead) const {
-    std::vector<Words> lines;
-    for (const auto& each : instead) {
-      if (std::count(words_.begin(), words_.end(), word) != 1) break;
-      lines.push_back(words_);
-      std::replace(lines.back().begin(), lines.back().end(), word, each);
-    }
-    return lines;
-  }
-
-  /// The line with its arguments in their order, and with the option that a value lacks.
-  [[nodiscard]] std::vector<Words> mended(const Words& devices) {
-    const bool exchanged = exchange(devices);
-    const bool named = name_value();
-    return std::vector<Words>(exchanged || named ? 1 : 0, words_);
+  [[nodiscard]] Words of(const Place& place, const std::string& word) const {
+    if (place.completes == Completes::device) return devices(word);
+    if (are_functions(place.completes)) return functions(word);
+    if (place.option->get_type_name() == "N") return parse_number(word) ? Words{word} : Words{};
+    return is_known(word) ? Words{} : Words{word};
   }
 
  private:
-  /// One word that names functions, and one that names a device.
-  bool exchange(const Words& known) {
-    const auto wrong = std::find_if(devices_.begin(), devices_.end(), [&](const auto& word) {
-      return names_functions(word) && !names_device(word, known);
-    });
-    if (wrong == devices_.end()) return false;
-    for (auto* place : {&others_, &extras_}) {
-      for (auto& word : *place) {
-        if (!names_device(word, known)) continue;
-        std::iter_swap(std::find(words_.begin(), words_.end(), word),
-                       std::find(words_.begin(), words_.end(), *wrong));
-        std::swap(word, *wrong);
-        return true;
-      }
-    }
-    return false;
+  [[nodiscard]] bool is_known(const std::string& word) const {
+    return std::find(devices_.begin(), devices_.end(), word) != devices_.end();
   }
 
-  bool name_value() {
-    if (missing_.size() != 1 || extras_.size() != 1) return false;
-    const auto& option = *missing_.front();
-    if (option.get_type_name() == "N" && !parse_number(extras_.front())) return false;
-    const auto place = std::find(words_.begin(), words_.end(), extras_.front());
-    if (place == words_.end()) return false;
-    words_.insert(place, names_of(option).front());
-    return true;
+  [[nodiscard]] Words devices(const std::string& word) const {
+    const bool takes_names = command_.starts_with("sim ") && !command_.starts_with("sim guest ");
+    if (is_known(word) || (takes_names && is_known("sim:" + word))) return {word};
+    auto like = devices_like(*context_, word, devices_);
+    if (like.empty() && names_device(word, devices_)) like = {word};
+    return like;
   }
 
-  Words words_, devices_, others_, extras_;
-  std::vector<const CLI::Option*> missing_;
+  [[nodiscard]] Words functions(const std::string& word) const {
+    if (names_functions(word)) return {word};
+    return is_known(word) ? Words{} : functions_like(word);
+  }
+
+  Context* context_;
+  std::string command_;
+  Words devices_;
 };
 
-std::vector<Words> meant(Context& context, Line line) {
-  std::vector<Error> failures;
-  const auto devices = context.workspace().all_devices(&failures);
-  const auto is_known = [&](const std::string& word) {
-    return std::find(devices.begin(), devices.end(), word) != devices.end();
-  };
-  const auto& command = context.command();
-  const bool takes_names = command.starts_with("sim ") && !command.starts_with("sim guest ");
-  if (auto mended = line.mended(devices); !mended.empty()) return mended;
-  for (const auto& word : line.devices()) {
-    if (is_known(word) || (takes_names && is_known("sim:" + word))) continue;
-    if (auto lines = line.with(word, devices_like(context, word, devices)); !lines.empty())
-      return lines;
+/// A line that failed, and those that may have been meant: every argument where it belongs.
+class Line {
+ public:
+  Line(const CommandLine& line, const Words& words, const Readings& readings)
+      : line_(&line), readings_(&readings), all_(words), rest_(words) {
+    for (const auto* option : options_of(line.app())) {
+      const Place place{option, line.value_of(*option).completes};
+      if (option->get_positional()) {
+        take(option->results());
+        const bool several = option->get_items_expected_max() > 1;
+        places_.insert(places_.end(), several ? words.size() : 1, place);
+      } else if (place.completes == Completes::device && option->count() > 0) {
+        read_values(place);
+      } else if (place.completes == Completes::device || option->get_required()) {
+        if (option->count() == 0) places_.push_back(place);
+      }
+    }
+    take(line.root().remaining());
+    add_alternative();
   }
-  for (const auto& word : line.others()) {
-    if (auto lines = line.with(word, functions_like(word)); !lines.empty()) return lines;
+
+  /// Every argument where it belongs; nothing: the words do not fit.
+  [[nodiscard]] std::vector<Words> meant() const {
+    auto filled = as_they_stand();
+    if (filled.empty()) filled = sorted();
+    if (auto line = with_folder(); !line.empty()) return {line};
+    return arguments_.empty() || !filled.empty() ? written(filled) : std::vector<Words>{};
   }
-  return {};
+
+ private:
+  /// Of each place the words that may stand there.
+  using Filled = std::vector<std::pair<Place, Words>>;
+
+  void add_alternative() {
+    const auto choice = alternatives_of(line_->app());
+    const auto given = [](const CLI::Option* option) { return option->count() > 0; };
+    if (choice.empty() || std::any_of(choice.begin(), choice.end(), given)) return;
+    // A file is for one function, and a folder for several.
+    const bool several = std::any_of(arguments_.begin(), arguments_.end(), names_several);
+    const auto* option = several ? choice.back() : choice.front();
+    places_.push_back({option, line_->value_of(*option).completes});
+  }
+
+  /// Moves words from the line to the arguments.
+  void take(const Words& arguments) {
+    for (const auto& word : arguments) {
+      const auto found = std::find(rest_.rbegin(), rest_.rend(), word);  // names come first
+      if (found == rest_.rend()) continue;
+      arguments_.push_back(word);
+      rest_.erase(std::next(found).base());
+    }
+  }
+
+  /// `--dir FOLDER` in place of `-f FILE` where several functions are named.
+  [[nodiscard]] Words with_folder() const {
+    const auto choice = alternatives_of(line_->app());
+    if (choice.empty() || choice.front()->count() == 0) return {};
+    if (std::none_of(arguments_.begin(), arguments_.end(), names_several)) return {};
+    auto line = all_;
+    const auto names = names_of(*choice.front());
+    const auto option = std::find_first_of(line.begin(), line.end(), names.begin(), names.end());
+    if (option == line.end() || std::next(option) == line.end()) return {};
+    const std::filesystem::path given = *std::next(option);
+    const auto folder = is_directory(given) ? given : given.parent_path();
+    *option = names_of(*choice.back()).back();
+    *std::next(option) = folder.empty() ? "." : folder.string();
+    return line;
+  }
+
+  [[nodiscard]] Filled as_they_stand() const {
+    Filled filled;
+    auto place = places_.begin();
+    for (const auto& word : arguments_) {
+      if (place == places_.end() || place->named()) return {};
+      filled.emplace_back(*place, readings_->of(*place, word));
+      if (filled.back().second.empty()) return {};
+      ++place;
+    }
+    return filled;
+  }
+
+  /// Each place gets the first word that fits, devices before functions, and these before the rest.
+  [[nodiscard]] Filled sorted() const {
+    Filled filled;
+    for (const auto& place : places_)
+      filled.emplace_back(place, Words{});
+    auto left = arguments_;
+    for (const auto pass : {0, 1, 2}) {
+      for (auto& [place, words] : filled) {
+        if (pass_of(place) == pass) words = first_that_fits(place, left);
+      }
+    }
+    if (!left.empty()) return {};
+    std::erase_if(filled, [](const auto& one) { return one.second.empty(); });
+    return filled;
+  }
+
+  /// Takes it from the words that are left.
+  Words first_that_fits(const Place& place, Words& left) const {
+    for (auto word = left.begin(); word != left.end(); ++word) {
+      auto found = readings_->of(place, *word);
+      if (found.empty()) continue;
+      left.erase(word);
+      return found;
+    }
+    return {};
+  }
+
+  static int pass_of(const Place& place) {
+    if (place.completes == Completes::device) return 0;
+    return are_functions(place.completes) ? 1 : 2;
+  }
+
+  /// The arguments behind the name of the command, and what is left of the line behind them.
+  [[nodiscard]] std::vector<Words> written(const Filled& filled) const {
+    const auto name = behind_name();
+    std::vector<Words> lines{{rest_.begin(), name}};
+    for (const auto named : {false, true}) {
+      for (const auto& [place, readings] : filled) {
+        if (place.named() != named) continue;
+        std::vector<Words> longer;
+        for (const auto& line : lines) {
+          for (const auto& word : readings) {
+            longer.push_back(line);
+            if (named) longer.back().push_back(names_of(*place.option).front());
+            longer.back().push_back(word);
+          }
+        }
+        lines = std::move(longer);
+      }
+    }
+    for (auto& line : lines)
+      line.insert(line.end(), name, rest_.end());
+    return lines;
+  }
+
+  [[nodiscard]] Words::const_iterator behind_name() const {
+    std::istringstream names(line_->name());
+    auto at = rest_.begin();
+    for (std::string name; names >> name && at != rest_.end();) {
+      at = std::find(at, rest_.end(), name);
+      if (at != rest_.end()) ++at;
+    }
+    return at;
+  }
+
+  /// A value of an option that names no device, but nearly one.
+  void read_values(const Place& place) {
+    for (const auto& value : place.option->results()) {
+      const auto found = std::find(rest_.begin(), rest_.end(), value);
+      const auto readings = readings_->of(place, value);
+      if (found != rest_.end() && readings.size() == 1) *found = readings.front();
+    }
+  }
+
+  const CommandLine* line_;
+  const Readings* readings_;
+  Words all_, rest_, arguments_;  ///< the line; its options and command; its arguments
+  std::vector<Place> places_;
+};
+
+/// Whether a line that is suggested has all that it needs.
+bool parses(const Environment& environment, const Words& words) {
+  try {
+    CommandLine line;
+    line.parse(words, configuration_of(environment));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -196,7 +343,11 @@ std::vector<Words> meant_instead(Context& context, const CommandLine& line, cons
       error.status() == ExitStatus::usage || error.status() == ExitStatus::not_found;
   if (!may_be || line.command() == nullptr) return {};
   try {
-    auto lines = meant(context, Line(line, words));
+    const Readings readings(context, line.name());
+    auto lines = Line(line, words, readings).meant();
+    std::erase_if(lines, [&](const Words& one) {
+      return one == words || !parses(context.environment(), one);
+    });
     for (auto& one : lines)
       one.insert(one.begin(), "nvmigrate");
     return lines;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 namespace nvmigrate::cli {
@@ -38,6 +39,10 @@ void Table::add(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
+void Table::add_below(std::string line, std::string margin, std::string below) {
+  lines_.push_back({rows_.size(), one_line(line), std::move(margin), std::move(below)});
+}
+
 std::vector<Table::Column> Table::columns() const {
   std::vector<Column> all;
   for (std::size_t place = 0; place < headings_.size(); ++place) {
@@ -65,6 +70,16 @@ void Table::fit(std::vector<Column>& columns, std::size_t width) const {
   }
 }
 
+std::string Table::across(const Line& line, std::size_t indent, const Screen& screen) {
+  const std::string margin(indent, ' ');
+  std::istringstream words(
+      wrapped(line.text, 0, screen.width - std::min(indent + width_of(line.margin), screen.width)));
+  std::string text;
+  for (std::string piece; std::getline(words, piece);)
+    text += margin + (text.empty() ? line.margin : line.below) + piece + '\n';
+  return text;
+}
+
 std::string Table::text(std::size_t indent, const Screen& screen) const {
   auto columns = this->columns();
   fit(columns, screen.width - std::min(indent, screen.width));
@@ -82,8 +97,12 @@ std::string Table::text(std::size_t indent, const Screen& screen) const {
     end_line(text, line);
   };
   append({headings_.begin(), headings_.end()});
-  for (const auto& row : rows_)
-    append(row);
+  auto below = lines_.begin();
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    append(rows_[row]);
+    for (; below != lines_.end() && below->row == row + 1; ++below)
+      text += across(*below, indent, screen);
+  }
   return text;
 }
 

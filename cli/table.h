@@ -31,6 +31,9 @@ class Table {
   /// One row; missing cells are empty. A cell that is empty in a column that is shown prints as
   /// `-`.
   void add(std::vector<Cell> cells);
+  /// A line below the last row, across all columns, wrapped at the width of the screen. \param
+  /// margin in front of it \param below the same on the lines that follow
+  void add_below(std::string line, std::string margin, std::string below);
   /// Numbers read better to the right.
   void align_right(std::size_t column) { right_.push_back(column); }
   /// Columns that are left out together where the screen is too narrow; those first that are named
@@ -42,15 +45,21 @@ class Table {
   [[nodiscard]] std::string text(std::size_t indent = 0, const Screen& screen = {}) const;
 
  private:
+  struct Line {
+    std::size_t row;  ///< it stands below this many rows
+    std::string text, margin, below;
+  };
   struct Column {
     std::size_t place = 0, width = 0;
     bool right = false;
   };
   [[nodiscard]] std::vector<Column> columns() const;
   void fit(std::vector<Column>& columns, std::size_t width) const;
+  static std::string across(const Line& line, std::size_t indent, const Screen& screen);
 
   std::vector<std::string> headings_;
   std::vector<std::vector<Cell>> rows_;
+  std::vector<Line> lines_;
   std::vector<std::size_t> right_;
   std::vector<std::vector<std::size_t>> droppable_;
 };

@@ -7,10 +7,13 @@
 
 #include <mutex>
 
+#include "cli/screen.h"
 #include "cli/visible.h"
 
 namespace nvmigrate::cli {
 namespace {
+
+const std::string prefix = "nvmigrate: ";
 
 class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -47,21 +50,28 @@ std::string object(const char* kind, const std::string& line) {
 }  // namespace
 
 Talk::Talk(Environment& environment, const Globals& globals)
-    : logger_(std::make_shared<spdlog::logger>(
+    : environment_(&environment),
+      logger_(std::make_shared<spdlog::logger>(
           "nvmigrate", std::make_shared<DescriptorSink>(environment.io, environment.error))),
       json_(globals.output == OutputFormat::json) {
   logger_->set_level(level_of(globals));
-  logger_->set_pattern(json_ ? "%v" : "nvmigrate: %v");
+  logger_->set_pattern(json_ ? "%v" : prefix + "%v");
 }
 
 Talk::~Talk() = default;
 
+/// Its width is asked for each time: somebody may have changed it.
+std::string Talk::shown(const std::string& line) const {
+  auto text = folded(talking_screen(*environment_), prefix + visible(line));
+  return text.substr(prefix.size(), text.find_last_not_of('\n') + 1 - prefix.size());
+}
+
 void Talk::note(const std::string& line) {
-  logger_->info("{}", json_ ? object("note", line) : visible(line));
+  logger_->info("{}", json_ ? object("note", line) : shown(line));
 }
 
 void Talk::warn(const std::string& line) {
-  logger_->warn("{}", json_ ? object("warning", line) : "warning: " + visible(line));
+  logger_->warn("{}", json_ ? object("warning", line) : shown("warning: " + line));
 }
 
 void Talk::trace(const std::string& line, const Json& trace) {

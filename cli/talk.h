@@ -27,6 +27,9 @@ class Talk {
   void trace(const std::string& line, const Json& trace);
 
  private:
+  [[nodiscard]] std::string shown(const std::string& line) const;
+
+  Environment* environment_;
   std::shared_ptr<spdlog::logger> logger_;
   bool json_;
 };

@@ -2,8 +2,23 @@
 # and libnvmigrate-dev of Debian, and an RPM of each. tests/package/build.sh calls it.
 set(CPACK_PACKAGE_NAME nvmigrate)
 set(CPACK_PACKAGE_VENDOR "The nvmigrate authors")
-# The project has no address of its own; who builds packages for others gives theirs.
-set(CPACK_PACKAGE_CONTACT "The nvmigrate authors <nvmigrate@example.org>")
+# The project has neither an address nor a home page of its own. Who builds packages for others gives
+# theirs, as Debian's tools take it from the environment; RFC 2606 keeps .invalid from being one.
+if(DEFINED ENV{DEBEMAIL})
+  set(contact "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+else()
+  set(contact "The nvmigrate authors <packages@nvmigrate.invalid>")
+endif()
+string(STRIP "${contact}" contact)
+set(NVMIGRATE_PACKAGE_CONTACT "${contact}" CACHE STRING "Maintainer of the packages, NAME <ADDRESS>")
+set(NVMIGRATE_HOMEPAGE_URL "" CACHE STRING "Home page that the packages name, https://")
+set(CPACK_PACKAGE_CONTACT "${NVMIGRATE_PACKAGE_CONTACT}")
+if(NVMIGRATE_HOMEPAGE_URL)
+  if(NOT NVMIGRATE_HOMEPAGE_URL MATCHES "^https://")
+    message(FATAL_ERROR "NVMIGRATE_HOMEPAGE_URL must begin with https://")
+  endif()
+  set(CPACK_PACKAGE_HOMEPAGE_URL "${NVMIGRATE_HOMEPAGE_URL}")
+endif()
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "NVMe live migration through the controlling function")
 # Units and configuration are below /lib and /etc, not below the prefix.
 set(CPACK_SET_DESTDIR ON)
@@ -73,11 +88,13 @@ set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
 set(CPACK_RPM_DEVELOPMENT_PACKAGE_REQUIRES "${library_package} = ${PROJECT_VERSION}")
 set(CPACK_RPM_TOOL_USER_FILELIST "%config(noreplace) /etc/nvmigrate/nvmigrate.conf")
-set(CPACK_RPM_TOOL_POST_INSTALL_SCRIPT_FILE "${PROJECT_SOURCE_DIR}/cli/package/rpm/reload")
-set(CPACK_RPM_TOOL_POST_UNINSTALL_SCRIPT_FILE "${PROJECT_SOURCE_DIR}/cli/package/rpm/reload")
+foreach(when IN ITEMS POST_INSTALL PRE_UNINSTALL POST_UNINSTALL)
+  string(TOLOWER "${when}" script)
+  set(CPACK_RPM_TOOL_${when}_SCRIPT_FILE "${PROJECT_SOURCE_DIR}/cli/package/rpm/${script}")
+endforeach()
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
-  /lib /lib/systemd /lib/systemd/system /lib/udev /lib/udev/rules.d
-  /usr/lib/systemd /usr/lib/systemd/system /usr/lib/udev /usr/lib/udev/rules.d
+  /lib /lib/systemd /lib/systemd/system /lib/systemd/system-preset /lib/udev /lib/udev/rules.d
+  /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/system-preset /usr/lib/udev /usr/lib/udev/rules.d
   /etc "/usr/${CMAKE_INSTALL_LIBDIR}" "/usr/${CMAKE_INSTALL_LIBDIR}/cmake"
   "/usr/${CMAKE_INSTALL_LIBDIR}/pkgconfig" /usr/share/bash-completion
   /usr/share/bash-completion/completions /usr/share/fish /usr/share/fish/vendor_completions.d

@@ -16,6 +16,8 @@ endfunction()
 
 nvmigrate_system_folder(NVMIGRATE_UNIT_DIR systemd systemdsystemunitdir "" lib/systemd/system
   "Where the units of systemd are installed")
+nvmigrate_system_folder(NVMIGRATE_PRESET_DIR systemd systemdsystempresetdir "" lib/systemd/system-preset
+  "Where the preset of systemd is installed")
 nvmigrate_system_folder(NVMIGRATE_UDEV_RULES_DIR udev udevdir /rules.d lib/udev/rules.d
   "Where the udev rule is installed")
 
@@ -31,4 +33,5 @@ foreach(unit IN ITEMS nvmigrate-apply.service nvmigrate-apply@.service)
   configure_file(package/${unit}.in "${CMAKE_CURRENT_BINARY_DIR}/package/${unit}" @ONLY)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/package/${unit}" DESTINATION "${NVMIGRATE_UNIT_DIR}")
 endforeach()
+install(FILES package/50-nvmigrate.preset DESTINATION "${NVMIGRATE_PRESET_DIR}")
 install(FILES package/90-nvmigrate.rules DESTINATION "${NVMIGRATE_UDEV_RULES_DIR}")

@@ -131,7 +131,13 @@ TEST_F(ConfigurationTest, WhatIsWrongIsNamedByFileLineAndKey) {
       {"bind.owner = a\n", {"line 1", "'bind.owner'"}},
       {"[bind]\nDEVICE = a\n", {"line 2", "'DEVICE'"}},
       {"[export]\nparallel = 31\n", {"line 2", "parallel", "31"}},
-      {"[sim]\nvfs-total = 3\n", {"line 2", "'vfs-total'"}}};
+      {"[sim]\nvfs-total = 3\n", {"line 2", "'vfs-total'"}},
+      {"[list]\nfields = status\n", {"line 2", "fields is taken from the command line only"}},
+      {"[list]\nowner = a\n", {"line 2", "'owner'", "no key can be set in [list]"}},
+      {"[bind]\ndriver = \"vfio\n", {"line 2", "quotation mark", "not closed"}},
+      {"[bind]\nowner = '\n", {"line 2", "quotation mark", "not closed"}},
+      {"[provision]\nattach = x\n", {"line 2", "attach", "'x' is not a list"}},
+      {std::string{"wait = 1\nqu\0iet = 1\n", 20}, {"line 2", "NUL character"}}};
   for (const auto& [text, parts] : refusals) {
     const auto message = refusal(text);
     EXPECT_THAT(message, testing::StartsWith(file)) << text;
@@ -140,6 +146,58 @@ TEST_F(ConfigurationTest, WhatIsWrongIsNamedByFileLineAndKey) {
   }
   variables["NVMIGRATE_TIMEOUT"] = "0";
   EXPECT_THAT(refusal("# nothing"), AllOf(HasSubstr("NVMIGRATE_TIMEOUT"), HasSubstr("timeout")));
+}
+
+TEST_F(ConfigurationTest, AByteOrderMarkIsSkipped) {
+  put(file,
+      "\xef\xbb\xbf"
+      "wait = 3\n");
+  EXPECT_EQ(line({"list"}).globals().wait, std::chrono::seconds{3});
+}
+
+/// Nobody typed what is left out, and so it cannot be wrong.
+TEST_F(ConfigurationTest, WhatIsTypedGoesBeforeSettingsThatSaySomethingElse) {
+  const auto output = [&](const Words& words) { return line(words).globals().output; };
+  for (const bool variable : {true, false}) {
+    put(file, variable ? "" : "output-format = json\n");
+    variables = {{"NVMIGRATE_OUTPUT_FORMAT", variable ? "json" : ""}};
+    EXPECT_EQ(output({"list"}), OutputFormat::json);
+    for (const std::string typed : {"--format=tsv", "--fields=status", "--watch"})
+      EXPECT_EQ(output({"list", typed}), OutputFormat::normal) << typed;
+    EXPECT_EQ(output({"list", "--format", "tsv", "-o", "json"}), OutputFormat::json);
+  }
+  put(file, "[handle]\nformat = env\n[export]\nprogress = bar\n");
+  line({"handle", "sim:a", "1"});
+  EXPECT_EQ(value("--format"), "env");
+  line({"handle", "sim:a", "1", "-o", "json"});
+  EXPECT_EQ(value("--format"), "");
+  variables = {{"NVMIGRATE_OUTPUT_FORMAT", "json"}};
+  line({"handle", "sim:a", "1"});
+  EXPECT_EQ(value("--format"), "") << "a variable goes before the file";
+  line({"export", "sim:a", "1", "-f", "x", "-q"});
+  EXPECT_EQ(value("--progress"), "");
+  put(file, "quiet = true\nverbose = 2\n");
+  EXPECT_FALSE(line({"list", "-v"}).globals().quiet);
+  EXPECT_EQ(line({"list", "-q"}).globals().verbosity, 0);
+}
+
+TEST_F(ConfigurationTest, AnErrorAboutAValueNamesWhoSaidIt) {
+  test::run_here({"sim", "create", "a", "--vfs-total", "1"}, environment);
+  test::run_here({"provision", "sim:a", "--vfs", "1"}, environment);
+  put(file, "# our own\n[bind]\nowner = nobody-of-this-host\n");
+  const Words words{"bind", "sim:a", "1"};
+  EXPECT_THAT(test::run_here(words, environment).err,
+              HasSubstr("\n  owner = nobody-of-this-host is set by " + file + ", line 3\n"));
+  variables = {{"NVMIGRATE_OUTPUT_FORMAT", "json"}};
+  const auto error = Json::parse(test::run_here(words, environment).err)["error"];
+  EXPECT_EQ(
+      error["settings"],
+      Json({{{"key", "owner"}, {"value", "nobody-of-this-host"}, {"origin", file + ", line 3"}}}));
+  EXPECT_FALSE(
+      Json::parse(
+          test::run_here({"bind", "sim:a", "7", "--owner", "root"}, environment).err)["error"]
+          .contains("settings"))
+      << "it has nothing to do with this";
 }
 
 /// A configuration cannot do what has to be said each time.

@@ -154,6 +154,11 @@ TEST_F(Listing, RefusesFieldsThatItDoesNotHave) {
   const auto message = error["message"].get<std::string>();
   EXPECT_THAT(message, AllOf(HasSubstr("'colour'"), HasSubstr("vfio_device"), HasSubstr("status")));
   error_of("list --fields status", ExitStatus::usage);
+  tool.environment()["NVMIGRATE_OUTPUT_FORMAT"] = "json";
+  EXPECT_THAT(tool.run("list --format tsv --fields status").output,
+              StartsWith("status\nsuspended\n"));
+  EXPECT_THAT(tool.run("list --fields status").output, HasSubstr("STATUS"));
+  tool.environment().erase("NVMIGRATE_OUTPUT_FORMAT");
   error_of("list --format tsv", ExitStatus::usage);
 }
 

@@ -55,6 +55,12 @@ TEST_F(Several, MoveInTheOrderInWhichTheyAreNamed) {
   must("sim guest status sim:b 2 --continues-from sim:a 1");
 }
 
+TEST_F(Several, IdsOnStandardInputAreText) {
+  EXPECT_EQ(tool.run("unmark sim:a -", with_input("1\n2 3\n")).status, 0);
+  expect_refused({"mark", "sim:a", "-"}, ExitStatus::usage, "a NUL character",
+                 with_input(std::string{"1\0002\0", 4}));
+}
+
 TEST_F(Several, OneThatFailsLeavesTheOthersAlone) {
   const auto moved = json_of("transfer sim:a 3,1 sim:b 3,1", ExitStatus::partial);
   EXPECT_EQ(moved["changed"], true);

@@ -164,6 +164,24 @@ TEST_F(SimCommands, DestroyRemovesAlsoTheDamaged) {
   refuse("sim destroy a --dry-run", 3, " a");
 }
 
+TEST_F(SimCommands, DestroyAndPowerCycleTakeSeveral) {
+  for (const std::string name : {"a", "b", "c"})
+    lab_.create(name);
+  provision("sim:a");
+  const auto cycled = json("sim power-cycle a sim:b --dry-run");
+  EXPECT_EQ(cycled["dry_run"], true);
+  EXPECT_FALSE(cycled.contains("device"));
+  EXPECT_EQ(cycled["subsystems"][0]["changed"], true);
+  EXPECT_EQ(cycled["subsystems"][1]["device"], "sim:b");
+  EXPECT_EQ(json("sim power-cycle a")["device"], "sim:a");
+  const auto some = run("sim destroy a nowhere sim:a c");
+  EXPECT_EQ(some.status, ExitStatus::partial);
+  EXPECT_THAT(some.out, AllOf(HasSubstr("sim:a: removed\n"), HasSubstr("sim:nowhere: failed\n"),
+                              HasSubstr("sim:c: removed\n")));
+  EXPECT_THAT(some.err, HasSubstr("1 of 3 subsystems failed"));
+  EXPECT_EQ(json("sim list")["subsystems"].size(), 1U);
+}
+
 TEST_F(SimCommands, GuestsStartAndStop) {
   lab_.create("a");
   provision("sim:a");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +73,63 @@ TEST_F(OnATerminal, StatesAreNotShown) {
     EXPECT_THAT(terminal.shown(), IsEmpty());
   }
   EXPECT_EQ(json_of("show sim:a 1")["function"]["status"], "running");
+}
+
+/// Sentences are as wide as the terminal; what is to be pasted is whole.
+class Wrapping : public OnATerminal {
+ protected:
+  std::string shown(const std::string& line, unsigned short columns = 60) {
+    tool.environment()["NO_COLOR"] = "1";
+    static_cast<void>(tool.run(line, [&] {
+      standard_error();
+      const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+      ::ioctl(STDERR_FILENO, TIOCSWINSZ, &size);
+    }));
+    auto text = terminal.shown();
+    std::erase(text, '\r');
+    return text;
+  }
+  /// Of what is printed where nothing is a terminal, the lines, without their margins, as one.
+  static std::string joined(const std::string& text) {
+    std::string whole;
+    for (auto line : lines_of(text)) {
+      line.erase(0, line.find_first_not_of(' '));
+      whole += (whole.empty() ? "" : " ") + line;
+    }
+    return whole;
+  }
+};
+
+TEST_F(Wrapping, OfErrorsAdviceAndFindings) {
+  prepare("a", 2);
+  must("bind sim:a 1,2");
+  must("sim guest start sim:a 1");
+  must("suspend sim:a 2");
+  for (const std::string line :
+       {"unbind sim:a 1,2", "deprovision sim:a", "list sim:nowhere", "mark vf1 sim:a",
+        "provision sim:a", "show /dev/nvme-is-not-here"}) {
+    const auto narrow = shown(line);
+    const auto whole = tool.run(line).error;
+    EXPECT_EQ(joined(narrow), joined(whole)) << line;
+    for (const auto& one : lines_of(narrow)) {
+      EXPECT_TRUE(one.size() <= 60 || one.find("-> ") != std::string::npos) << one;
+    }
+    EXPECT_EQ(shown(line, 500), whole);
+  }
+  EXPECT_THAT(shown("unbind sim:a 1,2"), HasSubstr("\n  - "));
+  EXPECT_THAT(shown("deprovision sim:a", 30), HasSubstr("\n    -> nvmigrate resume sim:a 2\n"));
+}
+
+TEST_F(Wrapping, OfWarningsAndNotes) {
+  prepare("a", 1);
+  const auto text = shown("list sim:a sim:nowhere", 40);
+  EXPECT_EQ(text, "nvmigrate: warning: sim:nowhere: there\n  is no simulated subsystem nowhere\n");
+}
+
+TEST_F(Wrapping, IsForATerminalOnly) {
+  const auto whole = tool.run("provision sim:nowhere --vfs x").error;
+  tool.environment()["COLUMNS"] = "20";
+  EXPECT_EQ(tool.run("provision sim:nowhere --vfs x").error, whole);
 }
 
 /// Exports that report more than once.

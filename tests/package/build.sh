@@ -56,4 +56,7 @@ for deb in "${debs[@]}"; do
     <(dpkg-deb -I "$deb" conffiles 2>/dev/null | sort) || fail "conffiles of $deb"
   dpkg-deb -f "$deb" Package Depends
 done
+for script in 'systemctl --no-reload preset' 'systemctl --no-reload disable'; do
+  rpm -qp --scripts "$folder"/packages/nvmigrate-0*.rpm | grep -qF "$script" || fail "no '$script' in the RPM"
+done
 echo "package: $(wc -l <"$folder/installed") files in ${#debs[@]} .debs and ${#rpms[@]} RPMs"

@@ -497,6 +497,18 @@ void Session::ask_namespaces() {
   known.namespaces = ids;
 }
 
+void Session::ask_namespace_shapes() {
+  auto& known = topology();
+  if (!known.namespaces || !known.namespace_shapes.empty()) return;
+  for (const auto nsid : *known.namespaces) {
+    try {
+      known.namespace_shapes.push_back(read_namespace(admin(), nsid).shape);
+    } catch (const NvmeError&) {
+      // It may have been deleted meanwhile.
+    }
+  }
+}
+
 FormatChoice whole_state(const StateFormats& formats) {
   FormatChoice choice{.version = std::nullopt, .vendor = std::nullopt};
   const auto& versions = formats.versions;

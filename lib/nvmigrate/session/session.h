@@ -246,6 +246,9 @@ class NVMIGRATE_API Session {
   /// unless it does. Without effect where there is no function or no Namespace Management.
   /// \throws NvmeError, OsError
   void ask_namespaces();
+  /// Has the topology say how large the namespaces are that ask_namespaces() found. One that does
+  /// not tell is left out. \throws OsError
+  void ask_namespace_shapes();
 
   /// Admin commands sent so far, by all threads and by this one.
   [[nodiscard]] std::uint64_t commands() const;

@@ -121,6 +121,8 @@ struct Topology {
   unsigned wanted_vfs = 0;  ///< by the profiles of this host; known where VFs are missing
   std::optional<std::vector<std::uint32_t>>
       namespaces{};  ///< that there are; nothing: see Session::ask_namespaces()
+  std::vector<NamespaceShape>
+      namespace_shapes{};  ///< of those that told; see Session::ask_namespace_shapes()
   std::vector<ControlledFunction> functions;
   /// What is odd in the answers of the device; see Session::tolerate_unreadable_lists().
   Oddities oddities{};

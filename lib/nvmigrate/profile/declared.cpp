@@ -175,6 +175,7 @@ std::string key_of(Session& session, std::uint16_t cntlid) {
 void take_part(FunctionProfile& function, const FunctionProfile& now, PersistedPart::Kind kind) {
   if (kind == PersistedPart::Kind::mark) {
     function.marked = now.marked;
+    function.backend = now.backend;
     return;
   }
   function.driver = now.driver;
@@ -324,7 +325,12 @@ struct ProfileRecord::Parts {
     const bool known = part.wanted && found != now.functions.end();
     auto function = known ? found->second : FunctionProfile{};
     // A VF that is not enabled now can be marked, and is there again once it is provisioned.
-    if (part.kind == PersistedPart::Kind::mark && part.wanted) function.marked = true;
+    if (part.kind == PersistedPart::Kind::mark && part.wanted) {
+      function.marked = true;
+      if (const auto* listed = session->topology().find(id)) {
+        function.backend = backend_to_name(*session, *listed);
+      }
+    }
     take_part(entry.functions[key], function, part.kind);
   }
 

@@ -311,7 +311,7 @@ ControlledFunction* Topology::find(std::uint16_t cntlid) noexcept {
 }
 
 unsigned Topology::vfs_for(const ControlledFunction& function) const noexcept {
-  if (function.vfn == 0) return 0;
+  if (function.vfn == 0 || address.empty()) return 0;
   if (sriov.enabled != 0) return function.vfn > sriov.enabled ? 0 : sriov.enabled;
   unsigned most = function.vfn;
   for (const auto& other : functions) {

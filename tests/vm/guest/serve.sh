@@ -143,10 +143,12 @@ fi
 
 # --- What needs the bus is not there --------------------------------------------------------------
 run 9 provision /dev/nvme9 --vfs 2
-cat /tmp/err
-nvmigrate bind /dev/nvme9 3 || echo $?
-nvmigrate doctor /dev/nvme9 || echo $?
-nvmigrate handle /dev/nvme9 1 || echo $?
+says 'no SR-IOV'
+run 4 -o json bind /dev/nvme9 3
+says not_on_bus
+! grep -q provision /tmp/err || fail 'it advises what cannot be'
+run 0 -o json doctor /dev/nvme9
+json '.findings | all(.severity != "problem") and all(.code != "binding_lost")'
 
 # --- A signal ends it, and the node goes ----------------------------------------------------------
 # ended JOB NODE

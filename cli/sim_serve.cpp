@@ -43,7 +43,7 @@ Runner declare_sim_serve(Options& options) {
   options.positional("NAME", given->name,
                      "Simulated subsystem, or NAME/ID of another controlling function",
                      Completes::device);
-  options.text("--dev", given->node, "The node that is made, /dev/nvme9", "NAME");
+  options.text("--dev", given->node, "The character device, /dev/nvme9", "NODE");
   options.required();
   return [given](Context& context) { return serve_sim(context, *given); };
 }

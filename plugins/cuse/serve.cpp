@@ -71,7 +71,9 @@ void on_write(fuse_req_t request, const char*, std::size_t, off_t, fuse_file_inf
 
 std::vector<iovec> vectors_of(const std::vector<Range>& ranges) {
   std::vector<iovec> vectors;
+  vectors.reserve(ranges.size());
   for (const auto& range : ranges) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address of another process
     vectors.push_back({reinterpret_cast<void*>(range.address), range.bytes});
   }
   return vectors;
@@ -134,10 +136,9 @@ OpenFile channel_opened(Io& io) {
   const int fd = io.open(channel, O_RDWR, 0);
   if (fd >= 0) return {io, fd};
   if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
-    Error error(ExitStatus::unsupported,
-                std::string{channel} + " does not exist: the kernel has not loaded CUSE");
-    error.add_remedy({.action = Remedy::Action::load_module, .object = "cuse"});
-    throw error;
+    throw Error(ExitStatus::unsupported,
+                std::string{channel} + " does not exist: the kernel has not loaded CUSE", "",
+                {{.action = Remedy::Action::load_module, .object = "cuse"}});
   }
   throw OsError(errno, "open", channel);
 }

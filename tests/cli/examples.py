@@ -38,6 +38,7 @@ BEFORE = {
     "resume": "nvmigrate suspend sim:a vf1\n", "release": STATE, "import": STATE,
     "inspect": STATE, "verify": STATE, "compare": STATE,
     "plan": "nvmigrate save > host.json\n", "apply": "nvmigrate save > host.json\n",
+    "sim serve": "nvmigrate sim destroy a\n",
     "sim guest start": "nvmigrate bind sim:a vf2\n",
 }
 GUEST_ENDS = ("provision", "deprovision", "unbind", "bind")
@@ -84,7 +85,9 @@ def check(command):
             before += STATE if EXPORTED in lines else ""
             # Their exit status is that of the example alone: doctor ends with 10 where it finds much.
             fault = run(before, folder) or run(lines, folder)
-            if fault and not (name == "doctor" and fault.startswith("exit 10:")):
+            # A server would wait, and needs root; without the subsystem it says that there is none.
+            status = {"doctor": "exit 10:", "sim serve": "exit 3:"}.get(name, "exit 0:")
+            if fault and not fault.startswith(status):
                 yield f"{about}{lines}{fault}"
         if not lines.lstrip().startswith(("nvmigrate ", "eval ", "cat ")):
             yield f"not a command of the tool: {lines}"

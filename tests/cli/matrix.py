@@ -23,6 +23,8 @@ VALUES = {"DEVICE": "sim:a", "IDS": "vf1", "ID": "vf1", "SRC": "sim:a", "SRC-IDS
           "NAME": "a", "COMMAND": "list", "-f": "one.nvmstate", "--vfs": "2", "N": "2"}
 # A change is an option that none needs, and one of them must be given.
 MORE = {"sim change": ["--reset", "0"]}
+# A server would wait, and needs root; without the subsystem it ends.
+INSTEAD = {"sim serve": {"NAME": "nowhere", "--dev": "nvme9"}}
 # Their text is about names and digests in columns, which the tests of tables are about.
 IN_COLUMNS = {"backends", "inspect", "verify"}
 # The document of `save` is a profile.
@@ -115,11 +117,11 @@ class Usage:
 
     def words(self, **instead):
         """A whole line; `instead` replaces the values of arguments."""
-        values = {**VALUES, **{name.replace("_", "-"): value for name, value in instead.items()}}
+        values = {**VALUES, **INSTEAD.get(" ".join(self.command), {}), **{name.replace("_", "-"): value for name, value in instead.items()}}
         words, option = [], None
         for word in self.needed:
             if word.startswith("-"):
-                words += [word, values.get(word, VALUES.get(word, "2"))]
+                words += [word, values.get(word, "2")]
                 option = word
             elif option is None:
                 words.append(values[word])

@@ -49,11 +49,11 @@ Sent send_of_libnvme(const Send& send, std::span<std::byte> data = {}) {
   args.offset = send.offset;
   args.data = from;
   args.numd = static_cast<std::uint32_t>(data.size() / 4);
+  args.mos = sequence;  // 1.16 does not look at seqind
   args.cntlid = controller;
   args.csuuidi = send.csuuidi;
   args.sel = send.sel;
   args.stype = send.stype;
-  args.seqind = sequence;
   args.csvi = send.csvi;
   EXPECT_EQ(nvme_lm_migration_send(&args), 0);
   return sent();
@@ -107,13 +107,10 @@ TEST(LibnvmeEncoders, SetControllerState) {
   std::vector<std::byte> data(104);
   for (const auto sequence : {Sequence::first, Sequence::middle, Sequence::last, Sequence::only}) {
     const std::uint64_t offset = sequence == Sequence::middle ? 0x1'2345'6788 : 0;
-    expect_same(command::set_state(controller, {3, 7}, sequence, offset, data),
-                send_of_libnvme({.sel = 2,
-                                 .csvi = 3,
-                                 .csuuidi = 7,
-                                 .sequence = sequence,
-                                 .offset = offset},
-                                data));
+    expect_same(
+        command::set_state(controller, {3, 7}, sequence, offset, data),
+        send_of_libnvme({.sel = 2, .csvi = 3, .csuuidi = 7, .sequence = sequence, .offset = offset},
+                        data));
   }
 }
 

@@ -14,20 +14,25 @@ folder=$(cd "$folder" && pwd)
 bash "$here/../support/newer.sh" "$folder" "$which" libnvme-dev || exit
 libraries=$folder/root/usr/lib/x86_64-linux-gnu
 
-# Only libnvme is the newer one when it is compiled; when it runs, what libnvme needs is newer, too.
-mkdir -p "$folder/prefix/lib/pkgconfig"
-mkdir -p "$folder/prefix/include"
-for each in "$folder"/root/usr/include/{libnvme*,nvme}; do
-  [ ! -e "$each" ] || ln -sfn "$each" "$folder/prefix/include/"
+# Only libnvme is the newer one when it is compiled, and the host's is not seen; when it runs, what libnvme
+# needs is newer, too.
+prefix=$folder/prefix
+mkdir -p "$prefix"/{include,lib/pkgconfig}
+IFS=: read -ra places < <(pkg-config --variable pc_path pkg-config)
+for each in "${places[@]}"; do
+  [ ! -d "$each" ] || find "$each" -name '*.pc' ! -name 'libnvme*' -exec ln -sf -t "$prefix/lib/pkgconfig" {} +
 done
-for each in "$libraries"/libnvme*.so*; do ln -sf "$each" "$folder/prefix/lib/"; done
+for each in "$folder"/root/usr/include/{libnvme*,nvme}; do
+  [ ! -e "$each" ] || ln -sfn -t "$prefix/include" "$each"
+done
+ln -sf -t "$prefix/lib" "$libraries"/libnvme*.so*
 for each in "$libraries"/pkgconfig/libnvme*.pc; do
-  sed "s|^prefix=.*|prefix=$folder/prefix|; s|^libdir=.*|libdir=\${prefix}/lib|; /^Requires.private/d" "$each" \
-    >"$folder/prefix/lib/pkgconfig/$(basename "$each")"
+  sed "s|^prefix=.*|prefix=$prefix|; s|^libdir=.*|libdir=\${prefix}/lib|; /^Requires.private/d" "$each" \
+    >"$prefix/lib/pkgconfig/${each##*/}"
 done
 
-PKG_CONFIG_PATH=$folder/prefix/lib/pkgconfig cmake -S "$source" -B "$folder/build" -G Ninja \
-  -DBUILD_TESTING=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1 -DNVMIGRATE_WERROR=OFF \
+PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig cmake -S "$source" -B "$folder/build" -G Ninja \
+  -DBUILD_TESTING=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1 \
   -DCMAKE_EXE_LINKER_FLAGS=-Wl,--allow-shlib-undefined \
   ${NVMIGRATE_LAUNCHER:+-DCMAKE_CXX_COMPILER_LAUNCHER=$NVMIGRATE_LAUNCHER}
 cmake --build "$folder/build" --target "${tests[@]}"

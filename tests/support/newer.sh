@@ -29,7 +29,8 @@ fetch() {
   for package in "$folder"/apt/cache/archives/*.deb; do
     dpkg -x "$package" "$folder/fetched" || return 1
   done
-  (cd "$folder/apt/cache/archives" && printf '%s\n' "${wanted[@]/%/_*.deb}" | xargs ls) >"$folder/versions"
+  (cd "$folder/apt/cache/archives" && for package in "${wanted[@]}"; do ls "$package"_*.deb; done) \
+    >"$folder/versions"
   mv "$folder/fetched" "$folder/root"
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-// The one place that includes libnvme, and where its releases differ. CMake asks the library what it has.
+// The one place that includes libnvme, and where its releases differ. CMake asks the library what
+// it has.
 #include <libnvme.h>
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace nvmigrate::libnvme {
 
-/// NVME_IOCTL_ADMIN64_CMD. \param result DW1 and DW0 of the completion \return 0, an NVMe status, or
-/// -1 with errno
+/// NVME_IOCTL_ADMIN64_CMD. \param result DW1 and DW0 of the completion \return 0, an NVMe status,
+/// or -1 with errno
 inline int submit(int fd, nvme_passthru_cmd64& command, std::uint64_t& result) {
 #ifdef NVMIGRATE_LIBNVME_3
   // Version 3 submits to handles, which it opens by name.

@@ -331,7 +331,7 @@ unsigned Topology::recorded_vfs() const noexcept {
 }
 
 unsigned Topology::vfs_for(const ControlledFunction& function) const noexcept {
-  if (function.vfn == 0) return 0;
+  if (function.vfn == 0 || address.empty()) return 0;
   if (sriov.enabled != 0) return function.vfn > sriov.enabled ? 0 : sriov.enabled;
   return std::max<unsigned>(function.vfn, recorded_vfs());
 }

@@ -15,6 +15,17 @@ succeeds() {
 }
 suspend() { succeeds nvme admin-passthru "$1" --opcode=0x41 --cdw11="$((0x10000 + $2))"; }
 resume() { succeeds nvme admin-passthru "$1" --opcode=0x41 --cdw10=1 --cdw11="$2"; }
+# receive PROGRAM ID: the whole state of a function of a, into /tmp/PROGRAM.raw.
+receive() {
+  succeeds "$1" admin-passthru /dev/nvme9 -r --opcode=0x42 --cdw10=0x10000 --cdw11="$((0x10000 + $2))" \
+    --cdw15=0xFFF --data-len=16384 -b
+  cp /tmp/out "/tmp/$1.raw"
+}
+# send PROGRAM ID FILE: a whole state to a function of b.
+send() {
+  succeeds "$1" admin-passthru /dev/nvme8 -w --opcode=0x41 --cdw10=0x30002 --cdw11="$((0x1010000 + $2))" \
+    --cdw15=0x1000 --data-len=16384 -i "$3"
+}
 
 # --- Without CUSE, without root, and over what is there -------------------------------------------
 for host in a b; do
@@ -79,13 +90,6 @@ done
 suspend /dev/nvme9 1
 run 0 -o json list sim:a
 json '.devices[0].functions[0].suspended'
-receive() {
-  program=$1
-  shift
-  succeeds "$program" admin-passthru /dev/nvme9 -r --opcode=0x42 --cdw10=0x10000 --cdw11="$((0x10000 + $1))" \
-    --cdw15=0xFFF --data-len=16384 -b
-  cp /tmp/out "/tmp/$program.raw"
-}
 receive nvme 1
 run 0 suspend /dev/nvme9 1
 run 0 export /dev/nvme9 1 --raw -f /tmp/ours.raw
@@ -95,8 +99,7 @@ run 0 sim guest status sim:b 1 --continues-from sim:a 1
 
 run 0 export /dev/nvme9 2 --raw -f /tmp/second.raw
 suspend /dev/nvme8 2
-succeeds nvme admin-passthru /dev/nvme8 -w --opcode=0x41 --cdw10=0x30002 --cdw11=0x1010002 --cdw15=0x1000 \
-  --data-len=16384 -i /tmp/second.raw
+send nvme 2 /tmp/second.raw
 resume /dev/nvme8 2
 run 0 sim guest status sim:b 2 --continues-from sim:a 2
 
@@ -126,20 +129,26 @@ else
   run 0 sim guest stop sim:b 1
   run 0 sim guest start sim:b 1 --empty
   succeeds newer-nvme lm migration-send /dev/nvme8 --sel=0 --stype=1 --cntlid=1
-  # It sends the state, and frees it twice.
+  # It has a bug: it leaves CSVI out, which the device must refuse, and then frees the data twice.
+  status=0
   newer-nvme lm migration-send /dev/nvme8 --sel=2 --seq-ind=3 --csvi=1 --csuuidi=1 --cntlid=1 --numd=4096 \
     --input-file=/tmp/newer-nvme.raw >/tmp/out 2>/tmp/err || status=$?
-  [ "$status" -eq 0 ] || [ "$status" -eq 134 ] || fail "its migration-send ended with $status"
+  if [ "$status" -ne 0 ]; then
+    says 'Invalid Field'
+    send newer-nvme 1 /tmp/newer-nvme.raw
+  fi
   succeeds newer-nvme lm migration-send /dev/nvme8 --sel=1 --cntlid=1
   run 0 sim guest status sim:b 1 --continues-from sim:a 1
 fi
 
 # --- What needs the bus is not there --------------------------------------------------------------
 run 9 provision /dev/nvme9 --vfs 2
-cat /tmp/err
-nvmigrate bind /dev/nvme9 3 || echo $?
-nvmigrate doctor /dev/nvme9 || echo $?
-nvmigrate handle /dev/nvme9 1 || echo $?
+says 'no SR-IOV'
+run 4 -o json bind /dev/nvme9 3
+says not_on_bus
+! grep -q provision /tmp/err || fail 'it advises what cannot be'
+run 0 -o json doctor /dev/nvme9
+json '.findings | all(.severity != "problem") and all(.code != "binding_lost")'
 
 # --- A signal ends it, and the node goes ----------------------------------------------------------
 # ended JOB NODE

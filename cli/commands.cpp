@@ -24,6 +24,17 @@ constexpr std::array guest_commands{
             {}},
 };
 
+constexpr std::array track_commands{
+    Command{"start",
+            "",
+            "Track which host memory a function changes",
+            to_change,
+            declare_track_start,
+            {}},
+    Command{"read", "", "Read once what it changed", to_change, declare_track_read, {}},
+    Command{"stop", "", "Stop tracking it", to_change, declare_track_stop, {}},
+};
+
 constexpr std::array sim_commands{
     Command{"create", "", "Make a simulated subsystem", to_change, declare_sim_create, {}},
     Command{"list", "", "List the simulated subsystems", nothing, declare_sim_list, {}},
@@ -141,6 +152,9 @@ constexpr std::array all_commands{
             to_change,
             declare_transfer,
             {}},
+
+    Command{"track", "Migrate", "Track the host memory that a function changes", to_change, nullptr,
+            track_commands},
 
     Command{"inspect", "State files", "Decode a state file", nothing, declare_inspect, {}},
     Command{"verify",

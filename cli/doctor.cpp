@@ -9,6 +9,8 @@
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/conditions/conditions.h"
 #include "nvmigrate/conditions/fact.h"
+#include "nvmigrate/migrate/migrate.h"
+#include "nvmigrate/ports/kernel_modules.h"
 #include "nvmigrate/ports/processes.h"
 #include "nvmigrate/ports/sysfs_pci_bus.h"
 #include "nvmigrate/profile/declared.h"
@@ -65,6 +67,7 @@ class Examination {
       if (!session->simulated()) check_rights();
       if (options_->device) add(check_bus(session->pci(), true));
       add(check_abilities(*session));
+      add(check_user_data_log(*session, data_queues_for(*session)));
       add(check_shared_nodes(*session));
       drop_ended_records(*session);
       add(account_of(*session));
@@ -88,6 +91,12 @@ class Examination {
       }
     }
     add(check_profiles(declared_profiles(context_->io(), context_->folders()), sessions));
+  }
+
+  /// Of the kernel; only where the device has a use for it.
+  std::string data_queues_for(const Session& session) {
+    if (session.simulated() || !session.identity().tracking.user_data) return {};
+    return data_queue_function(Sysfs(context_->io(), Sysroot{}));
   }
 
   void check_rights() {

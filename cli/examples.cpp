@@ -87,6 +87,16 @@ constexpr std::array all_examples{
             "nvmigrate transfer nvme0 vf1 nvme1 vf1 --dry-run"},
     Example{"transfer", "Move it", "nvmigrate transfer nvme0 vf1 nvme1 vf1"},
 
+    Example{"track start", "Track the memory of a guest below 2 GiB, in units of 64 KiB",
+            "nvmigrate track start nvme0 vf1 --range 0:2G --granularity 64K"},
+    Example{"track start", "Only check whether it can be tracked",
+            "nvmigrate track start nvme0 vf1 --range 0:2G --range 4G:2G --dry-run"},
+    Example{"track read", "Print what the guest changed", "nvmigrate track read nvme0 vf1"},
+    Example{"track read", "Print it for a program", "nvmigrate track read nvme0 vf1 -o json"},
+    Example{"track stop", "Stop tracking it", "nvmigrate track stop nvme0 vf1"},
+    Example{"track stop", "Only check whether it can be stopped",
+            "nvmigrate track stop nvme0 vf1 --dry-run"},
+
     Example{"inspect", "Decode a state file", "nvmigrate inspect vf1.nvmstate"},
     Example{"inspect", "Print the queues as JSON",
             "nvmigrate inspect vf1.nvmstate -o json | jq .state"},

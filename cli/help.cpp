@@ -163,7 +163,8 @@ class HelpFormatter final : public CLI::Formatter {
   [[nodiscard]] std::size_t width() const { return get_column_width(); }
 
   static std::string short_form(const CLI::Option& option) {
-    return names_of(option).front() + ' ' + option.get_type_name();
+    const auto type = option.get_type_name();
+    return names_of(option).front() + (type.empty() ? "" : ' ' + type);
   }
 
   std::vector<Entry> option_entries(const CLI::App& app, bool positional) const {

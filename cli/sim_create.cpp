@@ -22,7 +22,7 @@ struct CreateOptions {
   bool vendor = false, standard_only = false;
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
   std::vector<std::string> vendor_uuids;
-  std::string vfio = "both";
+  std::string vfio = "both", tracking = "none";
   std::optional<std::string> versions, variant_driver, serial, model, firmware, nqn;
   bool dry_run = false;
 };
@@ -99,6 +99,8 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.migration = !options.no_migration;
   p.mdts = options.mdts;
   p.effects = *sim::effects_of(options.effects);
+  p.track_memory = options.tracking != "none";
+  p.track_user_data = options.tracking == "all";
   p.iommu = !options.no_iommu;
   p.shared_groups = options.shared_group;
   p.vfio_groups = options.vfio != "iommufd";
@@ -180,6 +182,8 @@ void declare_formats(Options& options, CreateOptions& chosen) {
   options.choice("--effects", chosen.effects,
                  {"absent", "free", "same-namespace", "any-namespace", "unreadable"},
                  "How the log of command effects restricts migration commands");
+  options.choice("--tracking", chosen.tracking, {"none", "memory", "all"},
+                 "Tracks changes of host memory, or announces to log those of user data as well");
   options.flag("--no-migration", chosen.no_migration, "Without host-managed live migration");
 }
 

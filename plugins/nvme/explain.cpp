@@ -67,7 +67,22 @@ NextStep not_enough(Step step, std::uint16_t cntlid) {
           {Remedy{.action = Action::show}}};
 }
 
+/// The device has one status for a controller that it does not know and for one that is, or is not,
+/// tracked; and it neither begins nor stops to track a suspended one.
+NextStep next_step_of_tracking(std::uint16_t code, Step step, std::uint16_t cntlid) {
+  if (code == sc::invalid_controller_identifier) {
+    return {step == Step::track ? "check that its memory is not tracked already"
+                                : "check that its memory is tracked",
+            {Remedy{.action = Action::list}}};
+  }
+  if (code == sc::controller_suspended) {
+    return {fmt::format("controller {} is suspended: that is possible while it runs", cntlid)};
+  }
+  return {};
+}
+
 NextStep next_step(std::uint16_t code, Step step, std::uint16_t cntlid) {
+  if (step >= Step::track) return next_step_of_tracking(code, step, cntlid);
   switch (code) {
     case sc::invalid_opcode:
       return {"update the firmware: the device announces live migration but lacks its commands"};
@@ -104,6 +119,12 @@ constexpr const char* verb_of(Step step) noexcept {
       return "resume";
     case Step::read:
       return "read the state of";
+    case Step::track:
+      return "track the memory of";
+    case Step::untrack:
+      return "stop tracking the memory of";
+    case Step::read_tracked:
+      return "read the tracked changes of";
     case Step::load:
       break;
   }

@@ -9,7 +9,7 @@
 namespace nvmigrate::nvme {
 
 /// A step of a migration, done to a controlled function.
-enum class Step { notify, suspend, resume, read, load };
+enum class Step { notify, suspend, resume, read, load, track, untrack, read_tracked };
 
 /// The step as an imperative: `suspend controller 5`.
 std::string operation(Step step, std::uint16_t cntlid);

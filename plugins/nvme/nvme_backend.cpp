@@ -74,7 +74,9 @@ NvmeBackend::NvmeBackend(AdminPort& port, const ControllerIdentity& identity,
       live_migration_(identity.live_migration),
       chunk_(chunk_of(options, most_of(identity, options))),
       whole_(std::max(chunk_, most_of(identity, options))),
-      suspend_timeout_(options.suspend_timeout) {}
+      suspend_timeout_(options.suspend_timeout),
+      tracks_memory_(identity.tracking.memory),
+      tracker_(port, chunk_) {}
 
 const FormatTable& NvmeBackend::formats() {
   const std::scoped_lock lock(mutex_);

@@ -8,6 +8,7 @@
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/session/backend.h"
+#include "plugins/nvme/memory_tracker.h"
 
 namespace nvmigrate::nvme {
 
@@ -26,6 +27,7 @@ class NvmeBackend final : public MigrationBackend {
   FunctionState look(std::uint16_t function, const FormatChoice& choice) override;
   void save(std::uint16_t function, const FormatChoice& choice, StateSink& into) override;
   void load(std::uint16_t function, const FormatChoice& choice, StateSource& from) override;
+  MemoryTracker* memory_tracker() override { return tracks_memory_ ? &tracker_ : nullptr; }
 
  private:
   /// The table of the controlling function; read once.
@@ -37,6 +39,8 @@ class NvmeBackend final : public MigrationBackend {
   std::size_t chunk_;  ///< most bytes of a command
   std::size_t whole_;  ///< likewise when the device rejects a sequence of smaller ones
   std::chrono::milliseconds suspend_timeout_;
+  bool tracks_memory_;
+  NvmeMemoryTracker tracker_;
   std::mutex mutex_;
   std::optional<FormatTable> formats_;
 };

@@ -55,7 +55,8 @@ AdminCompletion SimAdminPort::submit(const AdminCommand& command) {
   const bool failed = answer.status != 0;
   return {.status =
               NvmeStatus{static_cast<std::uint16_t>(answer.status | (failed ? do_not_retry : 0U))},
-          .dw0 = answer.dw0};
+          .dw0 = answer.dw0,
+          .dw1 = answer.dw1};
 }
 
 Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsystem) {
@@ -69,6 +70,11 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   }
   if (opcode == command::opcode::virtualization_management && virtualizes) {
     return execute_virtualization(command);
+  }
+  const bool tracks = p.migration && (p.track_memory || p.track_user_data);
+  if (opcode == command::opcode::track_send && tracks) return execute_track_send(command);
+  if (opcode == command::opcode::track_receive && p.migration && p.track_memory) {
+    return execute_track_receive(command, subsystem);
   }
   if (opcode == command::opcode::migration_send && p.is_standard()) {
     return execute_send(command, subsystem);
@@ -167,6 +173,37 @@ Answer SimAdminPort::execute_set(const AdminCommand& command) {
                          .vendor = low_byte(bits(command.cdw11, 31, 24)),
                          .offset = wide(command.cdw12, command.cdw13),
                          .data = command.to_device});
+}
+
+/// There is no controller data queue, so no user data can be logged.
+Answer SimAdminPort::execute_track_send(const AdminCommand& command) {
+  const std::uint32_t select = bits(command.cdw10, 7, 0);
+  const bool reserved = bits(command.cdw10, 15, 8) != 0 || bits(command.cdw10, 31, 20) != 0 ||
+                        bits(command.cdw11, 31, 16) != 0 || command.nsid != 0;
+  if (reserved || has_tail(command) || !command.from_device.empty()) return invalid_field;
+  const std::uint32_t action = bits(command.cdw10, 19, 16);
+  if (select > 1 || action > 1) return invalid_field;
+  if (select == 0) return {.status = sc::invalid_controller_data_queue};
+  return store_->change([&](Subsystem& now) {
+    if (!now.parameters.track_memory) return invalid_field;
+    const auto target = low_half(command.cdw11);
+    return action == 0 ? stop_tracking(now, target)
+                       : start_tracking(now, controlling_, target, command.to_device);
+  });
+}
+
+Answer SimAdminPort::execute_track_receive(const AdminCommand& command,
+                                           const Subsystem& subsystem) {
+  const std::uint64_t asked = 4 * (static_cast<std::uint64_t>(command.cdw12) + 1);
+  const bool reserved = command.cdw10 != 0 || bits(command.cdw11, 31, 16) != 0 ||
+                        (command.cdw13 | command.cdw14 | command.cdw15 | command.nsid) != 0;
+  if (reserved || !command.to_device.empty() || command.from_device.size() != asked ||
+      too_long(subsystem, command.from_device.size())) {
+    return invalid_field;
+  }
+  return store_->change([&](Subsystem& now) {
+    return read_tracked(now, low_half(command.cdw11), command.from_device);
+  });
 }
 
 Answer SimAdminPort::execute_receive(const AdminCommand& command,

@@ -13,10 +13,10 @@
 /// The rules of the admin commands on the pure model. Statuses are SCT<<8 | SC, 0 for success.
 namespace nvmigrate::sim {
 
-/// How a command completes: status and dword 0.
+/// How a command completes: status and dwords 0 and 1.
 struct Answer {
   std::uint16_t status = 0;
-  std::uint32_t dw0 = 0;
+  std::uint32_t dw0 = 0, dw1 = 0;
 };
 
 /// Identify data structures, as the controlling function `id` answers them.
@@ -57,6 +57,18 @@ Pool pool_of(const Subsystem& subsystem, std::uint16_t controlling, unsigned res
 Answer suspend(Subsystem& subsystem, std::uint16_t controlling, std::uint16_t target, bool notice);
 /// Migration Send: Resume.
 Answer resume(Subsystem& subsystem, std::uint16_t target);
+
+/// Limits of the tracking of memory.
+inline constexpr std::uint16_t most_tracked_ranges = 16, most_tracked_ranges_of_all = 64;
+inline constexpr std::uint8_t coarsest_exponent = 9;               ///< granules of 4 KiB to 2 MiB
+inline constexpr std::uint64_t most_tracked_granules = 1U << 22U;  ///< of one function
+
+/// Track Send: Track Memory Changes. \param data of a start
+Answer start_tracking(Subsystem& subsystem, std::uint16_t controlling, std::uint16_t target,
+                      std::span<const std::byte> data);
+Answer stop_tracking(Subsystem& subsystem, std::uint16_t target);
+/// Track Receive: what the guest changed since it was asked last. \param into all of it is written
+Answer read_tracked(Subsystem& subsystem, std::uint16_t target, std::span<std::byte> into);
 
 /// The formats that two indexes name at a controlling function; index 0 names none.
 /// \return nothing when an index is in no table, or the emulator refuses it

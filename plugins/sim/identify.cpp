@@ -27,6 +27,20 @@ void pad(char (&field)[size], const std::string& text) {
 
 bool virtualizes(const Parameters& p) { return p.vfs_total != 0 || p.secondaries != 0; }
 
+/// libnvme 1.3 has these fields among the reserved ones.
+void put_tracking(nvme_id_ctrl& data, const Parameters& p) {
+  wire::TrackingFields fields;
+  if (p.track_memory) {
+    fields.cmmrtd = most_tracked_ranges;
+    fields.nmmrtd = most_tracked_ranges_of_all;
+    fields.maxmrtg = coarsest_exponent;
+  }
+  fields.trattr =
+      static_cast<std::uint8_t>((p.track_memory ? 1U : 0U) | (p.track_user_data ? 2U : 0U));
+  std::memcpy(reinterpret_cast<std::byte*>(&data) + wire::tracking_fields_at, &fields,
+              sizeof fields);
+}
+
 nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   const auto& p = subsystem.parameters;
   const unsigned oacs = (virtualizes(p) ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
@@ -50,6 +64,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   data.lpa = p.effects == Effects::absent ? 0 : NVME_CTRL_LPA_CMD_EFFECTS;
   data.nn = htole32(std::max(p.namespaces, 1U));
   std::copy(p.nqn.begin(), p.nqn.end(), data.subnqn);
+  put_tracking(data, p);
   return data;
 }
 

@@ -311,6 +311,7 @@ void reset_controlling(Subsystem& subsystem, std::uint16_t id, bool function_lev
   for (auto& function : subsystem.functions) {
     if (function.is_secondary() && function.primary == id) take_offline(function);
     if (function.suspended_by == id) function.suspended_by.reset();
+    if (function.tracking && function.tracking->through == id) function.tracking.reset();
     if (function.sequence && function.sequence->through == id) function.sequence.reset();
   }
   if (!applies_allocation(subsystem.parameters.primary_reset, function_level)) return;

@@ -41,6 +41,19 @@ struct Loaded {
   bool operator==(const Loaded&) const = default;
 };
 
+/// Granules of host memory that follow one another: the address of the first, and their number.
+using Granules = std::pair<std::uint64_t, std::uint32_t>;
+
+/// What is tracked of a function. Every I/O of its guest changes one granule.
+struct Tracking {
+  std::uint16_t through = 0;  ///< the controlling function that began it
+  std::uint8_t exponent = 0;  ///< granules of 2^n × 4 KiB
+  std::vector<Granules> ranges;
+  std::uint64_t seen = 0;      ///< progress of the guest that was looked at
+  std::vector<Granules> left;  ///< found changed and not reported yet
+  bool operator==(const Tracking&) const = default;
+};
+
 /// A use of the namespaces of a function by its host.
 struct HostUse {
   std::string kind;    ///< mount, hold, swap, partition
@@ -67,6 +80,7 @@ struct Function {
   std::optional<std::string> driver, override_to;
   unsigned instance = 0;  ///< of its driver: the 3 of nvme3 or vfio3
   std::vector<HostUse> uses;
+  std::optional<Tracking> tracking;
   bool operator==(const Function&) const = default;
 
   [[nodiscard]] bool is_secondary() const noexcept {

@@ -15,7 +15,7 @@ BINARY = os.path.abspath(sys.argv[1])
 STANDS_FOR = {"nvme0": "sim:a", "nvme1": "sim:b", "libvirt-qemu:kvm": "root:root"}
 SETUP = """
 for host in a b; do
-  nvmigrate sim create $host --vfs-total 8
+  nvmigrate sim create $host --vfs-total 8 --tracking memory
   nvmigrate provision sim:$host --vfs 4 --vq 2 --vi 1
   nvmigrate bind sim:$host vf1
   nvmigrate mark sim:$host vf1
@@ -28,6 +28,7 @@ nvmigrate export sim:a vf1 -f vf1.nvmstate
 ln vf1.nvmstate before.nvmstate
 ln vf1.nvmstate after.nvmstate
 """
+TRACKED = "nvmigrate track start sim:a vf1 --range 0:2G\n"
 EMPTY = "nvmigrate sim guest stop sim:a vf1\n"
 # What more a command needs.
 BEFORE = {
@@ -37,6 +38,7 @@ BEFORE = {
     "unbind": "", "bind": "nvmigrate unbind sim:a all\n",
     "resume": "nvmigrate suspend sim:a vf1\n", "release": STATE, "import": STATE,
     "inspect": STATE, "verify": STATE, "compare": STATE,
+    "track read": TRACKED, "track stop": TRACKED,
     "plan": "nvmigrate save > host.json\n", "apply": "nvmigrate save > host.json\n",
     "sim serve": "nvmigrate sim destroy a\n",
     "sim guest start": "nvmigrate bind sim:a vf2\n",

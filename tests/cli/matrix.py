@@ -20,7 +20,7 @@ NO_DOCUMENT = {"help"}
 # Arguments with which a command that reads or only plans ends well, by the name of the argument.
 VALUES = {"DEVICE": "sim:a", "IDS": "vf1", "ID": "vf1", "SRC": "sim:a", "SRC-IDS": "vf1", "DST": "sim:b",
           "DST-IDS": "vf1", "FILE": "one.nvmstate", "A": "one.nvmstate", "B": "one.nvmstate",
-          "NAME": "a", "COMMAND": "list", "-f": "one.nvmstate", "--vfs": "2", "N": "2"}
+          "NAME": "a", "--range": "0:1M", "COMMAND": "list", "-f": "one.nvmstate", "--vfs": "2", "N": "2"}
 # A change is an option that none needs, and one of them must be given.
 MORE = {"sim change": ["--reset", "0"]}
 # A server would wait, and needs root; without the subsystem it ends.

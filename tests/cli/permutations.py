@@ -23,7 +23,7 @@ ALWAYS = ["-o json", "-vv"]
 FORMAT = "--format 0", "--vendor 6e766d69-6772-4174-8573-696d756c6174", "--chunk 8K"
 PREPARED = """
 sim create a --vfs-total 4 --namespaces 2
-sim create b --vfs-total 4 --namespaces 2
+sim create b --vfs-total 4 --namespaces 2 --tracking memory
 sim create new --vfs-total 4 --primary-holds --serial NEW
 provision sim:a --vfs 3 --vq 2 --vi 1
 provision sim:b --vfs 3 --vq 2 --vi 1
@@ -76,6 +76,10 @@ LINES = (
     ("transfer sim:a 1 sim:b 1", "--standard-only", "--dry-run", "--allow firmware"),
     ("transfer sim:a 1 ssh://nobody@127.0.0.1:1/sim:b 1", "--settle", "--ssh-command false",
      "--remote-program none"),
+    ("track start sim:b 1", "--range 0:4K", "--granularity 4K", "--allow foreign", "--dry-run"),
+    ("track start sim:b 1", "--user-data", "--allow foreign"),
+    ("track read sim:b 1", "--allow foreign", "-q"),
+    ("track stop sim:b 1", "--allow foreign", "--dry-run"),
     ("sim change a", "--model M", "--firmware F", "--reset 1", "--swap 0", "--dry-run"),
     ("sim change a /srv", "--mount 0", "--partition 0"),
     ("sim change a dm-0", "--hold 0", "--release 0", "--reset-controller 0"),
@@ -89,7 +93,7 @@ LINES = (
      "--grain 1", "--round-down", "--primary-holds", "--primary-reset both", "--namespaces 2",
      "--namespace-size 1G", "--block-size 4096", "--private-namespaces", "--detached",
      "--personality spec", "--state-size 4K", "--vendor", "--versions 0,1", "--renumber-formats",
-     "--mdts 256K", "--effects free", "--vfio group", "--shared-group", "--variant-driver odd-vfio",
+     "--mdts 256K", "--effects free", "--tracking all", "--vfio group", "--shared-group", "--variant-driver odd-vfio",
      "--odd-list unsorted", "--reset-ms 0", "--serial S", "--model M", "--firmware F",
      "--nqn nqn.2026-01.invalid:odd", "--seed 7"),
     ("sim create odd", "--standard-only", "--no-namespace-management", "--no-iommu",

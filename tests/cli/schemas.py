@@ -148,7 +148,7 @@ def examine_host():
 
 
 def whole_job():
-    run("sim create a --vfs-total 4")
+    run("sim create a --vfs-total 4 --tracking all")
     run("sim create b --vfs-total 4 --others 1 --effects free")
     run("list")
     run("provision sim:a --vfs 2 --vq 2 --vi 1 --dry-run")
@@ -180,6 +180,11 @@ def migrate():
     run("suspend sim:a vf1")
     run("list sim:a")
     run("resume sim:a vf1")
+    run("track start sim:a vf1 --range 0:4G --dry-run")
+    run("track start sim:a vf1 --range 0:4G")
+    run("track read sim:a vf1")
+    run("track stop sim:a vf1 --dry-run")
+    run("track stop sim:a vf1")
     run("export sim:a vf1 -f one.nvmstate --dry-run")
     run("export sim:a vf1 -f one.nvmstate --then resume")
     run_to_output("export sim:a vf1 --then resume")

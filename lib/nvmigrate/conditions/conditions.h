@@ -30,6 +30,7 @@ enum class Verb : std::uint8_t {
   export_state,
   import_state,
   transfer,
+  track,
   apply,
 };
 
@@ -39,7 +40,7 @@ inline constexpr std::array verb_names{
     std::string_view{"unmark"},    std::string_view{"bind"},        std::string_view{"unbind"},
     std::string_view{"handle"},    std::string_view{"suspend"},     std::string_view{"resume"},
     std::string_view{"release"},   std::string_view{"export"},      std::string_view{"import"},
-    std::string_view{"transfer"},  std::string_view{"apply"}};
+    std::string_view{"transfer"},  std::string_view{"track"},       std::string_view{"apply"}};
 
 /// `provision`, `export`, …
 constexpr std::string_view name_of(Verb verb) noexcept {

@@ -48,13 +48,14 @@ constexpr std::array table{
               .sentence = sentences::unknown_function,
               .remedy = Action::list,
               .status = ExitStatus::not_found,
-              .blocks = migrates | disturbs | mark | unmark | handle | resume | release},
-    Condition{.code = "controlling_function",
-              .looks_at = "the controller id, and SR-IOV in sysfs",
-              .sentence = "{function} is a controlling function; a function never controls itself",
-              .advice = "name a function that is only controlled",
-              .remedy = Action::list,
-              .blocks = migrates | mark | unmark | bind | unbind | handle | resume | release},
+              .blocks = migrates | disturbs | mark | unmark | handle | resume | release | track},
+    Condition{
+        .code = "controlling_function",
+        .looks_at = "the controller id, and SR-IOV in sysfs",
+        .sentence = "{function} is a controlling function; a function never controls itself",
+        .advice = "name a function that is only controlled",
+        .remedy = Action::list,
+        .blocks = migrates | mark | unmark | bind | unbind | handle | resume | release | track},
     Condition{.code = "foreign",
               .looks_at = "the lists of controllers (Identify CNS 13h and 15h) and the records",
               .sentence = "{function} is not a secondary controller of {device}, and nothing is "
@@ -62,8 +63,8 @@ constexpr std::array table{
               .advice = "name it through its own controlling function; where it is known to be "
                         "for this one, mark it",
               .remedy = Action::list,
-              .blocks = migrates | mark | resume,
-              .overrides = migrates | mark | resume},
+              .blocks = migrates | mark | resume | track,
+              .overrides = migrates | mark | resume | track},
     Condition{.code = "has_virtual_functions",
               .looks_at = "sriov_numvfs in sysfs",
               .sentence = "{function} has {count} VFs, which depend on its driver",
@@ -119,6 +120,20 @@ constexpr std::array table{
                         "when it is resumed at once",
               .status = ExitStatus::unsupported,
               .blocks = migrates},
+    Condition{.code = "no_memory_tracking",
+              .looks_at = "TRATTR bit 0 (Identify CNS 01h)",
+              .sentence = "{device} does not track changes of host memory",
+              .advice = "let the VMM track them, by the IOMMU or by write protection",
+              .status = ExitStatus::unsupported,
+              .blocks = track},
+    Condition{.code = "no_user_data_log",
+              .looks_at = "TRATTR bit 1 (Identify CNS 01h), and the functions of the kernel",
+              .sentence = "{device} cannot log changes of user data: {reason}",
+              .advice = "keep namespaces on shared storage, or copy them while the guest is "
+                        "stopped",
+              .status = ExitStatus::unsupported,
+              .blocks = track,
+              .told = Severity::ok},
     Condition{
         .code = "queues_only",
         .looks_at = "the state formats (Identify CNS 20h)",
@@ -129,13 +144,14 @@ constexpr std::array table{
               .looks_at = "the registry",
               .sentence = "{function} is not marked for migration",
               .remedy = Action::mark,
-              .blocks = moves},
+              .blocks = moves | track},
     Condition{.code = "offline",
               .looks_at = looked_at::secondary_list,
               .sentence = "{function} is offline",
-              .advice = "provisioning brings a VF online; a profile that gives it resources, any other "
-                        "function",
-              .blocks = migrates,
+              .advice =
+                  "provisioning brings a VF online; a profile that gives it resources, any other "
+                  "function",
+              .blocks = migrates | track,
               .warns = mark | bind},
 
     // --- who uses it
@@ -149,8 +165,9 @@ constexpr std::array table{
     Condition{.code = "not_on_bus",
               .looks_at = pci,
               .sentence = "{function} is not on the PCI bus",
-              .advice = "provisioning enables VFs; any other function is found through the nvme driver: "
-                        "give it back to that first",
+              .advice =
+                  "provisioning enables VFs; any other function is found through the nvme driver: "
+                  "give it back to that first",
               .blocks = bind | handle},
     Condition{.code = "not_on_vfio",
               .looks_at = "driver and vfio nodes in sysfs",

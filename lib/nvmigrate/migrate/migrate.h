@@ -105,6 +105,46 @@ struct ReleaseOptions {
 NVMIGRATE_API ControlResult release_function(Session& session, std::uint16_t cntlid,
                                              const ReleaseOptions& options = {});
 
+// --- track
+// ---------------------------------------------------------------------------------------
+
+/// What is tracked of a function.
+struct TrackOptions {
+  std::vector<MemoryRange> ranges{};       ///< as the function addresses them
+  std::optional<std::uint64_t> granule{};  ///< bytes; nothing: the finest of the device
+  bool user_data = false;  ///< changes of user data are meant: always refused, with the reason
+  bool dry_run = false;
+  std::vector<std::string> allowed{};
+};
+
+/// Has the device track which host memory a function changes.
+/// \return the granule in bytes
+/// \throws not_found, Refusal; usage_error for ranges that the device cannot track
+NVMIGRATE_API std::uint64_t start_tracking(Session& session, std::uint16_t cntlid,
+                                           const TrackOptions& options);
+
+/// Reads, once, what a function changed since tracking began or was last read. A caller that ends
+/// without using it must take all tracked memory as changed.
+/// \throws not_found, Refusal
+NVMIGRATE_API TrackedMemory read_tracked(Session& session, std::uint16_t cntlid,
+                                         const std::vector<std::string>& allowed = {});
+
+/// How tracking is stopped.
+struct UntrackOptions {
+  bool dry_run = false;
+  std::vector<std::string> allowed{};
+};
+
+/// Has the device track the function no more; a mark is not needed for that.
+/// \throws not_found, Refusal
+NVMIGRATE_API void stop_tracking(Session& session, std::uint16_t cntlid,
+                                 const UntrackOptions& options = {});
+
+/// Whether the device logs changes of user data, and why this program has no use for that.
+/// \param kernel a function of the kernel that makes controller data queues; empty: none is known
+/// \return empty when it does not
+NVMIGRATE_API Findings check_user_data_log(Session& session, const std::string& kernel);
+
 // --- export
 // ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ inline constexpr std::uint8_t get_log_page = 0x02;
 inline constexpr std::uint8_t identify = 0x06;
 inline constexpr std::uint8_t namespace_attachment = 0x15;
 inline constexpr std::uint8_t virtualization_management = 0x1C;
+inline constexpr std::uint8_t track_send = 0x3D;
+inline constexpr std::uint8_t track_receive = 0x3E;
 inline constexpr std::uint8_t migration_send = 0x41;
 inline constexpr std::uint8_t migration_receive = 0x42;
 inline constexpr std::uint8_t vf_state_size = 0xC4;
@@ -36,6 +38,10 @@ constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
       return "Namespace Attachment";
     case opcode::virtualization_management:
       return "Virtualization Management";
+    case opcode::track_send:
+      return "Track Send";
+    case opcode::track_receive:
+      return "Track Receive";
     case opcode::migration_send:
       return "Migration Send";
     case opcode::migration_receive:
@@ -179,6 +185,34 @@ constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats
           .cdw13 = static_cast<std::uint32_t>(offset >> 32U),
           .cdw15 = static_cast<std::uint32_t>(chunk.size() / 4 - 1),
           .from_device = chunk,
+          .timeout = minimum_timeout};
+}
+
+/// Track Send, Track Memory Changes (SEL 1) with the action start, Base 2.1 §5.1.27.
+/// \param ranges see encode_ranges()
+constexpr AdminCommand start_tracking(std::uint16_t controller,
+                                      std::span<const std::byte> ranges) noexcept {
+  return {.opcode = opcode::track_send,
+          .cdw10 = 1U << 16U | 1U,
+          .cdw11 = controller,
+          .to_device = ranges,
+          .timeout = minimum_timeout};
+}
+
+/// The same with the action stop.
+constexpr AdminCommand stop_tracking(std::uint16_t controller) noexcept {
+  return {
+      .opcode = opcode::track_send, .cdw10 = 1, .cdw11 = controller, .timeout = minimum_timeout};
+}
+
+/// Track Receive, Tracked Memory Changes (SEL 0), Base 2.1 §5.1.26: what is read is not reported
+/// again. The length of `changes`, a multiple of 4, is sent 0's based, in dwords.
+constexpr AdminCommand read_tracked(std::uint16_t controller,
+                                    std::span<std::byte> changes) noexcept {
+  return {.opcode = opcode::track_receive,
+          .cdw11 = controller,
+          .cdw12 = static_cast<std::uint32_t>(changes.size() / 4 - 1),
+          .from_device = changes,
           .timeout = minimum_timeout};
 }
 

@@ -14,6 +14,7 @@
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/libnvme.h"
+#include "nvmigrate/nvme/tracking.h"
 #include "nvmigrate/nvme/wire.h"
 
 namespace nvmigrate {
@@ -230,23 +231,20 @@ auto unless_unknown(std::string_view what, bool hides, Oddities* oddities, Read 
   }
 }
 
-}  // namespace
-
-std::uint32_t FlexibleResources::free() const noexcept {
-  const std::uint64_t taken = std::uint64_t{assigned} + primary;
-  return taken > total ? 0 : static_cast<std::uint32_t>(total - taken);
+template <typename T>
+std::uint8_t index_in(const std::vector<T>& table, const T& one) noexcept {
+  const auto found = std::find(table.begin(), table.end(), one);
+  return static_cast<std::uint8_t>(found == table.end() ? 0 : found - table.begin() + 1);
 }
 
+}  // namespace
+
 std::uint8_t FormatTable::index_of(std::uint16_t version) const noexcept {
-  const auto found = std::find(versions.begin(), versions.end(), version);
-  return found == versions.end() ? std::uint8_t{0}
-                                 : static_cast<std::uint8_t>(found - versions.begin() + 1);
+  return index_in(versions, version);
 }
 
 std::uint8_t FormatTable::index_of(const Uuid& vendor) const noexcept {
-  const auto found = std::find(vendors.begin(), vendors.end(), vendor);
-  return found == vendors.end() ? std::uint8_t{0}
-                                : static_cast<std::uint8_t>(found - vendors.begin() + 1);
+  return index_in(vendors, vendor);
 }
 
 std::string to_string(const std::vector<NamespaceShape>& namespaces) {
@@ -300,6 +298,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
   identity.first_vendor_byte = wire.vs[0];
   identity.effects_log = (wire.lpa & NVME_CTRL_LPA_CMD_EFFECTS) != 0;
+  identity.tracking = decode_tracking(data);
   return identity;
 }
 

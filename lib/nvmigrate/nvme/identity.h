@@ -21,6 +21,31 @@ struct Oddity {
 };
 using Oddities = std::vector<Oddity>;
 
+/// How a controlling function tracks what its controlled functions change (TRATTR and the fields
+/// before it).
+struct TrackingAbility {
+  bool memory = false;                     ///< THMCS: of host memory
+  bool user_data = false;                  ///< TUDCS: of user data, by a controller data queue
+  bool powers_of_two = false;              ///< MRTLL: a range has a power of two of granules
+  std::uint16_t ranges = 0;                ///< CMMRTD, most of one controller
+  std::uint16_t ranges_of_all = 0;         ///< NMMRTD, most of all controllers together
+  std::uint64_t finest = 0, coarsest = 0;  ///< MINMRTG and MAXMRTG: bytes of a granule
+};
+
+/// Host memory as a controller addresses it, in bytes.
+struct MemoryRange {
+  std::uint64_t address = 0, bytes = 0;
+  auto operator<=>(const MemoryRange&) const = default;
+};
+
+/// What a controlled function changed since it was last asked.
+struct TrackedMemory {
+  std::vector<MemoryRange> ranges{};
+  std::uint64_t granule = 0;  ///< bytes: the ranges are multiples of it
+  bool more = false;          ///< there is more to read
+  bool suspended = false;     ///< the function was suspended: without `more`, this is all
+};
+
 /// Identity and abilities of a controller (Identify Controller, Base 2.1 figure 312).
 struct ControllerIdentity {
   std::uint16_t cntlid = 0;            ///< controller id
@@ -44,6 +69,7 @@ struct ControllerIdentity {
   bool live_migration = false;             ///< OACS b11, HMLMS
   std::uint8_t first_vendor_byte = 0;      ///< byte 3072, the first that is vendor specific
   bool effects_log = false;  ///< LPA b1: it has the Commands Supported and Effects log
+  TrackingAbility tracking{};
 };
 
 /// What the Commands Supported and Effects log (log page 05h) says of an admin command.
@@ -66,7 +92,10 @@ struct FlexibleResources {
   std::uint16_t per_secondary = 0;  ///< VQFRSM, the most of one secondary
   std::uint16_t granularity = 0;    ///< VQGRAN, in which they are best given
   /// The resources that neither the primary nor a secondary controller holds.
-  [[nodiscard]] NVMIGRATE_API std::uint32_t free() const noexcept;
+  [[nodiscard]] std::uint32_t free() const noexcept {
+    const std::uint64_t taken = std::uint64_t{assigned} + primary;
+    return taken > total ? 0 : static_cast<std::uint32_t>(total - taken);
+  }
 };
 
 /// Primary Controller Capabilities (CNS 14h), Base 2.1 figure 330.

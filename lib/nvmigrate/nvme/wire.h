@@ -59,4 +59,47 @@ struct CompletionQueueState {
 };
 static_assert(sizeof(CompletionQueueState) == 24);
 
+/// What Identify Controller says of tracking: bytes 570 to 576.
+struct TrackingFields {
+  Le16 cmmrtd, nmmrtd;
+  std::uint8_t minmrtg{}, maxmrtg{};  ///< 2^n × 4 KiB
+  std::uint8_t trattr{};              ///< b0 THMCS, b1 TUDCS, b2 MRTLL
+};
+static_assert(sizeof(TrackingFields) == 7);
+inline constexpr std::size_t tracking_fields_at = 570;
+
+/// Data of Track Send, Track Memory Changes; descriptors follow.
+struct TrackedRanges {
+  std::uint8_t ver{};
+  Le16 reserved1;
+  std::uint8_t rmrtg{};
+  Le32 rnmrtd;
+};
+static_assert(sizeof(TrackedRanges) == 8);
+
+/// A range to track; its length counts granules.
+struct TrackedRange {
+  Le64 saddr;
+  Le32 length;
+};
+static_assert(sizeof(TrackedRange) == 12);
+
+/// Head of the data of Track Receive; descriptors follow.
+struct TrackedChanges {
+  std::uint8_t ver{}, attributes{};  ///< b0 MTR, more to report; b1 SUSP
+  Le16 cntlid;
+  Le32 ntmcd;
+  Le16 rpmpg;
+  std::array<std::uint8_t, 6> reserved10{};
+};
+static_assert(sizeof(TrackedChanges) == 16);
+inline constexpr std::uint8_t more_to_report = 1U, tracked_suspended = 2U;
+
+/// A range that changed; its length counts granules.
+struct TrackedChange {
+  Le64 saddr;
+  Le32 length, reserved12;
+};
+static_assert(sizeof(TrackedChange) == 16);
+
 }  // namespace nvmigrate::wire

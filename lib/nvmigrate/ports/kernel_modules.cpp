@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view vfio_alias = "vfio_pci:";
 constexpr std::string_view pci_alias = "pci:";
+constexpr std::size_t most_symbols = std::size_t{64} << 20U;
 constexpr std::size_t most_aliases = std::size_t{64} << 20U;
 
 /// The standard streams of a child that must not write to ours.
@@ -97,6 +98,14 @@ std::optional<std::string> variant_module(const Sysfs& sysfs, const std::string&
     best = module;
   }
   return best;
+}
+
+std::string data_queue_function(const Sysfs& sysfs) {
+  const auto symbols = sysfs.text("/proc/kallsyms", most_symbols).value_or("");
+  const auto place = symbols.find(" nvme_cdq_");
+  if (place == std::string::npos) return {};
+  const auto end = symbols.find_first_of("\t\n", place);
+  return symbols.substr(place + 1, end - place - 1);
 }
 
 std::optional<std::string> driver_of_module(const Sysfs& sysfs, const std::string& module) {

@@ -22,6 +22,11 @@ void modprobe(const std::string& module);
 /// \param modalias of the function, `pci:v…d…sv…sd…bc…sc…i…`
 std::optional<std::string> variant_module(const Sysfs& sysfs, const std::string& modalias);
 
+/// A function of the running kernel that makes controller data queues, as /proc/kallsyms shows it.
+/// Kernels that have one are experiments; the number of their ioctl is not settled, so it is not
+/// tried. \return empty when none is shown
+std::string data_queue_function(const Sysfs& sysfs);
+
 /// The PCI driver that a loaded module registered, whose name may differ from the module's.
 std::optional<std::string> driver_of_module(const Sysfs& sysfs, const std::string& module);
 

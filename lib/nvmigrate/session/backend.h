@@ -3,12 +3,27 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "nvmigrate/session/session.h"
 #include "nvmigrate/state/state.h"
 #include "nvmigrate/state/stream.h"
 
 namespace nvmigrate {
+
+/// Tracking of the host memory that controlled functions change, where a device offers it. Throws
+/// NvmeError and OsError.
+class MemoryTracker {
+ public:
+  virtual ~MemoryTracker() = default;
+
+  /// \param granule bytes, in which changes are told \param ranges multiples of it
+  virtual void start(std::uint16_t function, std::uint64_t granule,
+                     const std::vector<MemoryRange>& ranges) = 0;
+  virtual void stop(std::uint16_t function) = 0;
+  /// What is read is not told again. \throws Error(device) for an answer that cannot be
+  virtual TrackedMemory read(std::uint16_t function) = 0;
+};
 
 /// The one common interface of migration: what every device can be asked to do to a function that
 /// it controls, whatever its command set. Functions are named by controller id. Safe to use from
@@ -47,6 +62,9 @@ class MigrationBackend {
   virtual void save(std::uint16_t function, const FormatChoice& formats, StateSink& into) = 0;
   /// Loads a state into a suspended function and commits it. After an error the load is void.
   virtual void load(std::uint16_t function, const FormatChoice& formats, StateSource& from) = 0;
+
+  /// \return nullptr: it tracks no memory
+  virtual MemoryTracker* memory_tracker() { return nullptr; }
 };
 
 }  // namespace nvmigrate

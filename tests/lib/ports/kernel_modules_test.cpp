@@ -60,6 +60,16 @@ TEST_F(KernelModulesTest, TheDriverOfAModuleIsFoundByEitherSpelling) {
   EXPECT_EQ(driver_of_module(sysfs, "x_vfio_pci"), "x-vfio-pci");
 }
 
+TEST_F(KernelModulesTest, AFunctionForControllerDataQueuesIsSeen) {
+  const Sysfs sysfs(io_, sysfs_.root());
+  EXPECT_EQ(data_queue_function(sysfs), "");
+  sysfs_.file("/proc/kallsyms", "0000000000000000 t nvme_submit_cmd\t[nvme_core]\n");
+  EXPECT_EQ(data_queue_function(sysfs), "");
+  sysfs_.file("/proc/kallsyms",
+              "0 t nvme_cmd\n0 T nvme_cdq_create\t[nvme_core]\n0 t nvme_cdq_free\n");
+  EXPECT_EQ(data_queue_function(sysfs), "nvme_cdq_create");
+}
+
 TEST(Modprobe, OfWhatIsNoModuleReturns) {
   EXPECT_NO_THROW(modprobe("-r"));
   EXPECT_NO_THROW(modprobe("nvmigrate_has_no_such_module"));

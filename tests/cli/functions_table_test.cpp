@@ -58,16 +58,18 @@ void bind(ControlledFunction& function) {
 }
 
 TEST(FunctionsTable, FoldsWhatIsOnlineAndNobodyUses) {
-  EXPECT_THAT(lines(drive(1)), AllOf(testing::SizeIs(3), Contains(StartsWith("  `- 1  1   online"))));
+  EXPECT_THAT(lines(drive(1)),
+              AllOf(testing::SizeIs(3), Contains(StartsWith("  `- 1  1   online"))));
   EXPECT_THAT(lines(drive(4)), testing::SizeIs(6)) << "few are shown with their addresses";
   for (const std::uint16_t count : std::initializer_list<std::uint16_t>{64, 256}) {
     const auto all = std::to_string(count);
-    EXPECT_THAT(lines(drive(count)),
-                ElementsAre(StartsWith("  ID"),
-                            AllOf(StartsWith("  `- 1-" + all + "  1-" + all + "  " + all + " online"),
-                                  HasSubstr("0000:01:00.1..  "), HasSubstr(" 16   8"),
-                                  EndsWith("11-" + std::to_string(10 + count))),
-                            "  every function has namespace 1, 16 GiB"));
+    EXPECT_THAT(
+        lines(drive(count)),
+        ElementsAre(StartsWith("  ID"),
+                    AllOf(StartsWith("  `- 1-" + all + "  1-" + all + "  " + all + " online"),
+                          HasSubstr("0000:01:00.1..  "), HasSubstr(" 16   8"),
+                          EndsWith("11-" + std::to_string(10 + count))),
+                    "  every function has namespace 1, 16 GiB"));
   }
 }
 
@@ -95,10 +97,10 @@ TEST(FunctionsTable, NamespacesOfFewStandBelowTheirFunctions) {
     if (one.cntlid == 2) one.namespaces = {2, 3, 4};
     if (one.cntlid == 3) one.namespaces->clear();
   }));
-  EXPECT_THAT(shown, ElementsAre(StartsWith("  ID"), StartsWith("  |- 1"),
-                                 "  |  `- namespace 1, 16 GiB", StartsWith("  |- 2"),
-                                 "  |  `- namespaces 2, 32 GiB; 3-4, 16 GiB each",
-                                 StartsWith("  `- 3"), "     `- no namespace"));
+  EXPECT_THAT(shown,
+              ElementsAre(StartsWith("  ID"), StartsWith("  |- 1"), "  |  `- namespace 1, 16 GiB",
+                          StartsWith("  |- 2"), "  |  `- namespaces 2, 32 GiB; 3-4, 16 GiB each",
+                          StartsWith("  `- 3"), "     `- no namespace"));
 }
 
 TEST(FunctionsTable, FunctionsThatShareNamespacesAreNamedTogether) {
@@ -121,8 +123,9 @@ TEST(FunctionsTable, NamespacesOfManyAreAColumn) {
     own(one);
     bind(one);
   }));
-  EXPECT_THAT(shown, AllOf(testing::SizeIs(65), Contains(AllOf(StartsWith("  ID"), HasSubstr("NS"))),
-                           Not(Contains(HasSubstr("namespace")))));
+  EXPECT_THAT(shown,
+              AllOf(testing::SizeIs(65), Contains(AllOf(StartsWith("  ID"), HasSubstr("NS"))),
+                    Not(Contains(HasSubstr("namespace")))));
 }
 
 TEST(FunctionsTable, FitsTheScreen) {

@@ -107,9 +107,9 @@ class Usage:
         usage = self.help.split("\n\n")[0].replace("\n", " ")
         usage = usage.removeprefix(f"Usage: nvmigrate {' '.join(command)}").removesuffix("[OPTIONS]")
         usage = re.sub(r"\((\S+ \S+) \|[^)]*\)", r"\1", usage)
-        self.needed = re.sub(r"\[[^]]*\]", "", usage).split()
+        self.needed = [word.removesuffix("...") for word in re.sub(r"\[[^]]*\]", "", usage).split()]
         self.optional = re.findall(r"\[([A-Z]\S*?)(?:\.\.\.)?\]", usage)
-        self.endless = "...]" in usage
+        self.endless = "..." in usage
         self.numbers = ["--timeout", "--wait", *re.findall(r"(?m)^ +(--\S+) (?:N|SIZE)\b", self.help)]
 
     def has(self, option):

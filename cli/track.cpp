@@ -38,7 +38,7 @@ TrackOptions options_of(const Tracking& given) {
   return options;
 }
 
-Json json_of(const std::vector<MemoryRange>& ranges) {
+Json objects_of(const std::vector<MemoryRange>& ranges) {
   Json list = Json::array();
   for (const auto& range : ranges)
     list.push_back({{"address", range.address}, {"bytes", range.bytes}});
@@ -60,7 +60,7 @@ Outcome start(Context& context, const Tracking& given) {
   const auto granule = start_tracking(*session, cntlid, options);
   auto outcome = outcome_of(given.document(true), *session, cntlid);
   outcome.document["granularity"] = granule;
-  outcome.document["ranges"] = json_of(options.ranges);
+  outcome.document["ranges"] = objects_of(options.ranges);
   outcome.text += std::string(given.dry_run ? "would be " : "") + "tracked with a granularity of " +
                   format_size(granule) + '\n';
   return outcome;
@@ -74,7 +74,7 @@ Outcome read(Context& context, const Tracking& given) {
   outcome.document["granularity"] = memory.granule;
   outcome.document["more"] = memory.more;
   outcome.document["suspended"] = memory.suspended;
-  outcome.document["ranges"] = json_of(memory.ranges);
+  outcome.document["ranges"] = objects_of(memory.ranges);
   std::uint64_t bytes = 0;
   std::string lines;
   for (const auto& range : memory.ranges) {

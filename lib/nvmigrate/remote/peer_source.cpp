@@ -164,6 +164,7 @@ class PeerTransfer {
     WatchedSink sink(*writer, options_->progress, remote::step, cntlid_);
     StateEnd end;
     try {
+      writer->carry_subsystem_state(subsystem_state_of(*session_, cntlid_, identity_));
       session_->backend().save(cntlid_, result_.formats, sink);
       end = writer->finish(stop_->length());
     } catch (const OsError& error) {

@@ -7,6 +7,7 @@
 #include "cli/state_argument.h"
 #include "cli/table.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/subsystem_state.h"
 #include "nvmigrate/state/state_file.h"
 
 namespace nvmigrate::cli {
@@ -63,6 +64,21 @@ Json decoded_json(const DecodedState& state) {
           {"vendor", {{"bytes", header.vendor_bytes}, {"sha256", digest}}}};
 }
 
+Json subsystem_json(const std::vector<std::byte>& bytes) {
+  const auto facts = decode_subsystem_state(bytes);
+  if (!facts) return nullptr;
+  return {{"header_version", facts->version},
+          {"suspended", facts->suspended},
+          {"version", facts->inner_version},
+          {"bytes", facts->bytes}};
+}
+
+std::string subsystem_text(const std::vector<std::byte>& bytes) {
+  const auto facts = decode_subsystem_state(bytes);
+  if (!facts) return {};
+  return format_size(facts->bytes) + ", version " + std::to_string(facts->inner_version);
+}
+
 Json document_of(const StoredState& state) {
   const auto& end = state.end();
   Json json{{"file", state.object()}, {"kind", state.raw() ? "raw" : "state_file"}};
@@ -73,6 +89,7 @@ Json document_of(const StoredState& state) {
   json["skipped_records"] = state.skipped_records();
   json["bytes"] = end.size;
   json["sha256"] = nvmigrate::to_string(end.sha256);
+  json["subsystem_state"] = subsystem_json(state.subsystem_state());
   json["state"] = state.decoded() ? decoded_json(*state.decoded()) : Json(nullptr);
   json["findings"] = json_of(state.decoded() ? state.decoded()->findings : Findings{});
   return json;
@@ -175,6 +192,7 @@ std::string lines_of(const StoredState& state) {
   facts.add("state",
             format_size(end.size) + (state.raw() ? "" : " in " + plural(end.chunks, "chunk")));
   facts.add("SHA-256", nvmigrate::to_string(end.sha256));
+  facts.add("exported subsystem", subsystem_text(state.subsystem_state()));
   if (state.decoded()) describe(facts, *state.decoded());
   facts.add("skipped records",
             state.skipped_records() == 0 ? "" : std::to_string(state.skipped_records()));

@@ -21,6 +21,7 @@ struct CreateOptions {
   bool private_namespaces = false, detached = false, no_namespace_management = false;
   bool vendor = false, standard_only = false;
   bool renumber_formats = false, no_iommu = false, shared_group = false, no_migration = false;
+  bool exported_subsystem = false;
   std::vector<std::string> vendor_uuids;
   std::string vfio = "both", tracking = "none";
   std::optional<std::string> versions, variant_driver, serial, model, firmware, nqn;
@@ -99,6 +100,7 @@ sim::Parameters parameters_of(const CreateOptions& options) {
   p.migration = !options.no_migration;
   p.mdts = options.mdts;
   p.effects = *sim::effects_of(options.effects);
+  p.exported_subsystem = options.exported_subsystem;
   p.track_memory = options.tracking != "none";
   p.track_user_data = options.tracking == "all";
   p.iommu = !options.no_iommu;
@@ -182,6 +184,8 @@ void declare_formats(Options& options, CreateOptions& chosen) {
   options.choice("--effects", chosen.effects,
                  {"absent", "free", "same-namespace", "any-namespace", "unreadable"},
                  "How the log of command effects restricts migration commands");
+  options.flag("--exported-subsystem", chosen.exported_subsystem,
+               "NVMe 2.4, with the state of an exported NVM subsystem");
   options.choice("--tracking", chosen.tracking, {"none", "memory", "all"},
                  "Tracks changes of host memory, or announces to log those of user data as well");
   options.flag("--no-migration", chosen.no_migration, "Without host-managed live migration");

@@ -22,6 +22,7 @@ Outcome sound(const std::string& file, const StoredState& state) {
       {"offset", nullptr},
       {"reason", blocked ? Json("the controller state in it is invalid") : Json(nullptr)},
       {"bytes", state.end().size},
+      {"subsystem_state_bytes", state.subsystem_state().size()},
       {"sha256", to_string(state.end().sha256)},
       {"findings", json_of(findings)}};
   outcome.text =
@@ -36,8 +37,9 @@ Outcome sound(const std::string& file, const StoredState& state) {
 Outcome damaged(const std::string& file, const StateFileError& error) {
   Outcome outcome;
   outcome.document = {
-      {"file", file},     {"valid", false},    {"offset", error.offset()}, {"reason", error.what()},
-      {"bytes", nullptr}, {"sha256", nullptr}, {"findings", Json::array()}};
+      {"file", file},           {"valid", false},           {"offset", error.offset()},
+      {"reason", error.what()}, {"bytes", nullptr},         {"subsystem_state_bytes", nullptr},
+      {"sha256", nullptr},      {"findings", Json::array()}};
   outcome.text = std::string{error.what()} + "\n  first fault at byte " +
                  std::to_string(error.offset()) + " (" + to_hex(error.offset()) + ")\n";
   if (!error.advice().empty()) outcome.text += "  " + error.advice() + '\n';

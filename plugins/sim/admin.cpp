@@ -12,7 +12,7 @@ namespace nvmigrate::sim {
 namespace {
 
 constexpr std::uint16_t do_not_retry = 0x4000;
-constexpr std::uint32_t send_suspend = 0, send_resume = 1, send_set = 2;
+constexpr std::uint32_t send_suspend = 0, send_resume = 1, send_set = 2, send_set_subsystem = 3;
 constexpr Answer invalid_field{.status = sc::invalid_field};
 
 constexpr std::uint32_t bits(std::uint32_t dword, unsigned high, unsigned low) noexcept {
@@ -144,6 +144,8 @@ Answer SimAdminPort::execute_send(const AdminCommand& command, const Subsystem& 
       return execute_resume(command);
     case send_set:
       return execute_set(command);
+    case send_set_subsystem:
+      return execute_set_subsystem(command, subsystem.parameters);
     default:
       return invalid_field;
   }
@@ -173,6 +175,19 @@ Answer SimAdminPort::execute_set(const AdminCommand& command) {
                          .vendor = low_byte(bits(command.cdw11, 31, 24)),
                          .offset = wide(command.cdw12, command.cdw13),
                          .data = command.to_device});
+}
+
+/// It comes in one command.
+Answer SimAdminPort::execute_set_subsystem(const AdminCommand& command,
+                                           const Parameters& parameters) {
+  constexpr std::uint32_t only = 3;
+  const bool fits = command.to_device.size() == 4 * static_cast<std::uint64_t>(command.cdw15);
+  const bool reserved = bits(command.cdw10, 31, 16) != only || command.cdw11 >> 16U != 0 ||
+                        (command.cdw12 | command.cdw13) != 0;
+  if (!parameters.exported_subsystem || reserved || !fits) return invalid_field;
+  return store_->change([&](Subsystem& now) {
+    return set_subsystem_state(now, low_half(command.cdw11), command.to_device);
+  });
 }
 
 /// There is no controller data queue, so no user data can be logged.
@@ -209,13 +224,20 @@ Answer SimAdminPort::execute_track_receive(const AdminCommand& command,
 Answer SimAdminPort::execute_receive(const AdminCommand& command,
                                      const Subsystem& subsystem) const {
   const std::uint64_t asked = 4 * (static_cast<std::uint64_t>(command.cdw15) + 1);
-  const bool reserved = bits(command.cdw10, 15, 0) != 0 || bits(command.cdw10, 31, 24) != 0 ||
+  const bool of_subsystem = bits(command.cdw10, 15, 0) == 1;
+  const bool reserved = bits(command.cdw10, 15, 1) != 0 || bits(command.cdw10, 31, 24) != 0 ||
                         command.cdw14 != 0 || command.nsid != 0;
   if (reserved || !command.to_device.empty() || command.from_device.size() != asked ||
       too_long(subsystem, command.from_device.size())) {
     return invalid_field;
   }
   const std::uint16_t target = low_half(command.cdw11);
+  if (of_subsystem) {
+    const bool plain =
+        command.cdw10 == 1 && command.cdw11 >> 16U == 0 && (command.cdw12 | command.cdw13) == 0;
+    if (!subsystem.parameters.exported_subsystem || !plain) return invalid_field;
+    return get_subsystem_state(subsystem, target, command.from_device);
+  }
   if (const auto status = status_of_get(subsystem, target); status != 0) return {.status = status};
   const auto formats = formats_named(subsystem, controlling_, bits(command.cdw10, 23, 16),
                                      bits(command.cdw11, 23, 16));

@@ -84,6 +84,7 @@ class SimAdminPort final : public AdminPort {
   Answer execute_suspend(const AdminCommand& command);
   Answer execute_resume(const AdminCommand& command);
   Answer execute_set(const AdminCommand& command);
+  Answer execute_set_subsystem(const AdminCommand& command, const Parameters& parameters);
   Answer execute_track_send(const AdminCommand& command);
   Answer execute_track_receive(const AdminCommand& command, const Subsystem& subsystem);
   [[nodiscard]] Answer execute_receive(const AdminCommand& command,

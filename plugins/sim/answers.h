@@ -58,6 +58,13 @@ Answer suspend(Subsystem& subsystem, std::uint16_t controlling, std::uint16_t ta
 /// Migration Send: Resume.
 Answer resume(Subsystem& subsystem, std::uint16_t target);
 
+/// Migration Receive (SEL 1h) and Send (SEL 3h): the state of the exported NVM subsystem.
+/// \param into its first bytes
+Answer get_subsystem_state(const Subsystem& subsystem, std::uint16_t target,
+                           std::span<std::byte> into);
+Answer set_subsystem_state(Subsystem& subsystem, std::uint16_t target,
+                           std::span<const std::byte> state);
+
 /// Limits of the tracking of memory.
 inline constexpr std::uint16_t most_tracked_ranges = 16, most_tracked_ranges_of_all = 64;
 inline constexpr std::uint8_t coarsest_exponent = 9;               ///< granules of 4 KiB to 2 MiB

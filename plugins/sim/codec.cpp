@@ -62,9 +62,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Parameters, personality, controlling, vfs_total, elsewhere, others, secondaries, migration, vq,
     vi, vq_max, vi_max, vq_private, grain, round_down, primary_holds, primary_reset,
     namespace_management, namespaces, namespace_size, block_size, private_namespaces, detached,
-    state_size, vendor, vendor_uuids, versions, renumber_formats, mdts, effects, track_memory,
-    track_user_data, iommu, vfio_groups, vfio_cdevs, shared_groups, variant_driver, odd_list,
-    reset_ms, serial, model, firmware, nqn, seed)
+    state_size, vendor, vendor_uuids, versions, renumber_formats, mdts, effects, exported_subsystem,
+    track_memory, track_user_data, iommu, vfio_groups, vfio_cdevs, shared_groups, variant_driver,
+    odd_list, reset_ms, serial, model, firmware, nqn, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Primary, enabled_vfs, autoprobe, vq, vi,
                                                 vq_after_reset, vi_after_reset)
 
@@ -119,7 +119,7 @@ inline void from_json(const Json& json, Guest& guest) {
 // Kind, primary and VF number follow from the id and the parameters.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Function, online, vq, vi, namespaces, suspended_by, guest,
                                    sequence, loaded, was_set, stopped, continued, driver,
-                                   override_to, instance, uses, tracking)
+                                   override_to, instance, uses, tracking, exported)
 
 namespace {
 

@@ -15,7 +15,7 @@
 namespace nvmigrate::sim {
 namespace {
 
-constexpr std::uint32_t version_2_1 = 0x00020100;
+constexpr std::uint32_t version_2_1 = 0x00020100, version_2_4 = 0x00020400;
 constexpr std::uint8_t io_controller = 1;
 constexpr std::size_t emulator_format_bytes = 4;
 
@@ -58,7 +58,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   data.mdts =
       *p.mdts == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::countr_zero(*p.mdts) - 12);
   data.cntlid = htole16(id);
-  data.ver = htole32(version_2_1);
+  data.ver = htole32(p.exported_subsystem ? version_2_4 : version_2_1);
   data.cntrltype = io_controller;
   data.oacs = htole16(static_cast<std::uint16_t>(oacs));
   data.lpa = p.effects == Effects::absent ? 0 : NVME_CTRL_LPA_CMD_EFFECTS;

@@ -297,6 +297,7 @@ void reset(Function& function) {
   function.sequence.reset();
   function.loaded.reset();
   function.continued.reset();
+  function.exported.reset();
   function.was_set = false;
 }
 

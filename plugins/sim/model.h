@@ -81,6 +81,7 @@ struct Function {
   unsigned instance = 0;  ///< of its driver: the 3 of nvme3 or vfio3
   std::vector<HostUse> uses;
   std::optional<Tracking> tracking;
+  std::optional<std::uint64_t> exported;  ///< seed of the exported subsystem's state that was set
   bool operator==(const Function&) const = default;
 
   [[nodiscard]] bool is_secondary() const noexcept {

@@ -40,6 +40,7 @@ void check_counts(const Parameters& p) {
   require(p.elsewhere == 0 || *p.vi == 0 || *p.vi >= p.vfs_total * secondary_interrupts,
           fmt::format("{} flexible interrupt for each VF of another host", secondary_interrupts));
   require(p.grain >= 1, "a resource grain of 1 or more");
+  require(!p.exported_subsystem || !p.is_emulator(), "no exported NVM subsystem as an emulator");
   require(!p.track_memory || !p.is_emulator(), "no tracking of memory as an emulator");
   require(*p.vq == 0 || *p.vq >= p.secondaries * secondary_queues,
           fmt::format("{} flexible queues for each secondary controller", secondary_queues));

@@ -82,8 +82,9 @@ struct Parameters {
   /// or, with the emulator's personality, no limit.
   std::optional<std::uint64_t> mdts{};
   Effects effects = Effects::absent;
-  bool track_memory = false;     ///< THMCS; never with the emulator's personality
-  bool track_user_data = false;  ///< TUDCS, without any queue to log into
+  bool exported_subsystem = false;  ///< NVMe 2.4 with the state of an exported NVM subsystem
+  bool track_memory = false;        ///< THMCS; never with the emulator's personality
+  bool track_user_data = false;     ///< TUDCS, without any queue to log into
 
   bool iommu = true;
   bool vfio_groups = true;       ///< the kernel has group nodes (VFIO_GROUP)

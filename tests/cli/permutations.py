@@ -93,7 +93,7 @@ LINES = (
      "--grain 1", "--round-down", "--primary-holds", "--primary-reset both", "--namespaces 2",
      "--namespace-size 1G", "--block-size 4096", "--private-namespaces", "--detached",
      "--personality spec", "--state-size 4K", "--vendor", "--versions 0,1", "--renumber-formats",
-     "--mdts 256K", "--effects free", "--tracking all", "--vfio group", "--shared-group", "--variant-driver odd-vfio",
+     "--mdts 256K", "--effects free", "--tracking all", "--exported-subsystem", "--vfio group", "--shared-group", "--variant-driver odd-vfio",
      "--odd-list unsorted", "--reset-ms 0", "--serial S", "--model M", "--firmware F",
      "--nqn nqn.2026-01.invalid:odd", "--seed 7"),
     ("sim create odd", "--standard-only", "--no-namespace-management", "--no-iommu",

@@ -218,6 +218,12 @@ def migrate():
 
 def profiles():
     """The profile that save prints, and the file that --persist keeps, are of one schema."""
+    run("sim create d --exported-subsystem")
+    run("provision sim:d --vfs 1")
+    run("mark sim:d 1")
+    run("export sim:d 1 -f with_subsystem.nvmstate")
+    run("inspect with_subsystem.nvmstate")
+    run("sim destroy d")
     run("sim create c --vfs-total 2")
     run("provision sim:c --vfs 2 --vq 2 --vi 1 --attach all --persist")
     run("bind sim:c vf1 --owner 4711:4712 --persist")

@@ -6,6 +6,7 @@
 #include <array>
 #include <thread>
 
+#include "nvmigrate/state/state.h"
 #include "tests/journey/world.h"
 
 namespace nvmigrate::test {
@@ -112,6 +113,31 @@ TEST(PathJourneyOfOthers, AFunctionThatIsNotAVfMoves) {
   two_hosts(world, "--others 1", "0000:02:00.0", "0000:03:00.0");
   world.must("transfer sim:a 0000:02:00.0 sim:b/1 0000:03:00.0");
   expect_continued(world, "0000:02:00.0", "0000:03:00.0");
+}
+
+// What the guest of sim:b/1 takes over is what that of sim:a had.
+TEST(PathJourneyOfOthers, TheStateOfAnExportedSubsystemMoves) {
+  for (const std::string way : {"file", "transfer"}) {
+    World world;
+    two_hosts(world, "--exported-subsystem");
+    world.must("suspend sim:a vf1");
+    const auto record = [&](const std::string& device, const std::string& file) {
+      world.must("export " + device + " vf1 --standard-only --allow away -f $W/" + file);
+      const auto stored = StoredState::open(*world.workspace("test").io, world.path(file));
+      return stored.subsystem_state();
+    };
+    const auto wanted = record("sim:a", "wanted");
+    EXPECT_EQ(wanted.size(), 320U);
+    world.must("resume sim:a vf1 --allow exported");
+    if (way == "file") {
+      world.must("export sim:a vf1 -f $W/s.nvmstate");
+      world.must("import sim:b/1 vf1 -f $W/s.nvmstate --resume");
+    } else {
+      world.must("transfer sim:a vf1 sim:b/1 vf1");
+    }
+    expect_continued(world);
+    EXPECT_EQ(record("sim:b/1", "found"), wanted) << way;
+  }
 }
 
 TEST(PathJourneyOfOthers, ABareHeaderMoves) {

@@ -80,7 +80,8 @@ TEST_F(PeerJourney, TheGuestContinuesOnTheOtherHost) {
 }
 
 TEST_F(PeerJourney, AFunctionThatIsNotAVfMovesToTheOtherHost) {
-  for (const std::string functions : {"--secondaries 1", "--others 1"}) {
+  for (const std::string functions :
+       {"--secondaries 1", "--others 1", "--others 1 --exported-subsystem"}) {
     SCOPED_TRACE(functions);
     PeerHosts hosts(small_state, {.functions = "--vfs-total 0 " + functions, .function = "1"});
     const auto passed = pass(hosts, {});

@@ -68,6 +68,12 @@ constexpr std::array state_rows{
                      "{destination}",
          .advice = "attach namespaces with the same ids, sizes and formats"},
         loading),
+    misfit({.code = "subsystem_state",
+            .looks_at = "the state, and whether the device answers Migration Receive with SEL 1h",
+            .sentence = "the state has that of an exported NVM subsystem, and {device} has none",
+            .advice = "name a destination that has one; without it, the guest may find features "
+                      "changed"},
+           loading),
     misfit(
         {.code = "no_formats", .sentence = "the state names no format that it could be loaded in"}),
     misfit({.code = "version",

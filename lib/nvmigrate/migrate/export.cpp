@@ -195,6 +195,9 @@ class Export {
     writer.suspended_for(suspension.length());
     WatchedSink sink(writer, options_->progress, "export", result_.cntlid);
     if (outlet != nullptr) sink.when_begun([outlet] { outlet->wait_for_reader(); });
+    if (!options_->raw) {
+      writer.carry_subsystem_state(subsystem_state_of(*session_, result_.cntlid, identity_));
+    }
     backend().save(result_.cntlid, result_.formats, sink);
     const auto when_read = suspension.length();
     if (options_->resume) suspension.resume();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,13 @@ FormatChoice formats_to_read(Session& session, std::uint16_t cntlid,
 /// What the first record of a state file says, size and blackout still open. Namespaces that the
 /// device fails to tell are left out.
 StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
+/// The state of its exported NVM subsystem. \return empty when the identity says that there is none
+std::vector<std::byte> subsystem_state_of(Session& session, std::uint16_t cntlid,
+                                          const StateIdentity& identity);
+/// Loads what subsystem_state_of() gave, unless it is empty, or the device has none and the caller
+/// allowed that. \param touched set before the device may have taken anything
+void load_subsystem_state(Session& session, std::uint16_t cntlid, std::span<const std::byte> state,
+                          bool& touched);
 /// The namespaces that are attached to a function; nothing: the device does not tell them.
 /// \throws NvmeError, OsError
 std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid);

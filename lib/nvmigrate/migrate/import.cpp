@@ -96,6 +96,7 @@ class Import {
     suspension_.record(IntentKind::loading, {{"file", place_}, {digest_detail, digest()}});
     suspension_.suspend();
     const auto begun = Suspension::Clock::now();
+    load_subsystem_state(*session_, result_.cntlid, state_->subsystem_state(), touched_);
     nvmigrate::load(session_->backend(result_.cntlid), result_.cntlid, result_.formats, watched_,
                     touched_);
     result_.figures.elapsed = Suspension::Clock::now() - begun;

@@ -121,6 +121,10 @@ class Transfer {
     destination_stop_.suspend();
     source_stop_.suspend();
     const auto begun = Suspension::Clock::now();
+    if (source_.backend().has_subsystem_state(source_.cntlid)) {
+      const auto subsystem = source_.backend().save_subsystem_state(source_.cntlid);
+      load_subsystem_state(*destination_.session, destination_.cntlid, subsystem, touched_);
+    }
     pump_.run(
         [this](StateSink& sink) { source_.backend().save(source_.cntlid, result_.formats, sink); },
         [this](StateSource& source) { load(source); });

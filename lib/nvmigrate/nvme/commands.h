@@ -188,6 +188,24 @@ constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats
           .timeout = minimum_timeout};
 }
 
+/// Migration Receive, SEL 1 of Base 2.4: the exported NVM subsystem state, from its first byte on.
+/// The text of that standard was not seen; the fields are taken to be those of get_state().
+constexpr AdminCommand get_subsystem_state(std::uint16_t controller,
+                                           std::span<std::byte> data) noexcept {
+  auto command = get_state(controller, {}, 0, data);
+  command.cdw10 |= 1U;
+  return command;
+}
+
+/// Migration Send, SEL 3 of Base 2.4: sets it, whole. The fields are taken to be those of
+/// set_state().
+constexpr AdminCommand set_subsystem_state(std::uint16_t controller,
+                                           std::span<const std::byte> data) noexcept {
+  auto command = set_state(controller, {}, Sequence::only, 0, data);
+  command.cdw10 |= 1U;
+  return command;
+}
+
 /// Track Send, Track Memory Changes (SEL 1) with the action start, Base 2.1 §5.1.27.
 /// \param ranges see encode_ranges()
 constexpr AdminCommand start_tracking(std::uint16_t controller,

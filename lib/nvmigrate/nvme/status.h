@@ -48,6 +48,8 @@ inline constexpr std::uint16_t not_enough_resources = 0x138;
 inline constexpr std::uint16_t controller_suspended = 0x139;
 inline constexpr std::uint16_t controller_not_suspended = 0x13A;
 inline constexpr std::uint16_t controller_data_queue_full = 0x13B;
+inline constexpr std::uint16_t exported_subsystem_state =
+    0x144;  ///< Base 2.4; its name is not known
 }  // namespace sc
 
 /// The name that the specification gives the status, `Unknown Status` when libnvme does not know

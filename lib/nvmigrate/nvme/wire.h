@@ -59,6 +59,18 @@ struct CompletionQueueState {
 };
 static_assert(sizeof(CompletionQueueState) == 24);
 
+/// Exported NVM subsystem state header of Base 2.4 (NVM Command Set 1.3, figure 191). The figure
+/// was not seen: the fields are taken to stand where they stand in StateHeader.
+struct SubsystemStateHeader {
+  Le16 ver;
+  std::uint8_t csattr{};  ///< b0: suspended during the whole command
+  std::array<std::uint8_t, 13> reserved3{};
+  Le64 nvmecss, nvmecss_high;  ///< dwords that follow
+  std::array<std::uint8_t, 32> reserved32{};
+};
+static_assert(sizeof(SubsystemStateHeader) == 64);
+inline constexpr std::uint16_t subsystem_state_version = 1;  ///< of what follows the header
+
 /// What Identify Controller says of tracking: bytes 570 to 576.
 struct TrackingFields {
   Le16 cmmrtd, nmmrtd;

@@ -128,6 +128,7 @@ class Destination {
     const StreamChecks checks{
         .chunk = [&](std::span<const std::byte> chunk) { digest.update(chunk); },
         .end = [&, file = reader.get()](ChunkReader&) { verified = verify(digest, file->end()); }};
+    load_subsystem_state(*session_, cntlid_, reader->subsystem_state(), touched_);
     ChunkSource source(std::move(reader), arriving.size, checks, link_.peer(), start_thread);
     WatchedSource watched(source, {}, remote::step, cntlid_);
     if (arriving.layout == StateLayout::nvme) {

@@ -165,6 +165,7 @@ class PeerTransfer {
     WatchedSink sink(*writer, options_->progress, remote::step, cntlid_);
     StateEnd end;
     try {
+      writer->carry_subsystem_state(subsystem_state_of(*session_, cntlid_, identity_));
       session_->backend(cntlid_).save(cntlid_, result_.formats, sink);
       end = writer->finish(stop_->length());
     } catch (const OsError& error) {

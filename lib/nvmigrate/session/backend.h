@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -63,8 +64,23 @@ class MigrationBackend {
   /// Loads a state into a suspended function and commits it. After an error the load is void.
   virtual void load(std::uint16_t function, const FormatChoice& formats, StateSource& from) = 0;
 
+  /// Whether the device has an exported NVM subsystem state (NVMe Base 2.4) of the function.
+  virtual bool has_subsystem_state(std::uint16_t /*function*/) { return false; }
+  /// Reads it whole, of a suspended function. \throws Error(device) when that was not suspended
+  virtual std::vector<std::byte> save_subsystem_state(std::uint16_t function);
+  /// Sets it, of a suspended function, before its own state is loaded.
+  virtual void load_subsystem_state(std::uint16_t function, std::span<const std::byte> state);
+
   /// \return nullptr: it tracks no memory
   virtual MemoryTracker* memory_tracker() { return nullptr; }
 };
+
+inline std::vector<std::byte> MigrationBackend::save_subsystem_state(std::uint16_t /*function*/) {
+  throw unsupported("the backend carries no exported NVM subsystem state");
+}
+inline void MigrationBackend::load_subsystem_state(std::uint16_t /*function*/,
+                                                   std::span<const std::byte> /*state*/) {
+  throw unsupported("the backend carries no exported NVM subsystem state");
+}
 
 }  // namespace nvmigrate

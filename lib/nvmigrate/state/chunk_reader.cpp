@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/subsystem_state.h"
 #include "nvmigrate/state/digest.h"
 
 namespace nvmigrate {
@@ -113,6 +114,26 @@ void FileChunkReader::read_identity() {
   const auto offset = body_offset_;
   const auto next = read_body(buffer, header_size);
   identity_ = decode_state_identity(text_of(buffer.payload().first(length)), offset);
+  take_next(next);
+  if (identity_.subsystem_state) read_subsystem_state(buffer);
+}
+
+void FileChunkReader::read_subsystem_state(ChunkBuffer& buffer) {
+  const auto start = body_offset_;
+  if (!is(state_file::tag_subsystem)) {
+    damaged(start - header_size,
+            record() + " stands in the place of the state of the exported NVM subsystem");
+  }
+  const auto length = static_cast<std::size_t>(header_.length);
+  const auto next = read_body(buffer, header_size);
+  const auto body = buffer.payload().first(length);
+  const auto facts = decode_subsystem_state(body);
+  if (!facts || facts->bytes != length) {
+    fail(start, "invalid_state",
+         "the state of the exported NVM subsystem has no valid header, or another size");
+  }
+  subsystem_.assign(body.begin(), body.end());
+  --skipped_;
   take_next(next);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "nvmigrate/state/byte_source.h"
 #include "nvmigrate/state/chunk_buffer.h"
@@ -50,11 +51,16 @@ class FileChunkReader final : public ChunkReader {
   [[nodiscard]] const StateEnd& end() const noexcept { return end_; }
   /// Where the record of the end begins.
   [[nodiscard]] std::uint64_t end_offset() const noexcept { return body_offset_; }
+  /// Known from the beginning; empty: there is none.
+  [[nodiscard]] const std::vector<std::byte>& subsystem_state() const noexcept {
+    return subsystem_;
+  }
   [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
 
  private:
   void read_preamble();
   void read_identity();
+  void read_subsystem_state(ChunkBuffer& buffer);
   void accept_header(std::span<const std::byte> bytes);
   void check_kind();
   /// \return those of the `more` bytes behind the body that the file has
@@ -72,6 +78,7 @@ class FileChunkReader final : public ChunkReader {
   std::string object_;
   StateIdentity identity_;
   StateEnd end_;
+  std::vector<std::byte> subsystem_;
   state_file::RecordHeader header_{};  ///< of the record whose body comes next
   std::uint64_t offset_ = 0, body_offset_ = 0, sum_ = 0;
   std::uint64_t number_ = 0, chunks_ = 0, bytes_ = 0, skipped_ = 0;

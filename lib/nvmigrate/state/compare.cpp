@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "nvmigrate/state/state.h"
-
 #include <concepts>
 #include <map>
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/state/digest.h"
+#include "nvmigrate/state/state.h"
 
 namespace nvmigrate {
 namespace {
@@ -126,6 +126,14 @@ void compare(Comparison& to, const DecodedState& left, const DecodedState& right
   to.field("sha256", left.vendor_sha256, right.vendor_sha256);
 }
 
+/// Of the state of the exported NVM subsystem.
+std::optional<Sha256Digest> digest_of(const std::vector<std::byte>& bytes) {
+  if (bytes.empty()) return std::nullopt;
+  Sha256 digest;
+  digest.update(bytes);
+  return digest.finish();
+}
+
 }  // namespace
 
 std::vector<StateDifference> compare_states(const StoredState& left, const StoredState& right) {
@@ -134,6 +142,8 @@ std::vector<StateDifference> compare_states(const StoredState& left, const Store
   to.within("");
   if (left.decoded() && right.decoded()) compare(to, *left.decoded(), *right.decoded());
   to.within("");
+  to.field("subsystem_state", digest_of(left.subsystem_state()),
+           digest_of(right.subsystem_state()));
   to.field("size", left.end().size, right.end().size);
   to.field("sha256", left.end().sha256, right.end().sha256);
   return to.finish();

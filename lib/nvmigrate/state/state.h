@@ -54,6 +54,8 @@ struct StateIdentity {
   /// Attached to it, ascending by id. Nothing: not known, as of a file of a former version, of a
   /// device without Namespace Management, and of more than 512.
   std::optional<std::vector<NamespaceShape>> namespaces{};
+  /// The state of its exported NVM subsystem (NVMe Base 2.4) is carried, too.
+  bool subsystem_state = false;
 
   std::uint64_t size = 0;         ///< bytes of the state; the writer fills it in
   std::uint64_t blackout_ns = 0;  ///< since the first suspend, when the reading began
@@ -182,6 +184,8 @@ class NVMIGRATE_API StoredState {
   [[nodiscard]] const StateEnd& end() const noexcept;
   /// Nothing for an opaque layout.
   [[nodiscard]] const std::optional<DecodedState>& decoded() const noexcept;
+  /// Of the exported NVM subsystem, as the device gave it; empty: it is not carried.
+  [[nodiscard]] const std::vector<std::byte>& subsystem_state() const noexcept;
   /// Bytes of the file.
   [[nodiscard]] std::uint64_t file_size() const noexcept;
   /// Optional records that were skipped.

@@ -17,6 +17,10 @@ void append(std::vector<std::byte>& bytes, const T& record) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
+std::span<const std::byte> as_bytes_of(const std::string& text) {
+  return std::as_bytes(std::span{text});
+}
+
 }  // namespace
 
 StateEncoding::StateEncoding(Io& io, int fd, std::string object,
@@ -43,7 +47,9 @@ void StateEncoding::begin(std::uint64_t size) {
   identity_->size = size;
   std::vector<std::byte> bytes;
   if (!announced_) append(bytes, state_file::Preamble{state_file::magic, state_file::version, {}});
-  append_record(bytes, state_file::tag_identity, encode(*identity_));
+  identity_->subsystem_state = !subsystem_.empty();
+  append_record(bytes, state_file::tag_identity, as_bytes_of(encode(*identity_)));
+  if (!subsystem_.empty()) append_record(bytes, state_file::tag_subsystem, subsystem_, false);
   put(bytes);
 }
 
@@ -59,7 +65,7 @@ void StateEncoding::chunk(ChunkBuffer& buffer, std::size_t length) {
 void StateEncoding::end(const StateEnd& end) {
   if (!identity_) return;
   std::vector<std::byte> bytes;
-  append_record(bytes, state_file::tag_end, encode(end));
+  append_record(bytes, state_file::tag_end, as_bytes_of(encode(end)));
   put(bytes);
 }
 
@@ -69,10 +75,9 @@ bool StateEncoding::is_file() {
 }
 
 void StateEncoding::append_record(std::vector<std::byte>& bytes, std::array<char, 4> tag,
-                                  const std::string& body) {
-  const auto content = std::as_bytes(std::span{body});
-  append(bytes, make_record_header(tag, true, number_++, content));
-  bytes.insert(bytes.end(), content.begin(), content.end());
+                                  std::span<const std::byte> body, bool critical) {
+  append(bytes, make_record_header(tag, critical, number_++, body));
+  bytes.insert(bytes.end(), body.begin(), body.end());
 }
 
 void StateEncoding::put(std::span<const std::byte> bytes) {

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nvmigrate/base/io.h"
@@ -23,6 +25,8 @@ class StateEncoding {
   void suspended_for(std::chrono::nanoseconds so_far);
   /// The first bytes of a state file; begin() writes them unless this did.
   void preamble();
+  /// Of the exported NVM subsystem; begin() writes it behind the identity, which says so.
+  void carry_subsystem_state(std::vector<std::byte> state) { subsystem_ = std::move(state); }
   void begin(std::uint64_t size);
   void chunk(ChunkBuffer& buffer, std::size_t length);
   void end(const StateEnd& end);
@@ -35,13 +39,14 @@ class StateEncoding {
 
  private:
   void append_record(std::vector<std::byte>& bytes, std::array<char, 4> tag,
-                     const std::string& body);
+                     std::span<const std::byte> body, bool critical = true);
   void put(std::span<const std::byte> bytes);
 
   Io* io_;
   int fd_;
   std::string object_;
   std::optional<StateIdentity> identity_;
+  std::vector<std::byte> subsystem_;
   std::uint64_t number_ = 0, written_ = 0;
   bool announced_ = false;
 };

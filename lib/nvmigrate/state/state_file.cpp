@@ -82,6 +82,7 @@ void decode_source(const JsonMembers& members, StateIdentity& identity) {
   identity.queues = members.maybe_number<std::uint16_t>("queues");
   identity.interrupts = members.maybe_number<std::uint16_t>("interrupts");
   identity.namespaces = decode_shapes(members);
+  identity.subsystem_state = members.maybe_boolean("subsystem_state").value_or(false);
 }
 
 void put_source(const StateIdentity& identity, Json& json) {
@@ -97,6 +98,7 @@ void put_source(const StateIdentity& identity, Json& json) {
   json["queues"] = or_null(identity.queues);
   json["interrupts"] = or_null(identity.interrupts);
   if (identity.namespaces) json["namespaces"] = namespaces_json(*identity.namespaces);
+  if (identity.subsystem_state) json["subsystem_state"] = true;
 }
 
 }  // namespace

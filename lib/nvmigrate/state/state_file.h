@@ -14,12 +14,13 @@
 /// The state file, version 1. The format is a promise: every later version of the library reads it.
 ///
 // clang-format off
-///   file       = preamble identity *extra *( chunk *extra ) end     ; nothing may follow
+///   file       = preamble identity [subsystem] *extra *( chunk *extra ) end ; nothing may follow
 ///   preamble   = magic version zero6
 ///   magic      = %x89 %x4E %x56 %x4D %x0D %x0A %x1A %x0A            ; \x89 N V M CR LF SUB LF
 ///   version    = u16                                                ; 1
 ///
 ///   identity   = header("IDNT") json                                ; critical, record 0
+///   subsystem  = header("XNSS") 68*1048576OCTET                     ; optional, record 1
 ///   chunk      = header("CHNK") 1*1048576OCTET                      ; critical
 ///   end        = header("DONE") json                                ; critical, the last record
 ///   extra      = header(tag) *1048576OCTET                          ; optional, of a later version
@@ -36,9 +37,11 @@
 // clang-format on
 ///
 /// All integers are unsigned and little-endian; XXH3-64 has seed 0. The chunks one after the other
-/// are the state exactly as the backend gave it. A reader skips extra records whose tag it does not
-/// know, after checking both sums, and refuses a critical one it does not know. Members of the JSON
-/// objects that it does not know it ignores; see StateIdentity and StateEnd for those it knows.
+/// are the state exactly as the backend gave it; `subsystem`, which is there when the identity says
+/// so, is that of the exported NVM subsystem (NVMe Base 2.4). A reader skips extra records whose
+/// tag it does not know, after checking both sums, and refuses a critical one it does not know.
+/// Members of the JSON objects that it does not know it ignores; see StateIdentity and StateEnd for
+/// those it knows.
 namespace nvmigrate {
 
 namespace state_file {
@@ -63,6 +66,7 @@ static_assert(sizeof(RecordHeader) == 40);
 
 inline constexpr std::uint32_t flag_critical = 1;
 inline constexpr std::array<char, 4> tag_identity{'I', 'D', 'N', 'T'};
+inline constexpr std::array<char, 4> tag_subsystem{'X', 'N', 'S', 'S'};
 inline constexpr std::array<char, 4> tag_chunk{'C', 'H', 'N', 'K'};
 inline constexpr std::array<char, 4> tag_end{'D', 'O', 'N', 'E'};
 

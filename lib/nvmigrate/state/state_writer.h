@@ -37,6 +37,11 @@ class StateWriter final : public StateSink {
   /// Writes what can be written before the state is known, so that a reader can get ready. Without
   /// effect on a raw state. Optional; call it before begin().
   void announce() { encoding_.preamble(); }
+  /// The state of the exported NVM subsystem, to be carried in a state file. Call it before
+  /// begin().
+  void carry_subsystem_state(std::vector<std::byte> state) {
+    encoding_.carry_subsystem_state(std::move(state));
+  }
   /// Has begin() write the first record at once, for a reader that judges by it.
   void show_identity_first() noexcept { identity_first_ = true; }
   void begin(std::uint64_t size) override;

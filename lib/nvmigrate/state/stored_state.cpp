@@ -23,6 +23,7 @@ struct [[gnu::visibility("hidden")]] StoredState::Impl {
   std::optional<StateIdentity> identity;
   StateEnd end;
   std::optional<DecodedState> decoded;
+  std::vector<std::byte> subsystem;
   std::uint64_t skipped = 0;
   VerifiedFacts facts;
   StartThread start_thread;
@@ -157,6 +158,7 @@ void StoredState::Impl::take_file_facts(const FileChunkReader& reader, const Sha
   identity = reader.identity();
   end = reader.end();
   skipped = reader.skipped();
+  subsystem = reader.subsystem_state();
   if (digest == end.sha256) return;
   throw StateFileError(reader.end_offset(), "damaged",
                        fmt::format("{}: the SHA-256 of the state is {}, but its end record has {}",
@@ -211,6 +213,9 @@ const std::optional<StateIdentity>& StoredState::identity() const noexcept {
 }
 const StateEnd& StoredState::end() const noexcept { return impl_->end; }
 const std::optional<DecodedState>& StoredState::decoded() const noexcept { return impl_->decoded; }
+const std::vector<std::byte>& StoredState::subsystem_state() const noexcept {
+  return impl_->subsystem;
+}
 std::uint64_t StoredState::file_size() const noexcept { return impl_->facts.offset; }
 std::uint64_t StoredState::skipped_records() const noexcept { return impl_->skipped; }
 

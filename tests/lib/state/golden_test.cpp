@@ -38,6 +38,7 @@ TEST_F(Golden, FilesAreUntouched) {
       {"opaque.state", "05af5731cb04368de72161a1d46831ab8fffabbcac700b7cd85916872dd64e75"},
       {"queues.raw", "44cfd3057690447e65e79ef9a7d4495d824373125250d83a35119180712a7f51"},
       {"queues.state", "1aefadadec47a11f7e8bb5d68f53ef7e144d583c0466bc74640aad9bb9b1355c"},
+      {"subsystem.state", "a5dfa33e25e650034300c6e6d08d1140a1a6222c5711623a109c3a1dd33c3790"},
       {"vendor.state", "1dfb46aae852ae2015ad350cc22d4aedd70bc849668e507cd5e4a2fa0a6d1ae5"}};
   for (const auto& [name, expected] : digests) {
     const auto bytes = contents(folder + name);
@@ -45,6 +46,17 @@ TEST_F(Golden, FilesAreUntouched) {
     digest.update(std::as_bytes(std::span{bytes}));
     EXPECT_EQ(to_string(digest.finish()), expected) << name;
   }
+}
+
+// Of the first version that carries the state of an exported NVM subsystem.
+TEST_F(Golden, Subsystem) {
+  const auto stored = read("subsystem.state");
+  EXPECT_TRUE(stored.identity()->subsystem_state);
+  EXPECT_EQ(stored.skipped_records(), 0U);
+  ASSERT_EQ(stored.subsystem_state().size(), 320U);
+  EXPECT_EQ(std::to_integer<int>(stored.subsystem_state().at(64)), 1);
+  EXPECT_EQ(stored.end().size, 152U);
+  EXPECT_TRUE(read("queues.state").subsystem_state().empty());
 }
 
 TEST_F(Golden, Bare) {

@@ -35,6 +35,22 @@ TEST_P(RoundTrip, ThroughAFile) {
   EXPECT_EQ(drain(*stored.source(), std::size_t{256} << 10), state);
 }
 
+TEST_P(RoundTrip, WithTheStateOfAnExportedSubsystem) {
+  const auto state = state_of_size(GetParam());
+  const auto subsystem = sample_subsystem_state();
+  {
+    const auto file = OpenFile::open(io, folder / "a.state", O_WRONLY | O_CREAT, 0600);
+    const auto sink = make_state_file_writer(io, file.fd(), "a.state", sample_identity());
+    sink->carry_subsystem_state(subsystem);
+    feed(*sink, state, 100'000);
+    sink->finish({});
+  }
+  const auto stored = StoredState::open(io, folder / "a.state");
+  EXPECT_TRUE(stored.identity()->subsystem_state);
+  EXPECT_EQ(stored.subsystem_state(), subsystem);
+  EXPECT_EQ(drain(*stored.source(), std::size_t{256} << 10), state);
+}
+
 TEST_P(RoundTrip, InPiecesThatFitNothing) {
   const auto state = state_of_size(GetParam());
   write_state_file(io, folder / "a.state", state, sample_identity(), 300'004);

@@ -24,6 +24,15 @@ namespace nvmigrate::test {
 
 using Bytes = std::vector<std::byte>;
 
+/// A header and 8 bytes.
+inline std::vector<std::byte> sample_subsystem_state() {
+  std::vector<std::byte> state(72);
+  state[2] = std::byte{1};
+  state[16] = std::byte{2};
+  state[64] = std::byte{1};
+  return state;
+}
+
 inline StateIdentity sample_identity() {
   StateIdentity identity;
   identity.tool = "nvmigrate 0.1.0";

@@ -29,10 +29,14 @@ refused() {
 }
 
 refused /dev/nvme0 list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
-  'handle 1' 'suspend 1' 'resume 1' 'release 1' 'export 1 -f /tmp/state' 'track start 1 --range 0:4K' 'track read 1' 'track stop 1' 'import 1 -f /tmp/valid' \
+  'handle 1' 'suspend 1' 'resume 1' 'release 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' \
   'transfer 1 sim:demo vf1' backends doctor 'doctor --repair'
 run 3 -o json transfer sim:demo vf1 /dev/nvme0 1
 error not_found /dev/nvme0
+for command in 'start /dev/nvme0 1 --range 0:4K' 'read /dev/nvme0 1' 'stop /dev/nvme0 1'; do
+  run 3 -o json track $command
+  error not_found /dev/nvme0
+done
 
 for device in /dev/null /tmp /etc/passwd nvme0 0000:01:00.0 nonsense; do
   refused "$device" list 'bind 1'

@@ -156,11 +156,13 @@ std::size_t TransferLimits::most() const noexcept {
 std::string reasons_of(const std::vector<Serving>& asked, const std::string& name) {
   std::string reasons;
   for (const auto& one : asked) {
-    if (!name.empty() && one.row->name != name) continue;
+    const bool matters = name.empty() ? one.query || !one.row->only_by_name : one.row->name == name;
+    if (!matters) continue;
     reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " +
                (one.query ? "it serves the device, but is used only when it is named" : one.reason);
   }
-  return reasons.empty() ? "this program has no backend '" + name + "'" : reasons;
+  if (!reasons.empty() || name.empty()) return reasons;
+  return "this program has no backend '" + name + "'";
 }
 
 std::string_view to_string(BackendChoice::Why why) noexcept {

@@ -17,7 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <span>
 #include <vector>
 
 #include "nvmigrate/base/interrupt.h"
@@ -125,7 +124,8 @@ std::string& last_words() {
 }
 
 /// What libfuse has to say goes into our error.
-void note_words(fuse_log_level, const char* format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) void note_words(fuse_log_level, const char* format,
+                                                      va_list arguments) {
   std::array<char, 256> text{};
   static_cast<void>(std::vsnprintf(text.data(), text.size(), format, arguments));
   last_words() = text.data();

@@ -276,7 +276,8 @@ with tempfile.TemporaryDirectory() as folder:
 
 for name, schema in sorted(schemas.items()):
     Draft202012Validator.check_schema(schema)
-    if name != "common.json" and name not in used:
+    # What serves a device needs CUSE; the script serve.sh of the VM looks at its document.
+    if name not in ("common.json", "sim-serve.json") and name not in used:
         faults.append(f"no command printed a document of {name}")
     for definition in schema.get("$defs", {}):
         if (name, f"/$defs/{definition}") not in used:

@@ -78,6 +78,14 @@ TEST_F(SimCommands, CreateRefusesASecond) {
   refuse("sim create a --dry-run", 4, "sim destroy a");
 }
 
+TEST_F(SimCommands, ServeLooksAtItsArgumentsFirst) {
+  refuse("sim serve a --dev nvme9", 3, "sim create a");
+  lab_.create("a");
+  refuse("sim serve a --dev sda", 2, "'sda'");
+  refuse("sim serve a", 2, "--dev");
+  refuse("sim serve a/7 --dev nvme9", 3, "controlling function 7");
+}
+
 TEST_F(SimCommands, ADryRunDoesNothing) {
   const auto planned = run("sim create a --dry-run");
   EXPECT_EQ(planned.status, ExitStatus::ok);

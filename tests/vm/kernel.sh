@@ -60,7 +60,7 @@ fetch_if_newer() {
 
 fetch_newer() {
   [ -n "$(version)" ] || update own || true
-  own=$(version)
+  own=$(version) || own=
   from_later kernel fetch_if_newer "${later_suites[@]}"
 }
 

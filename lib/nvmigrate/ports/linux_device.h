@@ -19,10 +19,10 @@ struct Folders;
 bool owns_linux(std::string_view device);
 
 /// Opens a controller of the kernel's nvme driver: /dev/nvme0 or another path to its character
-/// device, nvme0, or the PCI address of a function bound to nvme. Nothing is sent to it. A character
-/// device that a program answers for (CUSE) is taken for a simulation without a PCI address.
-/// \throws not_found when it does not exist or is not an NVMe controller; Error(permission);
-/// OsError
+/// device, nvme0, or the PCI address of a function bound to nvme. Nothing is sent to it. A
+/// character device that a program answers for (CUSE) is taken for a simulation without a PCI
+/// address. \throws not_found when it does not exist or is not an NVMe controller;
+/// Error(permission); OsError
 std::unique_ptr<Device> open_linux(Io& io, const Folders& folders, const std::string& device);
 
 /// The character devices of all PCIe controllers that are not VFs and not being deleted, in the

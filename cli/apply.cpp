@@ -137,7 +137,7 @@ class ProfileRun {
     open_devices();
     const auto found = match(declared, sessions_);
     for (const auto& bad : declared.bad)
-      add_error(bad.error);
+      add(bad);
     for (const auto& unclear : found.unclear)
       add_error(unclear);
     if (!given_->device) look_at_absent(found.absent);
@@ -174,6 +174,13 @@ class ProfileRun {
       }
     }
     return all;
+  }
+
+  /// With --device, what is not about that one is none of its failures.
+  void add(const BadProfile& bad) {
+    const bool other = given_->device && !may_be_about(bad, *sessions_.front());
+    if (!other) return add_error(bad.error);
+    context_->warn(bad.error.what());
   }
 
   /// Of no controlling function; the others are applied all the same.

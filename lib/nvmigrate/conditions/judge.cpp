@@ -72,10 +72,13 @@ void Judge::add(const Fact& fact) { add(judged(fact, verb_, allowed_)); }
 void Judge::add(std::string_view code, const ControlledFunction& function, Words words) {
   auto fact = fact_of(code, session_->device(), function, std::move(words));
   const auto count = session_->topology().vfs_for(function);
-  if ((code == "offline" || code == "not_on_bus") && count != 0) {
+  const bool absent = code == "not_on_vfio" && !function.pci;
+  if ((code == "offline" || code == "not_on_bus" || absent) && count != 0) {
     fact.remedies = ways_to_provision(session_->topology(), count);
   }
-  add(fact);
+  auto found = judged(fact, verb_, allowed_);
+  if (absent && count == 0) found.remedies.clear();
+  add(std::move(found));
 }
 
 Fact Judge::about_device(std::string_view code, Words words) const {

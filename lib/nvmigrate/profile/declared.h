@@ -24,11 +24,24 @@ struct DeclaredProfiles {
   std::vector<BadProfile> bad{};
 };
 
+/// How the names of profiles end.
+inline constexpr auto profile_ending = ".json";
+/// Where ProfileRecord keeps what is persisted, a file for each subsystem.
+std::string persisted_folder(const Folders& folders);
+
 /// Every `*.json` of the configuration folder, in the order of their names, and what was persisted.
 /// One that is not a profile, or that others may write, is a bad one.
 DeclaredProfiles declared_profiles(Io& io, const Folders& folders);
+/// Those of the configuration folder alone.
+DeclaredProfiles profiles_of_files(Io& io, const Folders& folders);
+/// The entries of one controlling function; those of files alone where there are any.
+std::vector<const SubsystemProfile*> entries_of(const Session& session,
+                                                const std::vector<SubsystemProfile>& entries);
 /// How many VFs they want of a controlling function; 0: they do not name it, or name it twice.
 unsigned declared_vfs(const Session& session);
+
+/// Whether its text has the name of a controlling function, or is not known.
+bool may_be_about(const BadProfile& bad, const Session& session);
 
 /// An entry and the controlling function that it means.
 struct ProfileTarget {

@@ -324,6 +324,24 @@ TEST_F(AccountTest, ABindingThatIsNotThereAnyMoreIsTold) {
   EXPECT_THAT(found[0].remedies, ElementsAre(of(Action::bind, 1), of(Action::unbind, 1)));
 }
 
+TEST_F(AccountTest, OfALostBindingOnlyWhatWouldNotBeRefusedIsOffered) {
+  const auto offered = [&] {
+    const auto found = account();
+    return found.back().code == "binding_lost" ? found.back().remedies : std::vector<Remedy>{{}};
+  };
+  registry().remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
+  device.bus.uses[vf(1)] = {{"/dev/nvme1n1", "mounted on /srv"}};
+  EXPECT_THAT(offered(), ElementsAre(of(Action::unbind, 1)));
+  registry().remember({1, vf(1), "vfio-pci", {}, {}, {}});
+  EXPECT_THAT(offered(), IsEmpty());
+  device.bus.uses.clear();
+  device.bus.iommu = false;
+  EXPECT_THAT(offered(), ElementsAre(of(Action::unbind, 1)));
+  device.bus.iommu = true;
+  suspend(1);
+  EXPECT_THAT(offered(), IsEmpty());
+}
+
 TEST_F(AccountTest, ABindingWithoutItsFunctionIsProvisionedWithAllThatAreRecorded) {
   registry().remember({1, vf(1), "vfio-pci", "nvme", {}, {}});
   registry().mark(3);

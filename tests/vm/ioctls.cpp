@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/nvme_ioctl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,12 @@ void say(const char* what, long returned) {
 void call(const char* what, unsigned long request, void* argument = nullptr) {
   say(what, ioctl(device, request, argument));
   std::puts("");
+}
+
+/// What the process may not read.
+void* no_memory() {
+  static void* const where = mmap(nullptr, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return where;
 }
 
 std::uint64_t address_of(const void* where) { return reinterpret_cast<std::uintptr_t>(where); }
@@ -73,13 +80,12 @@ void send_all(unsigned long request) {
   send("a timeout", request, command);
   send("Identify of 32 MiB", request,
        identify<Command>(bytes, static_cast<std::uint32_t>(buffer.size())));
-  send("Identify to no memory", request,
-       identify<Command>(reinterpret_cast<void*>(std::uintptr_t{page}), page));
+  send("Identify to no memory", request, identify<Command>(no_memory(), page));
   command = {};
   command.opcode = 0x55;
   command.result = untouched;
   send("an unknown opcode", request, command);
-  call("a command in no memory", request, reinterpret_cast<void*>(std::uintptr_t{page}));
+  call("a command in no memory", request, no_memory());
   call("no command", request);
 }
 

@@ -13,7 +13,6 @@
 namespace nvmigrate::test {
 namespace {
 
-using cuse::Call;
 using cuse::Controller;
 using cuse::Range;
 using cuse::Reply;
@@ -36,10 +35,13 @@ class CuseController : public testing::Test {
     return *controller_;
   }
 
+  static std::byte* memory_at(const Range& range) {
+    return reinterpret_cast<std::byte*>(range.address);  // NOLINT(performance-no-int-to-ptr)
+  }
   static Bytes taken(const std::vector<Range>& ranges) {
     Bytes bytes;
     for (const auto& range : ranges) {
-      const auto* from = reinterpret_cast<const std::byte*>(range.address);
+      const auto* from = memory_at(range);
       bytes.insert(bytes.end(), from, from + range.bytes);
     }
     return bytes;
@@ -67,7 +69,7 @@ class CuseController : public testing::Test {
     } while (true);
     auto from = reply.output.begin();
     for (const auto& range : write) {
-      std::copy_n(from, range.bytes, reinterpret_cast<std::byte*>(range.address));
+      std::copy_n(from, range.bytes, memory_at(range));
       from += static_cast<std::ptrdiff_t>(range.bytes);
     }
     return {.value = reply.result};

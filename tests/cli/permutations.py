@@ -166,7 +166,7 @@ def orders(line, options):
 def split(line):
     """The name of the command, which comes before its own options, and its arguments."""
     words = line.split()
-    count = 1 if words[0] != "sim" else 3 if words[1] == "guest" else 2
+    count = 3 if words[:2] == ["sim", "guest"] else 2 if words[0] in ("sim", "track") else 1
     return words[:count], words[count:]
 
 

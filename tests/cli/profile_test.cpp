@@ -222,8 +222,8 @@ TEST_F(Profiles, NothingIsOfferedThatWouldBeRefused) {
   const auto file = write("p.json", {entry("a", R"(, "vfs": 2, "defaults": {"queues": 99})")});
   EXPECT_THAT(error_of("apply " + file, ExitStatus::unsupported)["commands"], IsEmpty());
   must("sim create b --vfs-total 2 --primary-holds");
-  const auto held = error_of("apply " + write("q.json", {entry("b", R"(, "vfs": 2)")}),
-                             ExitStatus::refused);
+  const auto held =
+      error_of("apply " + write("q.json", {entry("b", R"(, "vfs": 2)")}), ExitStatus::refused);
   EXPECT_EQ(held["code"], "resources_short");
   EXPECT_THAT(held["commands"], IsEmpty());
   EXPECT_THAT(held["advice"].get<std::string>(), HasSubstr("release_primary"));

@@ -148,14 +148,13 @@ std::vector<Pick> resolve(const Topology& topology, const std::string& words) {
 }
 
 std::vector<Remedy> ways_to_provision(const Topology& topology, unsigned vfs) {
-  using Action = Remedy::Action;
   const auto enabled = topology.sriov.enabled, wanted = topology.wanted_vfs;
   std::vector<Remedy> ways;
   if (wanted >= vfs && wanted != 0 && (enabled == 0 || enabled == wanted)) {
-    ways.push_back({.action = Action::apply, .device = topology.device});
+    ways.push_back({.action = Remedy::Action::apply, .device = topology.device});
     vfs = wanted;
   }
-  ways.push_back({.action = Action::provision, .device = topology.device, .count = vfs});
+  ways.push_back({.action = Remedy::Action::provision, .device = topology.device, .count = vfs});
   return ways;
 }
 

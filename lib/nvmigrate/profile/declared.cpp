@@ -2,6 +2,7 @@
 #include "nvmigrate/profile/declared.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -40,7 +41,7 @@ class Reading {
   template <typename Read>
   void add(const std::string& folder, bool persisted, Read read) {
     for (const auto& name : list(folder)) {
-      const auto path = folder + "/" + name;
+      const auto path = fmt::format("{}/{}", folder, name);
       try {
         if (const auto text = read(name)) add(*text, path, persisted);
       } catch (const Interrupted&) {
@@ -55,7 +56,8 @@ class Reading {
   std::vector<std::string> list(const std::string& folder) {
     std::vector<std::string> names;
     if (!folder.empty() && io_->list(folder, names) != 0 && errno != ENOENT) {
-      all_.bad.push_back({OsError(errno, "list", folder), std::nullopt});
+      const OsError error(errno, "list", folder);
+      all_.bad.push_back({Error(error.status(), error.what(), error.advice()), std::nullopt});
     }
     std::erase_if(names, [](const std::string& name) {
       return !name.ends_with(profile_ending) || name.starts_with('.');
@@ -204,8 +206,6 @@ DeclaredProfiles profiles_of_files(Io& io, const Folders& folders) {
   reading.add_files(folders);
   return std::move(reading).take();
 }
-
-
 
 DeclaredProfiles declared_profiles(Io& io, const Folders& folders) {
   Reading reading(io);

@@ -125,8 +125,7 @@ Ids namespaces_of(const Run& functions) {
 std::string namespaces_of(const Topology& topology, const Run& functions) {
   const auto ids = namespaces_of(functions);
   if (ids.empty()) return "no namespace";
-  const auto text =
-      (ids.size() == 1 ? "namespace " : "namespaces ") + namespaces_text(topology, ids);
+  auto text = (ids.size() == 1 ? "namespace " : "namespaces ") + namespaces_text(topology, ids);
   if (have_same_namespaces(functions)) return text;
   const bool one_each = ids.size() == functions.size() &&
                         std::all_of(functions.begin(), functions.end(), [](const auto& function) {

@@ -11,8 +11,8 @@
 #include <set>
 
 #include "cli/command.h"
-#include "cli/findings.h"
-#include "cli/visible.h"
+#include "cli/text/findings.h"
+#include "cli/text/visible.h"
 
 #ifdef NVMIGRATE_JOURNAL
 #include <systemd/sd-journal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/json.h"
-#include "cli/table.h"
+#include "cli/text/json.h"
+#include "cli/text/table.h"
 #include "nvmigrate/plugins.h"
 
 namespace nvmigrate::cli {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "cli/audit.h"
-#include "cli/options.h"
-#include "cli/screen.h"
+#include "cli/parser/options.h"
+#include "cli/text/screen.h"
 #include "nvmigrate/base/finding.h"
 #include "nvmigrate/base/io.h"
 #include "nvmigrate/ports/device.h"

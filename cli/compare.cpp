@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/describe.h"
 #include "cli/state_argument.h"
-#include "cli/table.h"
+#include "cli/text/describe.h"
+#include "cli/text/table.h"
 #include "nvmigrate/state/state.h"
 
 namespace nvmigrate::cli {

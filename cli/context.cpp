@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cli/findings.h"
-#include "cli/trace.h"
+#include "cli/text/findings.h"
+#include "cli/text/trace.h"
 #include "nvmigrate/plugins.h"
 #include "nvmigrate/profile/declared.h"
 

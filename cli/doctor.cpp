@@ -3,9 +3,9 @@
 #include <set>
 
 #include "cli/commands_table.h"
-#include "cli/findings.h"
-#include "cli/json.h"
-#include "cli/table.h"
+#include "cli/text/findings.h"
+#include "cli/text/json.h"
+#include "cli/text/table.h"
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/conditions/conditions.h"
 #include "nvmigrate/conditions/fact.h"

@@ -2,9 +2,9 @@
 #include "nvmigrate/host/functions.h"
 
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/findings.h"
-#include "cli/render.h"
+#include "cli/text/describe.h"
+#include "cli/text/findings.h"
+#include "cli/text/render.h"
 #include "nvmigrate/conditions/selection.h"
 
 namespace nvmigrate::cli {

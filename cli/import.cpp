@@ -3,11 +3,11 @@
 
 #include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/findings.h"
 #include "cli/migration.h"
-#include "cli/progress.h"
 #include "cli/state_argument.h"
+#include "cli/text/describe.h"
+#include "cli/text/findings.h"
+#include "cli/text/progress.h"
 #include "nvmigrate/conditions/selection.h"
 
 namespace nvmigrate::cli {

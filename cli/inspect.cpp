@@ -2,10 +2,10 @@
 #include <string_view>
 
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/findings.h"
 #include "cli/state_argument.h"
-#include "cli/table.h"
+#include "cli/text/describe.h"
+#include "cli/text/findings.h"
+#include "cli/text/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/nvme/subsystem_state.h"
 #include "nvmigrate/state/state_file.h"

@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/fields.h"
-#include "cli/findings.h"
-#include "cli/functions_table.h"
-#include "cli/render.h"
-#include "cli/watch.h"
+#include "cli/text/describe.h"
+#include "cli/text/fields.h"
+#include "cli/text/findings.h"
+#include "cli/text/functions_table.h"
+#include "cli/text/render.h"
+#include "cli/text/watch.h"
 #include "nvmigrate/account/account.h"
 
 namespace nvmigrate::cli {
@@ -128,7 +128,7 @@ std::string rows_of(const Found& found, const Listing& given) {
                                : as_variables(devices, given.fields);
 }
 
-std::string line_of(const Error& error) { return error.device() + ": " + error.what(); }
+std::string told_of(const Error& error) { return error.device() + ": " + error.what(); }
 
 constexpr const char* nothing_there =
     "there is no NVMe controller; 'nvmigrate sim create NAME' makes a simulated one";
@@ -141,7 +141,7 @@ Outcome list(Context& context, const Listing& given) {
   outcome.text =
       given.for_reader() ? listing_of(found, given, context.screen()) : rows_of(found, given);
   for (const auto& error : found.failures) {
-    context.warn(line_of(error));
+    context.warn(told_of(error));
     outcome.status = ExitStatus::partial;
   }
   if (found.devices.empty() && found.failures.empty()) context.note(nothing_there);
@@ -155,7 +155,7 @@ std::string drawing(Context& context, const Listing& given) {
     const auto found = look(context, given.devices);
     auto text = listing_of(found, given, screen);
     for (const auto& error : found.failures)
-      text += painted(screen, "! ", Tone::problem) + one_line(line_of(error)) + '\n';
+      text += painted(screen, "! ", Tone::problem) + one_line(told_of(error)) + '\n';
     return text.empty() ? std::string{nothing_there} + '\n' : text;
   } catch (const Interrupted&) {
     throw;

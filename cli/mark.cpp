@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/findings.h"
+#include "cli/text/describe.h"
+#include "cli/text/findings.h"
 #include "nvmigrate/host/functions.h"
 
 namespace nvmigrate::cli {

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/describe.h"
-#include "cli/json.h"
-#include "cli/table.h"
+#include "cli/text/describe.h"
+#include "cli/text/json.h"
+#include "cli/text/table.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {

@@ -7,8 +7,8 @@
 
 #include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/findings.h"
+#include "cli/text/describe.h"
+#include "cli/text/findings.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {

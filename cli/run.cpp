@@ -3,12 +3,12 @@
 #include <cerrno>
 #include <sstream>
 
-#include "cli/command_line.h"
-#include "cli/findings.h"
-#include "cli/help.h"
-#include "cli/render.h"
-#include "cli/suggestions.h"
-#include "cli/visible.h"
+#include "cli/parser/command_line.h"
+#include "cli/parser/help.h"
+#include "cli/parser/suggestions.h"
+#include "cli/text/findings.h"
+#include "cli/text/render.h"
+#include "cli/text/visible.h"
 #include "nvmigrate/base/interrupt.h"
 #include "nvmigrate/version.h"
 

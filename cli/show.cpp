@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/describe.h"
-#include "cli/fields.h"
-#include "cli/findings.h"
-#include "cli/functions_table.h"
+#include "cli/text/describe.h"
+#include "cli/text/fields.h"
+#include "cli/text/findings.h"
+#include "cli/text/functions_table.h"
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/conditions/selection.h"

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "cli/findings.h"
+#include "cli/text/findings.h"
 #include "nvmigrate/base/interrupt.h"
 
 namespace nvmigrate::cli {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
 #include "cli/sim.h"
-#include "cli/table.h"
+#include "cli/text/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "plugins/sim/sim.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/describe.h"
 #include "cli/sim.h"
-#include "cli/table.h"
+#include "cli/text/describe.h"
+#include "cli/text/table.h"
 #include "plugins/sim/sim.h"
 
 namespace nvmigrate::cli {

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "cli/commands_table.h"
-#include "cli/findings.h"
 #include "cli/sim.h"
-#include "cli/table.h"
+#include "cli/text/findings.h"
+#include "cli/text/table.h"
 #include "nvmigrate/base/numbers.h"
 #include "plugins/sim/answers.h"
 #include "plugins/sim/sim.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
-#include "cli/findings.h"
 #include "cli/state_argument.h"
+#include "cli/text/findings.h"
 #include "nvmigrate/base/numbers.h"
 
 namespace nvmigrate::cli {

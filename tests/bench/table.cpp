@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "cli/table.h"
+#include "cli/text/table.h"
 
 namespace nvmigrate::bench {
 namespace {

@@ -5,9 +5,9 @@
 #include <csignal>
 #include <future>
 
-#include "cli/fields.h"
-#include "cli/findings.h"
-#include "cli/visible.h"
+#include "cli/text/fields.h"
+#include "cli/text/findings.h"
+#include "cli/text/visible.h"
 #include "tests/cli/contract.h"
 #include "tests/support/terminal.h"
 

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <utility>
 
-#include "cli/command_line.h"
-#include "cli/render.h"
-#include "cli/trace.h"
+#include "cli/parser/command_line.h"
+#include "cli/text/render.h"
+#include "cli/text/trace.h"
 #include "nvmigrate/nvme/commands.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/temporary_folder.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cli/command_line.h"
+#include "cli/parser/command_line.h"
 #include "nvmigrate/base/numbers.h"
 #include "tests/fuzz/memory_io.h"
 

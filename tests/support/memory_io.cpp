@@ -34,13 +34,6 @@ MemoryFiles& MemoryIo::files_of(const std::string& path) {
   return path.starts_with("/files/") ? *shared_ : *own_;
 }
 
-bool MemoryIo::fails(const char* name, const std::string& object) {
-  const auto verdict = watcher_->on({SeamCall::Seam::file, name, object});
-  if (verdict.error == 0) return false;
-  errno = verdict.error;
-  return true;
-}
-
 MemoryIo::Open* MemoryIo::find(int fd) {
   const auto found = open_.find(fd);
   return found == open_.end() ? nullptr : &found->second;

@@ -63,7 +63,7 @@ class MemoryIo final : public Io {
   };
 
   MemoryFiles& files_of(const std::string& path);
-  bool fails(const char* name, const std::string& object);
+  bool fails(const char* name, const std::string& object) { return watcher_->fails(name, object); }
   Open* find(int fd);
   void keep(const Open& open);
   static void describe(struct stat& about, bool folder, const std::string& path,

@@ -15,8 +15,8 @@ Verdict Watcher::on(const SeamCall& call) {
   return hook_ ? hook_(call) : Verdict{};
 }
 
-bool WatchedIo::fails(const char* name, const std::string& object) {
-  const auto verdict = watcher_->on({SeamCall::Seam::file, name, object});
+bool Watcher::fails(const char* name, const std::string& object) {
+  const auto verdict = on({SeamCall::Seam::file, name, object});
   if (verdict.error == 0) return false;
   errno = verdict.error;
   return true;

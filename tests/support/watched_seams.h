@@ -34,6 +34,8 @@ class Watcher {
   using Hook = std::function<Verdict(const SeamCall&)>;
   void set(Hook hook) { hook_ = std::move(hook); }
   Verdict on(const SeamCall& call);
+  /// Whether a call on files is to fail; errno says how.
+  bool fails(const char* name, const std::string& object);
 
  private:
   std::mutex one_at_a_time_;
@@ -71,7 +73,7 @@ class WatchedIo final : public Io {
   int list(const std::string& path, std::vector<std::string>& names) override;
 
  private:
-  bool fails(const char* name, const std::string& object);
+  bool fails(const char* name, const std::string& object) { return watcher_->fails(name, object); }
 
   Watcher* watcher_;
   SystemIo system_;

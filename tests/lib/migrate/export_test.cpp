@@ -27,13 +27,7 @@ class ExportTest : public test::MigrateTest {
     return export_to_file(*a->session, 1, file, options);
   }
   ExitStatus status_of_run(const ExportOptions& options = {}) {
-    try {
-      run(options);
-    } catch (const Error& error) {
-      remedies = error.remedies();
-      return error.status();
-    }
-    return ExitStatus::ok;
+    return status_of([&] { run(options); });
   }
   bool there() { return exists(system, file); }
   void begin_anew() {
@@ -56,7 +50,6 @@ class ExportTest : public test::MigrateTest {
 
   std::unique_ptr<test::Host> a = host("a");
   std::string file = folder / "guest";
-  std::vector<Remedy> remedies;
 };
 
 TEST_F(ExportTest, WritesTheStateAndStaysSuspended) {

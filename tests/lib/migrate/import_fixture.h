@@ -25,13 +25,7 @@ class ImportTest : public MigrateTest {
     return import_state(StoredState::open(io, file), *b->session, 2, options);
   }
   ExitStatus status_of_run(const ImportOptions& options = {}) {
-    try {
-      run(options);
-    } catch (const Error& error) {
-      remedies = error.remedies();
-      return error.status();
-    }
-    return ExitStatus::ok;
+    return status_of([&] { run(options); });
   }
   [[nodiscard]] std::optional<IntentKind> now() { return custody("b", 2); }
   [[nodiscard]] std::optional<IntentKind> of_source() { return custody("a", 1); }
@@ -84,7 +78,6 @@ class ImportTest : public MigrateTest {
 
   std::unique_ptr<Host> a = host("a"), b = host("b");
   std::string file = folder / "guest", digest;
-  std::vector<Remedy> remedies;
 };
 
 }  // namespace nvmigrate::test

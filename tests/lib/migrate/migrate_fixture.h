@@ -100,6 +100,18 @@ class MigrateTest : public testing::Test {
   /// A hook may refer to what the test had; what ends after the test is not its business.
   void TearDown() override { io.hook({}); }
 
+  /// How something ends, and in `remedies` what its error says to do.
+  ExitStatus status_of(const std::function<void()>& act) {
+    try {
+      act();
+    } catch (const Error& error) {
+      remedies = error.remedies();
+      return error.status();
+    }
+    return ExitStatus::ok;
+  }
+  std::vector<Remedy> remedies;
+
   std::unique_ptr<Host> host(const std::string& name) { return std::make_unique<Host>(lab, name); }
   /// What the journal of a host says on disk.
   [[nodiscard]] bool on_disk(const std::string& name, IntentKind kind, std::uint16_t cntlid) {

@@ -27,13 +27,7 @@ class TransferTest : public test::MigrateTest {
     return transfer_state(*a->session, 1, *b->session, 2, options);
   }
   ExitStatus status_of_run(const TransferOptions& options = {}) {
-    try {
-      run(options);
-    } catch (const Error& error) {
-      remedies = error.remedies();
-      return error.status();
-    }
-    return ExitStatus::ok;
+    return status_of([&] { run(options); });
   }
   [[nodiscard]] std::optional<IntentKind> of_source() { return custody("a", 1); }
   [[nodiscard]] std::optional<IntentKind> of_copy() { return custody("b", 2); }
@@ -86,7 +80,6 @@ class TransferTest : public test::MigrateTest {
   }
 
   std::unique_ptr<test::Host> a = host("a"), b = host("b");
-  std::vector<Remedy> remedies;
 };
 
 TEST_F(TransferTest, MovesTheStateAndTheSourceStaysStopped) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/changing.h"
 
-#include "cli/findings.h"
+#include "cli/text/findings.h"
 
 namespace nvmigrate::cli {
 

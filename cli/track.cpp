@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/changing.h"
 #include "cli/commands_table.h"
-#include "cli/describe.h"
+#include "cli/text/describe.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/migrate/migrate.h"
 

@@ -8,6 +8,7 @@
 #include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/sentences.h"
 #include "nvmigrate/store/journal.h"
 
@@ -155,6 +156,21 @@ bool Judge::look_at_belonging(const ControlledFunction& function) {
 void Judge::look_at_readiness(const ControlledFunction& function) {
   if (!function.marked) add("unmarked", function);
   if (!function.may_be_online()) add("offline", function);
+  if (cares("open_elsewhere")) look_at_opening(function);
+}
+
+/// Of a backend that has to open the function itself. What is read within one open, and resumed in
+/// it, loses nothing when that ends.
+void Judge::look_at_opening(const ControlledFunction& function) {
+  const auto* serving = session_->serving();
+  if (serving == nullptr || !function.pci || session_->backend().outlasts(function.cntlid)) return;
+  const std::string backend{serving->row->name};
+  const auto holders = session_->pci().vfio_holders(function.pci->address);
+  if (!holders.empty()) {
+    add("open_elsewhere", function, {{"backend", backend}, {"holders", describe(holders)}});
+  } else if (verb_ != Verb::export_state || keeps_suspended_) {
+    add("reset_at_close", function, {{"backend", backend}});
+  }
 }
 
 void Judge::look_at_place(const ControlledFunction& function) {

@@ -20,7 +20,8 @@ class Judge {
   /// \param allowed the codes of conditions that the caller allows
   Judge(Verb verb, Session& session, std::vector<std::string> allowed = {});
 
-  /// The function stays suspended after the load, so `not_open` is only a warning.
+  /// The function stays suspended when all is done: `not_open` is only a warning after a load, and
+  /// `reset_at_close` stands against an export.
   void keep_suspended() noexcept { keeps_suspended_ = true; }
   /// All rules of the table that are about a function. Of one that controls others, or
   /// is foreign, only that is found, since fixing the rest would not help.
@@ -57,6 +58,7 @@ class Judge {
   [[nodiscard]] bool look_at_control(const ControlledFunction& function);
   [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
+  void look_at_opening(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);
   void look_at_effects(const ControlledFunction& function);
   void look_at_users(const ControlledFunction& function);

@@ -87,6 +87,19 @@ constexpr std::array table{
               .status = ExitStatus::unsupported,
               .blocks = mark,
               .told = Severity::problem},
+    Condition{.code = "open_elsewhere",
+              .looks_at = "the open files of all processes (/proc)",
+              .sentence = "backend {backend} has to open {function}, and that is open: {holders}",
+              .advice = "only the program that holds it open can migrate it through this backend",
+              .blocks = migrates | resume},
+    Condition{.code = "reset_at_close",
+              .looks_at = "whether the backend opens the function itself",
+              .sentence = "backend {backend} has to open {function}, which is reset when it is "
+                          "closed at the end",
+              .advice = "only a program that keeps it open can do that; its state can be exported "
+                        "when it is resumed at once",
+              .status = ExitStatus::unsupported,
+              .blocks = migrates},
     Condition{
         .code = "queues_only",
         .looks_at = "the state formats (Identify CNS 20h)",

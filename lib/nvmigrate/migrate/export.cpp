@@ -85,7 +85,9 @@ class Export {
     result_.cntlid = cntlid;
     result_.file = std::move(file);
     result_.formats = formats_to_read(session, options.formats);
-    judge_function(Verb::export_state, session, cntlid, options.allowed).refuse("export");
+    judge_function(Verb::export_state, session, cntlid, options.allowed,
+                   options.resume ? Then::runs : Then::stays_suspended)
+        .refuse("export");
     result_.suspended_before = is_suspended(session, cntlid);
     identity_ = identity_of(session, cntlid, result_.formats);
     commands_ = session.commands_of_this_thread() - before;

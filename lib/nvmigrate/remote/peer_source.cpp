@@ -90,7 +90,8 @@ class PeerTransfer {
   /// Both sides are judged before anything is changed, and a refusal has what both find.
   void prepare() {
     result_.formats = formats_to_read(*session_, options_->formats);
-    const auto ours = judge_function(Verb::export_state, *session_, cntlid_, options_->allowed);
+    const auto ours = judge_function(Verb::export_state, *session_, cntlid_, options_->allowed,
+                                     Then::stays_suspended);
     suspended_ = is_suspended(*session_, cntlid_);
     identity_ = identity_of(*session_, cntlid_, result_.formats);
     auto found = ours.findings();

@@ -8,11 +8,23 @@ namespace nvmigrate::cli {
 namespace {
 
 Json object_of(const BackendRow& row) {
-  return {{"name", row.name}, {"summary", row.summary}, {"command_set", row.command_set}};
+  return {{"name", row.name},
+          {"summary", row.summary},
+          {"command_set", row.command_set},
+          {"only_by_name", row.only_by_name}};
+}
+
+/// How a backend would be used for a device.
+std::string use_of(const Serving& asked, const BackendChoice& choice) {
+  if (!asked.query) return "no";
+  if (&asked == choice.serving) {
+    return choice.why == BackendChoice::Why::named ? "yes, as named" : "yes, used";
+  }
+  return asked.row->only_by_name ? "only when named" : "when named";
 }
 
 Outcome all_backends() {
-  Outcome outcome{.document = {{"device", nullptr}, {"chosen", nullptr}}};
+  Outcome outcome{.document = {{"device", nullptr}, {"chosen", nullptr}, {"chosen_as", nullptr}}};
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SUMMARY"}};
   for (const auto& row : built_in().backends) {
@@ -28,9 +40,12 @@ Outcome all_backends() {
 
 Outcome serving(Context& context, const std::string& device) {
   const auto session = context.open(device);
-  const auto* first = session->serving();
+  const auto choice = session->chosen();
+  const auto* used = choice.serving;
   Outcome outcome{
-      .document = {{"device", device}, {"chosen", first ? Json(first->row->name) : Json(nullptr)}}};
+      .document = {{"device", device},
+                   {"chosen", used != nullptr ? Json(used->row->name) : Json(nullptr)},
+                   {"chosen_as", used != nullptr ? Json(to_string(choice.why)) : Json(nullptr)}}};
   auto& list = outcome.document["backends"] = Json::array();
   Table table{{"BACKEND", "COMMAND SET", "SERVES", "REASON"}};
   for (const auto& asked : session->asked_backends()) {
@@ -38,9 +53,8 @@ Outcome serving(Context& context, const std::string& device) {
     one["serves"] = asked.query.has_value();
     one["reason"] = asked.query ? Json(nullptr) : Json(asked.reason);
     list.push_back(std::move(one));
-    const auto* serves = &asked == first ? "yes, used" : (asked.query ? "yes" : "no");
-    table.add(
-        {std::string{asked.row->name}, std::string{asked.row->command_set}, serves, asked.reason});
+    table.add({std::string{asked.row->name}, std::string{asked.row->command_set},
+               use_of(asked, choice), asked.reason});
   }
   outcome.text = table.text();
   return outcome;
@@ -52,6 +66,7 @@ Runner declare_backends(Options& options) {
   const auto device = std::make_shared<std::optional<std::string>>();
   options.optional_positional("DEVICE", *device, "Show which of them would serve this device",
                               Completes::device);
+  options.backend();
   return
       [device](Context& context) { return *device ? serving(context, **device) : all_backends(); };
 }

@@ -89,6 +89,7 @@ class Context {
   [[nodiscard]] const Workspace& workspace();
   /// Of the sessions that are opened then. \param bytes see BackendOptions::chunk
   void set_chunk(std::size_t bytes);
+  void set_backend(const std::string& name);
 
   /// A line of talk on stderr (spdlog); quiet drops notes, never warnings.
   void note(const std::string& line);

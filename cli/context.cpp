@@ -54,6 +54,11 @@ void Context::set_chunk(std::size_t bytes) {
   workspace_->backend.chunk = bytes;
 }
 
+void Context::set_backend(const std::string& name) {
+  static_cast<void>(workspace());
+  workspace_->backend_name = name;
+}
+
 std::unique_ptr<Session> Context::open(const std::string& device) {
   devices_.push_back(device);
   return Session::open(workspace(), device, access_);

@@ -126,7 +126,8 @@ Json json_of(const ControlledFunction& function) {
           {"vfio_group", or_null(function.vfio.group)},
           {"vfio_device", or_null(function.vfio.device)},
           {"marked", function.marked},
-          {"suspended", function.suspended().value_or(function.custody() != nullptr)},
+          {"backend", text_or_null(function.backend)},
+          {"suspended", function.held()},
           {"binding", function.binding ? object_of(*function.binding) : Json(nullptr)},
           {"intents", intents_json(function.intents)}};
 }

@@ -201,6 +201,7 @@ Runner declare_doctor(Options& options) {
   options.flag("--repair", given->repair,
                "Repair what interrupted commands left behind, where that is safe");
   options.changes_when(given->repair);
+  options.backend();
   return [given](Context& context) { return Examination(context, *given).run(); };
 }
 

@@ -172,7 +172,7 @@ Outcome run(Context& context, const Exporting& given) {
   given.chunk.check(*session);
   const auto jobs = jobs_of(given, session->topology());
   ProgressDisplay display(context, given.progress);
-  const auto options = export_options(given, session->query().formats, display);
+  const auto options = export_options(given, session->query(jobs.front().first).formats, display);
   const auto outcomes =
       given.to_output()
           ? export_to_output(context, *session, jobs.front().first, options)
@@ -186,6 +186,7 @@ Runner declare_export(Options& options) {
   const auto given = std::make_shared<Exporting>();
   given->declare_device(options);
   given->declare_functions(options, Completes::marked_functions);
+  options.backend();
   options.text("-f,--file", given->file, "Where the state goes; - is standard output", "FILE",
                Completes::state_file);
   options.alternative();

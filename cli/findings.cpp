@@ -121,6 +121,7 @@ Json nvme_json(const Error& error) {
 std::string advice_of(const Error& error) {
   if (error.status() == ExitStatus::busy) return error.advice() + "; --wait SECONDS does that";
   if (error.code() == "file_exists") return error.advice() + ", or replace it with --overwrite";
+  if (error.code() == "raw_layout") return error.advice() + " with --backend";
   if (error.code() == "not_a_state_file") return error.advice() + " with --raw";
   return error.advice();
 }
@@ -160,8 +161,11 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       return of_function("resume", remedy);
     case Action::suspend:
       return of_function("suspend", remedy);
-    case Action::mark:
-      return of_function("mark", remedy);
+    case Action::mark: {
+      auto command = of_function("mark", remedy);
+      if (!remedy.object.empty()) command.insert(command.end(), {"--backend", remedy.object});
+      return command;
+    }
     case Action::unmark:
       return of_function("unmark", remedy);
     case Action::bind:

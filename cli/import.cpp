@@ -29,9 +29,7 @@ std::string spool_folder(const Context& context) {
 }
 
 StoredState read_state(const Context& context, const Importing& given, ProgressDisplay& display,
-                       const std::function<void(const StateIdentity&)>& accept) {
-  ReadStateOptions options;
-  options.accept = accept;
+                       ReadStateOptions options) {
   options.kind = given.raw ? StateKind::raw : StateKind::detect;
   options.spool_folder = spool_folder(context);
   if (const auto callback = display.callback()) {
@@ -51,8 +49,8 @@ ImportOptions import_options(const Importing& given, ProgressDisplay& display) {
 }
 
 std::optional<FormatChoice> formats_of(const Importing& given, const StoredState& state,
-                                       Session& session) {
-  auto formats = given.formats.choice(session.query().formats);
+                                       Session& session, std::uint16_t cntlid) {
+  auto formats = given.formats.choice(session.query(cntlid).formats);
   if (formats && !state.raw()) {
     throw usage_error("a state file says itself which formats it holds",
                       "--format, --vendor and --standard-only are for --raw");
@@ -154,14 +152,17 @@ Outcome run(Context& context, const Importing& given) {
   ProgressDisplay display(context, given.progress);
   auto options = import_options(given, display);
   if (!given.check_only) check_destination(*session, cntlid, options);
-  const auto state = read_state(context, given, display, [&](const StateIdentity& identity) {
+  ReadStateOptions reading;
+  if (given.raw) reading.raw_layout = layout_of_raw(*session, cntlid);
+  reading.accept = [&](const StateIdentity& identity) {
     // For a file all findings are reported at once; the writer of a pipe is refused as early as
     // possible.
     if (given.file == "-" && !given.check_only) {
       check_identity(identity, *session, cntlid, options);
     }
-  });
-  options.formats = formats_of(given, state, *session);
+  };
+  const auto state = read_state(context, given, display, std::move(reading));
+  options.formats = formats_of(given, state, *session, cntlid);
   if (!given.only_checks()) {
     const auto result = import_state(state, *session, cntlid, options);
     return report(given, state, session->function(cntlid), result);
@@ -189,6 +190,7 @@ Runner declare_import(Options& options) {
   options.flag("--raw", given->raw, "The file is a plain controller state, not a state file");
   given->formats.declare(options);
   given->chunk.declare(options);
+  options.backend();
   given->declare_allow(options, "import");
   declare_progress(options, given->progress);
   return [given](Context& context) { return run(context, *given); };

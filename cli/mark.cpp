@@ -13,6 +13,7 @@ Json object_of(const MarkedFunction& function) {
   return {{"controller_id", function.cntlid},
           {"virtual_function", vfn_or_null(function.vfn)},
           {"marked", function.marked},
+          {"backend", text_or_null(function.backend)},
           {"changed", function.changed}};
 }
 
@@ -67,6 +68,7 @@ Runner declare_mark(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::unmarked_functions);
+  options.backend();
   given->declare_persist(options, persist_help);
   given->declare_allow(options, "mark");
   return [given](Context& context) { return mark_functions(context, *given); };

@@ -10,6 +10,7 @@
 #include "cli/suggestions.h"
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/plugins.h"
 
 namespace nvmigrate::cli {
 namespace {
@@ -207,6 +208,15 @@ void Options::functions(std::string& value, Completes completes, const std::stri
 void Options::dry_run(bool& value) {
   flag("--dry-run", value, "Check everything and print the plan; change nothing");
   declared_->dry_run = &value;
+}
+
+void Options::backend() {
+  std::vector<std::string> names;
+  for (const auto& row : built_in().backends)
+    names.emplace_back(row.name);
+  choice("--backend", declared_->backend, names,
+         "The backend that drives the functions; by default the one of their marks, or the first "
+         "that serves the device and need not be named");
 }
 
 void Options::required() { last_->required(); }

@@ -58,6 +58,7 @@ struct Declarations {
   std::string* functions = nullptr;         ///< IDS
   std::vector<const std::string*> devices;  ///< the controlling functions that are opened
   const bool* dry_run = nullptr;            ///< given: the command only reads
+  std::string backend{};                    ///< NAME of --backend; empty: not given
   const bool* changes = nullptr;            ///< not given: the command only reads
   std::vector<std::string> line;            ///< the words that are parsed
 };
@@ -118,6 +119,8 @@ class Options {
   void functions(std::string& value, Completes completes, const std::string& name = "IDS");
   /// The flag --dry-run; with it the command only reads.
   void dry_run(bool& value);
+  /// --backend NAME: the backend of the sessions that the command opens.
+  void backend();
   /// Without this flag, declared before, the command only reads.
   void changes_when(bool& flag) { declared_->changes = &flag; }
 

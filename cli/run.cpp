@@ -125,6 +125,7 @@ ExitStatus run_line(CommandLine& line, const std::vector<std::string>& words,
     *ids = read_functions(environment);
   }
   Context context(environment, line.globals(), line.name(), access_of(line));
+  if (!line.backend().empty()) context.set_backend(line.backend());
   const auto outcome = run_audited(context, line.runner(), words);
   return print_outcome(context, outcome);
 }

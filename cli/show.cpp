@@ -19,31 +19,76 @@ struct ShowOptions {
 
 std::string yes_or_no(bool value) { return value ? "yes" : "no"; }
 
+/// Those that would serve the device if they were named.
+Json names_of_usable(Session& session) {
+  const auto* used = session.serving();
+  Json names = Json::array();
+  for (const auto& asked : session.asked_backends()) {
+    if (asked.query && &asked != used) names.push_back(asked.row->name);
+  }
+  return names;
+}
+
+std::string why_chosen(const BackendChoice& choice) {
+  switch (choice.why) {
+    case BackendChoice::Why::named:
+      return "named with --backend";
+    case BackendChoice::Why::mark:
+      return "recorded with its mark";
+    case BackendChoice::Why::first:
+      break;
+  }
+  return "the first that serves it";
+}
+
+std::string backend_text(Session& session, std::uint16_t cntlid) {
+  const auto choice = session.chosen(cntlid);
+  const auto reason = session.unable(cntlid);
+  const auto name =
+      choice.serving != nullptr ? std::string{choice.serving->row->name} : choice.name;
+  if (name.empty()) return "none serves " + session.device();
+  const auto text = name + ", " + why_chosen(choice);
+  if (choice.serving == nullptr) return text + "; it does not serve " + session.device();
+  return reason.empty() ? text : text + "; not for this function: " + reason;
+}
+
 Json migration_json(Session& session) {
   const auto* first = session.serving();
   Json refusals = Json::array();
   for (const auto& asked : session.asked_backends()) {
     if (!asked.query) refusals.push_back({{"backend", asked.row->name}, {"reason", asked.reason}});
   }
+  const auto why = session.chosen().why;
   return {{"backend", first ? Json(first->row->name) : Json(nullptr)},
+          {"chosen_as", first ? Json(to_string(why)) : Json(nullptr)},
           {"command_set", first ? Json(first->row->command_set) : Json(nullptr)},
           {"state_formats", first ? json_of(first->query->formats) : Json(nullptr)},
           {"chunk", first ? Json(first->query->chunk) : Json(nullptr)},
           {"limits", json_of(session.limits())},
+          {"by_name", names_of_usable(session)},
           {"refused_by", refusals}};
+}
+
+std::string without_backend(Session& session) {
+  if (!names_of_usable(session).empty()) return "only by a backend that is named";
+  return session.identity().live_migration ? "yes, but no backend serves it" : "no";
 }
 
 void describe_migration(Description& text, Session& session) {
   const auto* first = session.serving();
-  const bool able = session.topology().identity.live_migration;
   text.add("live migration",
-           first != nullptr ? "yes, by backend " + std::string{first->row->name} + " (" +
-                                  std::string{first->row->command_set} + ")"
-                            : (able ? "yes, but no backend serves it" : "no"),
+           first != nullptr
+               ? "yes, by backend " + std::string{first->row->name} + " (" +
+                     std::string{first->row->command_set} + "), " + why_chosen(session.chosen())
+               : without_backend(session),
            first != nullptr ? Tone::plain : Tone::warning);
   for (const auto& asked : session.asked_backends()) {
-    if (!asked.query)
-      text.add("not by backend", std::string{asked.row->name} + ": " + asked.reason);
+    const std::string name{asked.row->name};
+    if (!asked.query) text.add("not by backend", name + ": " + asked.reason);
+    if (asked.query && &asked != first) {
+      text.add("also by backend",
+               name + " (" + std::string{asked.row->command_set} + "), with --backend " + name);
+    }
   }
   if (first == nullptr) return;
   for (const auto version : first->query->formats.versions) {
@@ -188,18 +233,25 @@ Outcome controlled(Session& session, const std::string& word, const Screen& scre
   const auto account = account_of(session, cntlid);
   const auto& topology = session.topology();
   const auto& function = session.function(cntlid);
-  Outcome outcome{.document = {{"device", topology.device},
-                               {"address", text_or_null(topology.address)},
-                               {"simulated", topology.simulated},
-                               {"function", json_of(function)},
-                               {"findings", json_of(account)}},
-                  .coloured = true};
+  const auto choice = session.chosen(cntlid);
+  Outcome outcome{
+      .document = {{"device", topology.device},
+                   {"address", text_or_null(topology.address)},
+                   {"simulated", topology.simulated},
+                   {"function", json_of(function)},
+                   {"backend",
+                    choice.serving != nullptr ? Json(choice.serving->row->name) : Json(nullptr)},
+                   {"chosen_as", to_string(choice.why)},
+                   {"backend_cannot", text_or_null(session.unable(cntlid))},
+                   {"findings", json_of(account)}},
+      .coloured = true};
   Description text;
   text.add("controlled function", label_of(function) + (topology.simulated ? " (simulated)" : ""));
   text.add("controlling function",
            topology.device + (topology.address.empty() ? "" : " at " + topology.address));
   text.add("status", status_text(function), tone_of(account));
   text.add("marked", yes_or_no(function.marked));
+  text.add("backend", backend_text(session, cntlid));
   text.add("address", function.pci ? function.pci->address : "");
   text.add("driver", driver_text(function));
   text.add("vfio device", function.vfio.device.value_or(""));
@@ -232,6 +284,7 @@ Runner declare_show(Options& options) {
   options.optional_positional("ID", given->function,
                               "One controlled function: 3, 0x3, vf2 or a PCI address",
                               Completes::functions);
+  options.backend();
   return [given](Context& context) { return show(context, *given); };
 }
 

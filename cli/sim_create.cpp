@@ -95,8 +95,7 @@ void put_formats(sim::Parameters& p, const CreateOptions& options) {
 
 sim::Parameters parameters_of(const CreateOptions& options) {
   sim::Parameters p;
-  p.personality =
-      options.personality == "spec" ? sim::Personality::spec : sim::Personality::emulator;
+  p.personality = *sim::personality_of(options.personality);
   p.migration = !options.no_migration;
   p.mdts = options.mdts;
   p.effects = *sim::effects_of(options.effects);
@@ -168,7 +167,7 @@ void declare_namespaces(Options& options, CreateOptions& chosen) {
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {
-  options.choice("--personality", chosen.personality, {"spec", "emulator"},
+  options.choice("--personality", chosen.personality, {"spec", "emulator", "rfc"},
                  "Device whose behaviour it imitates");
   options.size("--state-size", chosen.state_size, "Size of a whole state, a multiple of 4");
   options.flag("--vendor", chosen.vendor, "With vendor state, which is the default");

@@ -86,6 +86,7 @@ Runner declare_suspend(Options& options) {
   const auto given = std::make_shared<Suspending>();
   given->declare_device(options);
   given->declare_functions(options, Completes::running_functions);
+  options.backend();
   options.flag("--notice", given->notice,
                "Announce each suspend to the device first (a notification, STYPE 0)");
   given->declare_allow(options, "suspend");
@@ -102,6 +103,7 @@ Runner declare_release(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::exported_functions);
+  options.backend();
   given->declare_allow(options, "release");
   return [given](Context& context) {
     const ReleaseOptions how{.dry_run = given->dry_run, .allowed = given->allowed};
@@ -115,6 +117,7 @@ Runner declare_resume(Options& options) {
   const auto given = std::make_shared<Changing>();
   given->declare_device(options);
   given->declare_functions(options, Completes::suspended_functions);
+  options.backend();
   given->declare_allow(options, "resume");
   return [given](Context& context) {
     const ResumeOptions how{.dry_run = given->dry_run, .allowed = given->allowed};

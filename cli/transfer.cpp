@@ -240,7 +240,7 @@ Outcome run_to_peer(Context& context, const Transferring& given) {
   given.chunk.check(*session);
   const auto pairs = pairs_of(in_order(session->topology(), given.from), words_for_peer(given.to));
   ProgressDisplay display(context, given.progress);
-  const auto options = options_of(given, session->query().formats, display);
+  const auto options = options_of(given, session->query(pairs.front().first).formats, display);
   const auto all = move_all(given, *session, pairs, [&](std::uint16_t from, const std::string& to) {
     return connected(context, given, to, [&](const Peer& peer) {
       return move_to_peer(given, *session, from, peer, options);
@@ -298,7 +298,7 @@ Outcome run(Context& context, const Transferring& given) {
     destinations.push_back(std::to_string(id));
   const auto pairs = pairs_of(in_order(pair.source->topology(), given.from), destinations);
   ProgressDisplay display(context, given.progress);
-  const auto options = options_of(given, pair.source->query().formats, display);
+  const auto options = options_of(given, pair.source->query(pairs.front().first).formats, display);
   const auto all =
       move_all(given, *pair.source, pairs, [&](std::uint16_t from, const std::string& word) {
         const auto& to = select_one(pair.destination->topology(), word, "transfer");
@@ -327,6 +327,7 @@ Runner declare_transfer(Options& options) {
                "Keep the destination suspended, too; 'nvmigrate resume' lets it run");
   given->formats.declare(options);
   given->chunk.declare(options);
+  options.backend();
   options.flag("--notice", given->notice,
                "Announce the suspend of the source to the device first (a notification, STYPE 0)");
   options.choices("--allow", given->allowed, overrides_of("transfer"),

@@ -9,6 +9,7 @@
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/ports/linux_device.h"
 #include "nvmigrate/store/folders.h"
+#include "plugins/intel/intel_backend.h"
 #include "plugins/nvme/nvme_backend.h"
 #include "plugins/sim/sim.h"
 #include "plugins/vfio/vfio_backend.h"
@@ -21,6 +22,11 @@ const Catalog& built_in() {
                     .summary = "host-managed live migration as NVMe defines it",
                     .command_set = "NVMe 2.1 Migration Send/Receive",
                     .make = nvme::make_nvme_backend},
+                   {.name = "intel",
+                    .summary = "the vendor commands of Intel's patches of December 2022",
+                    .command_set = "vendor specific C4h, C8h, CCh, D2h, D5h",
+                    .only_by_name = true,
+                    .make = intel::make_intel_backend},
                    {.name = "vfio",
                     .summary = "the kernel's variant driver of a function migrates it",
                     .command_set = "Linux vfio migration v2",

@@ -117,7 +117,7 @@ bool NvmeBackend::says_suspended(std::uint16_t function) {
   const command::FormatIndexes first{
       .version = static_cast<std::uint8_t>(table.versions.empty() ? 0 : 1),
       .vendor = static_cast<std::uint8_t>(table.versions.empty() ? 1 : 0)};
-  return StateReader(*port_, function, first, chunk_).look().suspended;
+  return StateReader(*port_, function, first, chunk_).look().suspended == true;
 }
 
 FunctionState NvmeBackend::look(std::uint16_t function, const FormatChoice& choice) {

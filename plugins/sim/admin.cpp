@@ -70,12 +70,13 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   if (opcode == command::opcode::virtualization_management && virtualizes) {
     return execute_virtualization(command);
   }
-  if (opcode == command::opcode::migration_send && p.migration) {
+  if (opcode == command::opcode::migration_send && p.is_standard()) {
     return execute_send(command, subsystem);
   }
-  if (opcode == command::opcode::migration_receive && p.migration) {
+  if (opcode == command::opcode::migration_receive && p.is_standard()) {
     return execute_receive(command, subsystem);
   }
+  if (p.is_rfc() && p.migration) return execute_vendor(command, subsystem);
   return {.status = sc::invalid_opcode};
 }
 

@@ -37,8 +37,9 @@ namespace nvmigrate::sim {
 inline void to_json(Json& json, Personality personality) { json = to_string(personality); }
 
 inline void from_json(const Json& json, Personality& personality) {
-  personality = json == "emulator" ? Personality::emulator : Personality::spec;
-  if (json != to_string(personality)) throw std::runtime_error("the personality is unknown");
+  const auto named = personality_of(json.get<std::string>());
+  if (!named) throw std::runtime_error("the personality is unknown");
+  personality = *named;
 }
 
 inline void to_json(Json& json, PrimaryReset reset) { json = to_string(reset); }

@@ -31,10 +31,12 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   const auto& p = subsystem.parameters;
   const unsigned oacs = (virtualizes(p) ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
                         (p.namespace_management ? unsigned{NVME_CTRL_OACS_NS_MGMT} : 0U) |
-                        (p.migration ? wire::oacs_live_migration : 0U);
+                        (p.is_standard() ? wire::oacs_live_migration : 0U);
+  const auto vendor = p.is_rfc() ? command::vf::vendor : pci_vendor;
   nvme_id_ctrl data{};
-  data.vid = htole16(pci_vendor);
-  data.ssvid = htole16(pci_vendor);
+  data.vid = htole16(vendor);
+  data.ssvid = htole16(vendor);
+  data.vs[0] = p.is_rfc() && p.migration ? command::vf::supported : 0;
   pad(data.sn, serial_of(subsystem));
   pad(data.mn, bytes_of(p.model));
   pad(data.fr, bytes_of(p.firmware));
@@ -175,7 +177,7 @@ Answer identify(const Subsystem& subsystem, std::uint16_t id, std::uint8_t cns, 
       if (!virtualizes(p)) break;
       return answer_with(secondaries(subsystem, id, from), into);
     case command::Cns::state_formats:
-      if (!p.migration) break;
+      if (!p.is_standard()) break;
       return answer_with(formats(p, id), into,
                          p.is_emulator() ? emulator_format_bytes : wire::identify_size);
     default:
@@ -195,8 +197,8 @@ Answer effects_log(const Parameters& p, std::span<std::byte> into) {
   say(opcode::get_log_page, true, 0);
   say(opcode::identify, true, 0);
   say(opcode::virtualization_management, virtualizes(p), restriction_of(p.effects));
-  say(opcode::migration_send, p.migration, restriction_of(p.effects));
-  say(opcode::migration_receive, p.migration, restriction_of(p.effects));
+  say(opcode::migration_send, p.is_standard(), restriction_of(p.effects));
+  say(opcode::migration_receive, p.is_standard(), restriction_of(p.effects));
   return answer_with(data, into);
 }
 

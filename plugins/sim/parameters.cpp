@@ -9,11 +9,13 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/nvme/commands.h"
 
 namespace nvmigrate::sim {
 namespace {
 
 constexpr std::uint64_t page_size = 4096;
+constexpr std::array<std::string_view, 3> personalities{"spec", "emulator", "rfc"};
 constexpr std::array<std::string_view, 4> primary_resets{"function", "controller", "both", "never"};
 constexpr std::array<std::string_view, 5> all_effects{"absent", "free", "same-namespace",
                                                       "any-namespace", "unreadable"};
@@ -51,6 +53,8 @@ void check_sizes(const Parameters& p) {
     require(*p.state_size == state_header_size || *p.state_size >= state_header_size + 8,
             "a state size of 48 (a bare header) or at least 56");
     require(*p.state_size <= std::uint64_t{1} << 60U, "a state size of at most 2^60");
+    require(!p.is_rfc() || *p.state_size <= command::vf::most,
+            "a state size of at most 256K with the commands of the RFC");
   }
   const std::uint64_t mdts = *p.mdts;
   require(mdts == 0 || (mdts > page_size && std::has_single_bit(mdts) && mdts >> 32U == 0),
@@ -68,7 +72,8 @@ void check_namespaces(const Parameters& p) {
 void check_formats(const Parameters& p) {
   require(!p.versions.empty() && p.versions.size() <= max_formats, "1 to 64 state versions");
   require(p.personality == Personality::spec || p.versions.size() == 1,
-          "a single state version, and so a single order of them, as an emulator");
+          "a single state version, and so a single order of them, unless it follows the "
+          "specification");
   require(p.vendor_uuids.size() <= max_formats, "at most 64 vendor formats");
   for (auto each = p.versions.begin(); each != p.versions.end(); ++each) {
     require(std::find(each + 1, p.versions.end(), *each) == p.versions.end(),
@@ -129,7 +134,11 @@ std::optional<Enum> named_in(const Names& names, std::string_view name) noexcept
 }  // namespace
 
 std::string_view to_string(Personality personality) noexcept {
-  return personality == Personality::spec ? "spec" : "emulator";
+  return personalities.at(static_cast<std::size_t>(personality));
+}
+
+std::optional<Personality> personality_of(std::string_view name) noexcept {
+  return named_in<Personality>(personalities, name);
 }
 
 std::string_view to_string(PrimaryReset reset) noexcept {
@@ -152,7 +161,7 @@ Parameters completed(Parameters p, const std::string& name) {
   const unsigned divided = std::max(1U, p.vfs_total + p.secondaries);
   if (!p.vq) p.vq = 8 * divided;
   if (!p.vi) p.vi = 4 * divided;
-  if (!p.mdts) p.mdts = p.personality == Personality::spec ? 512U << 10U : 0U;
+  if (!p.mdts) p.mdts = p.is_emulator() ? 0U : 512U << 10U;
   if (p.nqn.empty()) p.nqn = "nqn.2025-01.invalid.nvmigrate:sim:" + name;
   complete_formats(p);
   check_counts(p);

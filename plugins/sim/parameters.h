@@ -11,10 +11,14 @@
 
 namespace nvmigrate::sim {
 
-/// How the controlling functions behave: as the specification says, or like the known emulator with
-/// its quirks (only whole images, CSUP only in the header, other statuses).
-enum class Personality { spec, emulator };
+/// How the controlling functions behave: as the specification says; like the known emulator with
+/// its quirks (only whole images, CSUP only in the header, other statuses); or with the vendor
+/// commands of Intel's RFC in place of Migration Send and Receive.
+enum class Personality { spec, emulator, rfc };
+/// `spec`, …
 std::string_view to_string(Personality personality) noexcept;
+/// \return nothing when none has this name
+std::optional<Personality> personality_of(std::string_view name) noexcept;
 
 /// Which reset of a primary puts a new allocation of flexible resources to it into effect: by the
 /// specification one of the function, but drives differ.
@@ -47,7 +51,7 @@ struct Parameters {
   unsigned elsewhere = 0;
   unsigned others = 0;       ///< controllers that are neither VFs nor secondaries
   unsigned secondaries = 0;  ///< secondary controllers of the first one without a VF (VFN 0)
-  bool migration = true;     ///< HMLMS
+  bool migration = true;     ///< HMLMS, or the vendor commands
   /// Flexible resources of a primary; 0 for none. By default 8 queues and 4 interrupts a VF.
   std::optional<std::uint32_t> vq{}, vi{};
   std::uint16_t vq_max = 16, vi_max = 8;  ///< most for one secondary
@@ -75,7 +79,7 @@ struct Parameters {
   std::vector<std::uint16_t> versions{0};  ///< of the NVMe controller state
   bool renumber_formats = false;           ///< odd controlling functions number formats backwards
   /// Most bytes of one command: 0 for no limit, or a power of 2 from 8 KiB on. By default 512 KiB
-  /// (spec) or no limit (emulator).
+  /// or, with the emulator's personality, no limit.
   std::optional<std::uint64_t> mdts{};
   Effects effects = Effects::absent;
 
@@ -99,6 +103,9 @@ struct Parameters {
   std::uint64_t seed = 1;
 
   [[nodiscard]] bool is_emulator() const noexcept { return personality == Personality::emulator; }
+  [[nodiscard]] bool is_rfc() const noexcept { return personality == Personality::rfc; }
+  /// Whether they have Migration Send and Receive (HMLMS).
+  [[nodiscard]] bool is_standard() const noexcept { return migration && !is_rfc(); }
   bool operator==(const Parameters&) const = default;
 };
 

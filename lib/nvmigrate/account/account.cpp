@@ -341,15 +341,32 @@ Findings check_effects(Session& session) {
   return findings;
 }
 
-Findings check_abilities(Session& session) {
-  Findings findings;
-  const auto& device = session.device();
-  if (session.serving() != nullptr) {
-    findings.push_back(
-        fine("live_migration", device + " can migrate its controlled functions", device));
+namespace {
+
+/// With the backends that the marks record, each once; without marks, with the one to be used.
+Findings check_backends(Session& session) {
+  std::map<std::string, std::optional<std::uint16_t>> whom;
+  for (const auto& function : session.topology().functions) {
+    if (function.marked) whom.emplace(function.backend, function.cntlid);
   }
-  for (const auto& fact : ability_facts(session))
-    findings.push_back(told(fact));
+  if (whom.empty()) whom.emplace("", std::nullopt);
+  const auto& device = session.device();
+  Findings findings;
+  for (const auto& [name, cntlid] : whom) {
+    const auto text = device + " can migrate its controlled functions";
+    const bool serves = session.serving(cntlid) != nullptr;
+    if (serves && findings.empty()) findings.push_back(fine("live_migration", text, device));
+    for (const auto& fact : ability_facts(session, cntlid))
+      findings.push_back(told(fact));
+  }
+  return findings;
+}
+
+}  // namespace
+
+Findings check_abilities(Session& session) {
+  const auto& device = session.device();
+  auto findings = check_backends(session);
   for (auto& found : check_effects(session))
     findings.push_back(std::move(found));
   const auto& topology = session.topology();

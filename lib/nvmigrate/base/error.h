@@ -72,7 +72,7 @@ struct Remedy {
     // Of a controlled function: `device` and `function`.
     resume,
     suspend,
-    mark,
+    mark,  ///< `object`: the backend to record; empty: see Session::chosen()
     unmark,
     bind,
     unbind,

@@ -9,6 +9,7 @@
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/session/sentences.h"
 #include "nvmigrate/store/journal.h"
 
@@ -156,14 +157,41 @@ bool Judge::look_at_belonging(const ControlledFunction& function) {
 void Judge::look_at_readiness(const ControlledFunction& function) {
   if (!function.marked) add("unmarked", function);
   if (!function.may_be_online()) add("offline", function);
-  if (cares("open_elsewhere")) look_at_opening(function);
+  if (cares("backend_cannot")) look_at_backend(function);
+}
+
+/// The function as its backend sees it, and what its mark says of that.
+void Judge::look_at_backend(const ControlledFunction& function) {
+  const auto choice = session_->chosen(function.cntlid);
+  const Words backend{{"backend", choice.name}, {"recorded", function.backend}};
+  if (const auto reason = session_->unable(function.cntlid); !reason.empty()) {
+    add("backend_cannot", function,
+        {{"backend", std::string{choice.serving->row->name}}, {"reason", reason}});
+  } else if (cares("open_elsewhere")) {
+    look_at_opening(function);
+  }
+  const bool differs = choice.why == BackendChoice::Why::named && !function.backend.empty() &&
+                       function.backend != choice.name;
+  if (!differs) return;
+  auto fact = fact_of("backend_differs", session_->device(), function, backend);
+  fact.remedies = {{.action = Action::mark,
+                    .device = session_->device(),
+                    .function = function.cntlid,
+                    .object = choice.name}};
+  if (cares(fact.code)) add(fact);
+  if (const auto custody = custody_of(function); cares("backend_in_use") && function.custody()) {
+    add("backend_in_use", function,
+        {{"status", std::string{to_string(custody)}}, {"recorded", function.backend}});
+  }
 }
 
 /// Of a backend that has to open the function itself. What is read within one open, and resumed in
 /// it, loses nothing when that ends.
 void Judge::look_at_opening(const ControlledFunction& function) {
-  const auto* serving = session_->serving();
-  if (serving == nullptr || !function.pci || session_->backend().outlasts(function.cntlid)) return;
+  const auto* serving = session_->serving(function.cntlid);
+  if (serving == nullptr || !function.pci ||
+      session_->backend(function.cntlid).outlasts(function.cntlid))
+    return;
   const std::string backend{serving->row->name};
   const auto holders = session_->pci().vfio_holders(function.pci->address);
   if (!holders.empty()) {
@@ -319,19 +347,25 @@ std::string Judge::strangers_in(unsigned group, const std::set<std::string>& our
   return others;
 }
 
-void Judge::look_at_abilities() {
-  for (const auto& fact : ability_facts(*session_))
-    add(fact);
+void Judge::look_at_abilities(std::optional<std::uint16_t> cntlid) {
+  for (const auto& fact : ability_facts(*session_, cntlid)) {
+    const auto found = judged(fact, verb_, allowed_);
+    const bool known = std::any_of(findings_.begin(), findings_.end(), [&](const Finding& one) {
+      return one.code == found.code && one.message == found.message;
+    });
+    if (!known) add(found);
+  }
 }
 
-std::vector<Fact> ability_facts(Session& session) {
-  const auto* serving = session.serving();
+std::vector<Fact> ability_facts(Session& session, std::optional<std::uint16_t> cntlid) {
+  const auto choice = session.chosen(cntlid);
+  const auto* serving = choice.serving;
   if (serving == nullptr) {
     return {{.code = "no_live_migration",
              .device = session.device(),
-             .words = {{"reason", reasons_of(session.asked_backends())}}}};
+             .words = {{"reason", reasons_of(session.asked_backends(), choice.name)}}}};
   }
-  if (!serving->query->formats.vendors.empty()) return {};
+  if (serving->layout != StateLayout::nvme || !serving->query->formats.vendors.empty()) return {};
   return {{.code = "queues_only", .device = session.device()}};
 }
 

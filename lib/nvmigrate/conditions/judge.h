@@ -39,8 +39,9 @@ class Judge {
   /// Whether the kernel lets this process change the controlling function, or another one.
   void try_writing();
   void try_writing(const ControlledFunction& function);
-  /// Whether the device can migrate its controlled functions, and what that carries.
-  void look_at_abilities();
+  /// Whether the device can migrate its controlled functions, and what that carries; with the
+  /// backend for this function.
+  void look_at_abilities(std::optional<std::uint16_t> cntlid = {});
 
   /// Something that the caller found; whether it can be allowed is judged here.
   void add(const Fact& fact);
@@ -59,6 +60,7 @@ class Judge {
   [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
   void look_at_opening(const ControlledFunction& function);
+  void look_at_backend(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);
   void look_at_effects(const ControlledFunction& function);
   void look_at_users(const ControlledFunction& function);
@@ -79,7 +81,7 @@ class Judge {
 
 /// What the device cannot do, or can do only in part: `no_live_migration`, `queues_only`.
 /// \throws NvmeError, OsError
-std::vector<Fact> ability_facts(Session& session);
+std::vector<Fact> ability_facts(Session& session, std::optional<std::uint16_t> cntlid = {});
 
 /// What commands do to the queues of this host: `effects_unread`, or `stops_queues`.
 std::vector<Fact> effects_facts(Session& session);

@@ -58,7 +58,8 @@ constexpr std::array state_rows{
            loading),
     misfit({.code = "backend",
             .sentence = "the state was read by the backend '{source}', and the destination has "
-                        "'{destination}'"}),
+                        "'{destination}'",
+            .advice = "load it into a function that is marked for that backend"}),
     misfit(
         {.code = "namespaces_differ",
          .looks_at = "the state, and the namespaces attached to the destination (Identify CNS 10h "

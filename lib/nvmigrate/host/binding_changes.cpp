@@ -58,7 +58,7 @@ class OneChange {
     end_records();
     if (is_vfio_driver(change_->to)) return;
     // Its own driver resets it. Without a driver the device decides, if it can be asked.
-    pending_->strike_custody = change_->to || !function().suspended();
+    pending_->strike_custody = change_->to || !function().suspended().has_value();
   }
 
   void skip() {

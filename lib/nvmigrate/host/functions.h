@@ -20,7 +20,8 @@ namespace nvmigrate {
 struct MarkedFunction {
   std::uint16_t cntlid = 0;
   unsigned vfn = 0;
-  bool marked = false;  ///< afterwards
+  bool marked = false;    ///< afterwards
+  std::string backend{};  ///< that the mark records; empty: none serves, or it is not marked
   bool changed = false;
 };
 
@@ -36,7 +37,8 @@ struct MarkResult {
 /// \throws usage_error for words that do not name functions
 NVMIGRATE_API MarkResult plan_mark(Session& session, const std::string& words,
                                    const std::vector<std::string>& allowed = {});
-/// Allows the functions to be migrated, persistently. Claims the session.
+/// Allows the functions to be migrated, persistently, and records the backend that is to do it: see
+/// Session::chosen(). Claims the session.
 /// \throws Refusal with everything that stands; OsError
 NVMIGRATE_API MarkResult mark(Session& session, const std::string& words,
                               const std::vector<std::string>& allowed = {});

@@ -102,7 +102,7 @@ Handle make_handle(Session& session, std::uint16_t cntlid, IommuInterface wanted
   handle.nodes = nodes;
   handle.by_iommufd = has_iommufd && wanted != IommuInterface::group;
   handle.marked = function.marked;
-  handle.suspended = function.suspended().value_or(function.has(IntentKind::suspended));
+  handle.suspended = function.held();
   handle.controlling = {topology.device, topology.address, topology.identity.cntlid,
                         topology.identity.subsystem_nqn};
   handle.simulated = topology.simulated;

@@ -15,10 +15,25 @@ bool MarkResult::changed() const noexcept {
   return std::any_of(functions.begin(), functions.end(), [](const auto& f) { return f.changed; });
 }
 
+namespace {
+
+MarkedFunction to_be_marked(Session& session, std::uint16_t cntlid) {
+  const auto& function = session.function(cntlid);
+  const auto* serving = session.serving(cntlid);
+  MarkedFunction marked{.cntlid = cntlid, .vfn = function.vfn, .marked = true};
+  if (serving != nullptr) marked.backend = serving->row->name;
+  // A former version recorded no backend, and took the first.
+  const bool is_first = serving == session.serving();
+  const bool same = function.backend == marked.backend || (function.backend.empty() && is_first);
+  marked.changed = !function.marked || !same;
+  return marked;
+}
+
+}  // namespace
+
 MarkResult plan_mark(Session& session, const std::string& words,
                      const std::vector<std::string>& allowed) {
   Judge judge(Verb::mark, session, allowed);
-  judge.look_at_abilities();
   std::set<std::uint16_t> chosen;
   for (const auto& pick : resolve(session.topology(), words)) {
     if (pick.kind == Pick::Kind::function) {
@@ -28,10 +43,11 @@ MarkResult plan_mark(Session& session, const std::string& words,
     }
   }
   MarkResult plan;
+  for (const auto id : chosen)
+    judge.look_at_abilities(id);
   for (const auto id : chosen) {
     judge.look_at(id);
-    const auto& function = session.function(id);
-    plan.functions.push_back({id, function.vfn, true, !function.marked});
+    plan.functions.push_back(to_be_marked(session, id));
   }
   plan.findings = judge.findings();
   return plan;
@@ -43,7 +59,7 @@ MarkResult mark(Session& session, const std::string& words,
   auto plan = plan_mark(session, words, allowed);
   refuse_if_any_stands("mark", plan.findings);
   for (const auto& function : plan.functions) {
-    if (function.changed) session.registry().mark(function.cntlid);
+    if (function.changed) session.registry().mark(function.cntlid, function.backend);
   }
   session.refresh();
   return plan;
@@ -61,7 +77,8 @@ MarkResult plan_unmark(Session& session, const std::string& words) {
     }
     const unsigned vfn = pick.function != nullptr ? pick.function->vfn : 0;
     const auto id = *pick.cntlid;
-    functions.insert_or_assign(id, MarkedFunction{id, vfn, false, registry.is_marked(id)});
+    functions.insert_or_assign(
+        id, MarkedFunction{.cntlid = id, .vfn = vfn, .changed = registry.is_marked(id)});
   }
   refuse_if_any_stands("unmark", wrong);
   MarkResult plan;

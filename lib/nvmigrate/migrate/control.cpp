@@ -20,7 +20,7 @@ void suspend_now(Session& session, std::uint16_t cntlid, bool notice) {
   stop_if_interrupted("nothing more was suspended");
   Suspension suspension(session, cntlid, false);
   try {
-    if (notice) session.backend().quiesce(cntlid);
+    if (notice) session.backend(cntlid).quiesce(cntlid);
     suspension.record(IntentKind::suspended,
                       {{unfinished_detail, "the command that suspended it was not done"}});
     suspension.suspend();
@@ -32,8 +32,8 @@ void suspend_now(Session& session, std::uint16_t cntlid, bool notice) {
   }
 }
 
-/// Suspends one of two copies; the record of the other copy remains.
-void stop_copy(Session& session, std::uint16_t cntlid) { session.backend().suspend(cntlid); }
+/// Suspends one of two copies, or one that is only recorded as suspended; the record remains.
+void stop_copy(Session& session, std::uint16_t cntlid) { session.backend(cntlid).suspend(cntlid); }
 
 /// Records a function that is already suspended, or settles its unfinished record.
 void adopt(Session& session, std::uint16_t cntlid) {
@@ -90,6 +90,7 @@ ControlResult suspend_function(Session& session, std::uint16_t cntlid,
   const bool twice = session.ask(cntlid).may_run_twice();
   strike_stale(session, cntlid);
   if (suspended) {
+    if (!session.ask(cntlid).suspended()) stop_copy(session, cntlid);
     adopt(session, cntlid);
   } else if (twice) {
     stop_copy(session, cntlid);
@@ -109,7 +110,7 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
   stop_if_interrupted("nothing more was resumed");
   if (suspended) {
     record_resume(session, cntlid);
-    result.changed = session.backend().resume(cntlid);
+    result.changed = session.backend(cntlid).resume(cntlid);
   } else {
     strike_stale(session, cntlid);
   }

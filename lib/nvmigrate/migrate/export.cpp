@@ -84,7 +84,7 @@ class Export {
     const auto before = session.commands_of_this_thread();
     result_.cntlid = cntlid;
     result_.file = std::move(file);
-    result_.formats = formats_to_read(session, options.formats);
+    result_.formats = formats_to_read(session, cntlid, options.formats);
     judge_function(Verb::export_state, session, cntlid, options.allowed,
                    options.resume ? Then::runs : Then::stays_suspended)
         .refuse("export");
@@ -119,7 +119,7 @@ class Export {
  private:
   [[nodiscard]] Io& io() const { return session_->io(); }
   [[nodiscard]] Journal& journal() const { return session_->journal(); }
-  [[nodiscard]] MigrationBackend& backend() const { return session_->backend(); }
+  [[nodiscard]] MigrationBackend& backend() const { return session_->backend(result_.cntlid); }
 
   [[nodiscard]] std::unique_ptr<StateWriter> writer(int fd, const std::string& object) const {
     if (options_->raw) return make_raw_state_writer(io(), fd, object, backend().layout());

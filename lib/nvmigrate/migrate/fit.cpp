@@ -10,6 +10,7 @@
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
+#include "nvmigrate/session/sentences.h"
 #include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
@@ -78,10 +79,7 @@ void Fit::look_at(const Candidate& candidate) {
 
 void Fit::look_at_source(const StateIdentity& identity) {
   const auto& ours = session_->identity();
-  const std::string backend{session_->backend().name()};
-  if (identity.backend != backend) {
-    add("backend", {{"source", identity.backend}, {"destination", backend}});
-  }
+  look_at_backend(identity);
   if (identity.simulated != session_->simulated()) {
     add("simulated",
         {{"source", kind_of(identity.simulated)}, {"destination", kind_of(session_->simulated())}});
@@ -92,6 +90,24 @@ void Fit::look_at_source(const StateIdentity& identity) {
   look_at_firmware(identity);
   look_at_namespaces(identity);
   if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");
+}
+
+void Fit::look_at_backend(const StateIdentity& identity) {
+  const std::string backend{session_->backend(function_->cntlid).name()};
+  if (identity.backend == backend) return;
+  auto fact = fact_of("backend", session_->device(), *function_,
+                      {{"source", identity.backend}, {"destination", backend}});
+  const auto& asked = session_->asked_backends();
+  const bool could = std::any_of(asked.begin(), asked.end(), [&](const Serving& one) {
+    return one.row->name == identity.backend && one.query;
+  });
+  if (could) {
+    fact.remedies = {{.action = Remedy::Action::mark,
+                      .device = session_->device(),
+                      .function = function_->cntlid,
+                      .object = identity.backend}};
+  }
+  judge_->add(fact);
 }
 
 void Fit::look_at_firmware(const StateIdentity& identity) {
@@ -124,8 +140,10 @@ void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {
   const auto* guest = source.custody();
   if (!source.not_told.empty()) {
     add("source_unknown", {{"source", origin.name()}, {"reason", source.not_told}});
-  } else if (source.told && !source.told->suspended && source.told->queues != 0U) {
+  } else if (source.suspended() == false && source.told->queues != 0U) {
     add("source_runs", {{"source", origin.name()}});
+  } else if (source.told && !source.told->suspended && guest == nullptr) {
+    add("source_unknown", {{"source", origin.name()}, {"reason", sentences::cannot_tell}});
   } else if (guest != nullptr && guest->kind == IntentKind::away) {
     const bool is_here = detail_of(*guest, "destination") == place();
     if (is_here && (has_lost(end) || has_part_of(end))) return;
@@ -172,8 +190,9 @@ void Fit::look_at_past(const StateEnd& end, const StateIdentity* identity) {
 }
 
 void Fit::look_at_formats(const FormatChoice& wanted) {
-  const auto& known = session_->query().formats;
-  if (!wanted.version && !wanted.vendor) add("no_formats");
+  const auto& known = session_->query(function_->cntlid).formats;
+  const bool has_any = !known.versions.empty() || !known.vendors.empty();
+  if (has_any && !wanted.version && !wanted.vendor) add("no_formats");
   if (wanted.version && !lists(known.versions, *wanted.version)) {
     add("version", {{"version", std::to_string(*wanted.version)}});
   }

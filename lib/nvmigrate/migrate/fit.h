@@ -37,6 +37,7 @@ class Fit {
  private:
   void add(std::string_view code, Words words = {});
   void look_at_source(const StateIdentity& identity);
+  void look_at_backend(const StateIdentity& identity);
   void look_at_firmware(const StateIdentity& identity);
   void look_at_namespaces(const StateIdentity& identity);
   void look_at_origin(const Origin& origin, const StateEnd* end);

@@ -73,7 +73,7 @@ Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
                      const std::vector<std::string>& allowed, Then then) {
   // A release sends no command, and the device may have lost the ability to migrate since the
   // export.
-  if (verb != Verb::release) static_cast<void>(session.query());
+  if (verb != Verb::release) static_cast<void>(session.query(cntlid));
   session.renew(cntlid);
   Judge judge(verb, session, allowed);
   if (then == Then::stays_suspended) judge.keep_suspended();
@@ -88,8 +88,8 @@ std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid) {
 }
 
 bool is_suspended(Session& session, std::uint16_t cntlid) {
-  const auto word = word_on(session, cntlid);
-  return word && word->suspended;
+  static_cast<void>(word_on(session, cntlid));
+  return session.ask(cntlid).held();
 }
 
 void strike_stale(Session& session, std::uint16_t cntlid) {
@@ -119,10 +119,15 @@ void note_resumed(JournalChange& change, Session& session, const Intent& guest) 
   }
 }
 
-FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen) {
-  const auto& formats = session.query().formats;
+FormatChoice formats_to_read(Session& session, std::uint16_t cntlid,
+                             const std::optional<FormatChoice>& chosen) {
+  const auto& formats = session.query(cntlid).formats;
   const auto choice = chosen ? *chosen : whole_state(formats);
-  if (!choice.version && !choice.vendor) {
+  if (chosen && formats.versions.empty() && formats.vendors.empty()) {
+    throw usage_error("the states of backend " + std::string{session.backend(cntlid).name()} +
+                      " have no formats to choose from");
+  }
+  if (chosen && !choice.version && !choice.vendor) {
     throw usage_error("neither a version of the NVMe state nor a vendor format is chosen");
   }
   if (choice.version && !lists(formats.versions, *choice.version)) {
@@ -143,8 +148,8 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
   identity.tool = "nvmigrate " + std::string(library_version);
   identity.host = host_name();
   identity.time = utc_now();
-  identity.backend = session.backend().name();
-  identity.layout = session.backend().layout();
+  identity.backend = session.backend(cntlid).name();
+  identity.layout = session.backend(cntlid).layout();
   identity.formats = formats;
   identity.simulated = session.simulated();
   identity.subsystem_nqn = session.key().nqn;

@@ -26,7 +26,8 @@ Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
 /// The device's word on a function; nothing: there is nothing to ask.
 /// \throws what the device answers when it does not tell
 std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid);
-/// Whether it is suspended in that word. \throws as word_on()
+/// Whether it is suspended in that word, or as is recorded where the device cannot tell.
+/// \throws as word_on()
 bool is_suspended(Session& session, std::uint16_t cntlid);
 /// Strikes what the journal says of a function and the device contradicts: suspending the function
 /// would make that seem true again. A state that was loaded and lost in a reset before it ran can
@@ -46,7 +47,8 @@ bool lists(const auto& formats, const auto& wanted) {
 
 /// The formats to read a state in: those chosen, or whole_state().
 /// \throws unsupported with the code `version` or `vendor_format` when the device lacks one
-FormatChoice formats_to_read(Session& session, const std::optional<FormatChoice>& chosen);
+FormatChoice formats_to_read(Session& session, std::uint16_t cntlid,
+                             const std::optional<FormatChoice>& chosen);
 
 // Where a state comes from.
 

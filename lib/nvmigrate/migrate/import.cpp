@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -33,9 +34,10 @@ FormatChoice formats_of_raw(const StoredState& state, const StateFormats& known)
   return choice.version || choice.vendor ? choice : whole_state(known);
 }
 
-FormatChoice formats_of(const StoredState& state, Session& session, const ImportOptions& options) {
+FormatChoice formats_of(const StoredState& state, Session& session, std::uint16_t cntlid,
+                        const ImportOptions& options) {
   if (state.identity()) return state.identity()->formats;
-  return options.formats ? *options.formats : formats_of_raw(state, session.query().formats);
+  return options.formats ? *options.formats : formats_of_raw(state, session.query(cntlid).formats);
 }
 
 /// Where the state can be found again by whoever ends the import; what is not a file keeps its
@@ -94,7 +96,8 @@ class Import {
     suspension_.record(IntentKind::loading, {{"file", place_}, {digest_detail, digest()}});
     suspension_.suspend();
     const auto begun = Suspension::Clock::now();
-    nvmigrate::load(session_->backend(), result_.cntlid, result_.formats, watched_, touched_);
+    nvmigrate::load(session_->backend(result_.cntlid), result_.cntlid, result_.formats, watched_,
+                    touched_);
     result_.figures.elapsed = Suspension::Clock::now() - begun;
     result_.figures.bytes = watched_.size();
   }
@@ -133,7 +136,7 @@ class Import {
   [[nodiscard]] bool takes_source() const {
     if (!*origin_) return false;
     const auto& source = (*origin_)->session->ask((*origin_)->cntlid);
-    if (source.suspended() != true) return false;
+    if (!source.held()) return false;
     const auto* guest = source.custody();
     if (guest == nullptr || guest->kind != IntentKind::exported) return true;
     const auto exported = detail_of(*guest, digest_detail);
@@ -199,20 +202,33 @@ ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntl
                   const ImportOptions& options, const std::optional<Origin>& origin) {
   auto judge = judge_destination(session, cntlid, options);
   ImportCheck check;
-  check.formats = formats_of(state, session, options);
+  check.formats = formats_of(state, session, cntlid, options);
   const Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
                             .decoded = state.decoded() ? &*state.decoded() : nullptr,
                             .end = &state.end(),
                             .formats = check.formats,
                             .origin = origin ? &*origin : nullptr,
                             .destination = word_on(session, cntlid)};
-  check.suspended_before = candidate.destination && candidate.destination->suspended;
+  check.suspended_before = is_suspended(session, cntlid);
   Fit(judge, session, cntlid).look_at(candidate);
   check.findings = judge.findings();
   return check;
 }
 
 }  // namespace
+
+StateLayout layout_of_raw(Session& session, std::uint16_t cntlid) {
+  const auto layout = session.backend(cntlid).layout();
+  const auto& asked = session.asked_backends();
+  const bool clear = std::all_of(asked.begin(), asked.end(), [&](const Serving& one) {
+    return !one.query || one.layout == layout;
+  });
+  if (clear || !session.workspace().backend_name.empty()) return layout;
+  throw usage_error(
+      "a raw state does not say which backend read it, and several serve " + session.device(),
+      "name the backend")
+      .with_code("raw_layout");
+}
 
 void check_destination(Session& session, std::uint16_t cntlid, const ImportOptions& options) {
   judge_destination(session, cntlid, options).refuse("import");

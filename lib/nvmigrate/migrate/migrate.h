@@ -205,6 +205,10 @@ struct ImportResult {
   Findings findings{};  ///< warnings, and blockers that were allowed
 };
 
+/// What the bytes of a raw state for this function are. Where backends with several layouts serve
+/// the device, the workspace has to name one: a raw state does not say which backend read it.
+/// \throws usage_error with the code `raw_layout` when it does not; as Session::backend()
+NVMIGRATE_API StateLayout layout_of_raw(Session& session, std::uint16_t cntlid);
 /// What can be judged of a destination before the state for it is read, as from a pipe.
 /// \throws not_found, Refusal
 NVMIGRATE_API void check_destination(Session& session, std::uint16_t cntlid,

@@ -79,11 +79,11 @@ void Suspension::suspend() {
   if (was_suspended_) return;
   suspended_at_ = Clock::now();
   sent_ = was_sent_ = true;
-  session_->backend().suspend(cntlid_);
+  session_->backend(cntlid_).suspend(cntlid_);
 }
 
 void Suspension::wake() {
-  session_->backend().resume(cntlid_);
+  session_->backend(cntlid_).resume(cntlid_);
   resumed_at_ = Clock::now();
   sent_ = false;
 }
@@ -99,12 +99,12 @@ void Suspension::resume() {
 }
 
 bool Suspension::runs_again() {
-  auto& backend = session_->backend();
+  auto& backend = session_->backend(cntlid_);
   try {
     backend.resume(cntlid_);
     return true;
   } catch (const std::exception&) {
-    return !backend.is_suspended(cntlid_, whole_state(session_->query().formats));
+    return !backend.is_suspended(cntlid_, whole_state(session_->query(cntlid_).formats));
   }
 }
 

@@ -24,11 +24,6 @@ std::string place_of(const Session& session, std::uint16_t cntlid) {
   return session.device() + " " + std::to_string(cntlid);
 }
 
-std::size_t ring_size(Session& source, Session& destination) {
-  return std::max(StatePump::default_capacity,
-                  2 * std::max(source.query().chunk, destination.query().chunk));
-}
-
 std::uint64_t commands_of(const Session& source, const Session& destination) {
   return source.commands() + (&source == &destination ? 0 : destination.commands());
 }
@@ -39,13 +34,19 @@ struct End {
   std::uint16_t cntlid;
 
   [[nodiscard]] Journal& journal() const { return session->journal(); }
-  [[nodiscard]] MigrationBackend& backend() const { return session->backend(); }
+  [[nodiscard]] MigrationBackend& backend() const { return session->backend(cntlid); }
   [[nodiscard]] std::string place() const { return place_of(*session, cntlid); }
   /// `controlled function 3 (vf 3) of sim:demo`
   [[nodiscard]] std::string name() const {
     return describe(session->function(cntlid)) + " of " + session->device();
   }
 };
+
+std::size_t ring_size(const End& source, const End& destination) {
+  return std::max(StatePump::default_capacity,
+                  2 * std::max(source.session->query(source.cntlid).chunk,
+                               destination.session->query(destination.cntlid).chunk));
+}
 
 /// One transfer, from the passed checks to the result.
 class Transfer {
@@ -56,7 +57,7 @@ class Transfer {
         destination_(destination),
         options_(&options),
         commands_before_(commands_before),
-        pump_(ring_size(*source.session, *destination.session)),
+        pump_(ring_size(source, destination)),
         destination_stop_(*destination.session, destination.cntlid, check.destination_suspended),
         source_stop_(*source.session, source.cntlid, check.source_suspended),
         source_was_suspended_(check.source_suspended) {
@@ -213,7 +214,7 @@ TransferCheck check_transfer(Session& source, std::uint16_t from, Session& desti
     throw usage_error(describe(source.function(from)) + " is both source and destination");
   }
   TransferCheck check;
-  check.formats = formats_to_read(source, options.formats);
+  check.formats = formats_to_read(source, from, options.formats);
   // The source is read as in an export, and the destination loaded as in an import.
   const auto of_source = judge_function(Verb::export_state, source, from, options.allowed,
                                          Then::stays_suspended);
@@ -223,7 +224,7 @@ TransferCheck check_transfer(Session& source, std::uint16_t from, Session& desti
   const Candidate candidate{
       .identity = &identity, .formats = check.formats, .destination = word_on(destination, to)};
   check.source_suspended = is_suspended(source, from);
-  check.destination_suspended = candidate.destination && candidate.destination->suspended;
+  check.destination_suspended = is_suspended(destination, to);
   Fit(of_destination, destination, to).look_at(candidate);
   check.findings = joined(of_source.findings(), of_destination.findings());
   return check;

@@ -18,6 +18,11 @@ inline constexpr std::uint8_t namespace_attachment = 0x15;
 inline constexpr std::uint8_t virtualization_management = 0x1C;
 inline constexpr std::uint8_t migration_send = 0x41;
 inline constexpr std::uint8_t migration_receive = 0x42;
+inline constexpr std::uint8_t vf_state_size = 0xC4;
+inline constexpr std::uint8_t vf_suspend = 0xC8;
+inline constexpr std::uint8_t vf_resume = 0xCC;
+inline constexpr std::uint8_t vf_save = 0xD2;
+inline constexpr std::uint8_t vf_load = 0xD5;
 }  // namespace opcode
 
 /// The specification's name for the command of an opcode; `Admin` for any other opcode.
@@ -35,6 +40,16 @@ constexpr std::string_view name_of(std::uint8_t opcode) noexcept {
       return "Migration Send";
     case opcode::migration_receive:
       return "Migration Receive";
+    case opcode::vf_state_size:
+      return "Query VF State Size";
+    case opcode::vf_suspend:
+      return "Suspend VF";
+    case opcode::vf_resume:
+      return "Resume VF";
+    case opcode::vf_save:
+      return "Save VF State";
+    case opcode::vf_load:
+      return "Load VF State";
     default:
       return "Admin";
   }
@@ -167,4 +182,37 @@ constexpr AdminCommand get_state(std::uint16_t controller, FormatIndexes formats
           .timeout = minimum_timeout};
 }
 
+/// The vendor specific commands of the patches "Add Live Migration Support for NVMe VFs" that Intel
+/// sent to Linux in December 2022. Where a device has them, byte 3072 of its Identify Controller is
+/// 1; on any other device these opcodes may do anything. They name a VF by its number, from 1.
+namespace vf {
+
+/// PCI vendor id of the devices that have them.
+inline constexpr std::uint16_t vendor = 0x8086;
+/// Byte 3072 of Identify Controller.
+inline constexpr std::uint8_t supported = 1;
+/// Most bytes of a state, which one command carries.
+inline constexpr std::size_t most = std::size_t{256} << 10U;
+
+/// Those without data: the size of a state (in bytes, in DW0 of the completion), suspend, resume.
+constexpr AdminCommand control(std::uint8_t opcode, std::uint16_t index) noexcept {
+  return {.opcode = opcode, .cdw10 = index, .timeout = minimum_timeout};
+}
+
+/// Save. The command carries no length: \param into at least as many bytes as the state has
+constexpr AdminCommand save(std::uint16_t index, std::span<std::byte> into) noexcept {
+  return {
+      .opcode = opcode::vf_save, .cdw10 = index, .from_device = into, .timeout = minimum_timeout};
+}
+
+/// Load. Its length is sent in bytes.
+constexpr AdminCommand load(std::uint16_t index, std::span<const std::byte> state) noexcept {
+  return {.opcode = opcode::vf_load,
+          .cdw10 = index,
+          .cdw11 = static_cast<std::uint32_t>(state.size()),
+          .to_device = state,
+          .timeout = minimum_timeout};
+}
+
+}  // namespace vf
 }  // namespace nvmigrate::command

@@ -298,6 +298,7 @@ ControllerIdentity decode_identity(std::span<const std::byte> data) {
   identity.virtualization_management = (oacs & NVME_CTRL_OACS_VIRT_MGMT) != 0;
   identity.namespace_management = (oacs & NVME_CTRL_OACS_NS_MGMT) != 0;
   identity.live_migration = (oacs & wire::oacs_live_migration) != 0;
+  identity.first_vendor_byte = wire.vs[0];
   identity.effects_log = (wire.lpa & NVME_CTRL_LPA_CMD_EFFECTS) != 0;
   return identity;
 }

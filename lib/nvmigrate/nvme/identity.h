@@ -42,6 +42,7 @@ struct ControllerIdentity {
   bool virtualization_management = false;  ///< OACS b7
   bool namespace_management = false;       ///< OACS b3
   bool live_migration = false;             ///< OACS b11, HMLMS
+  std::uint8_t first_vendor_byte = 0;      ///< byte 3072, the first that is vendor specific
   bool effects_log = false;  ///< LPA b1: it has the Commands Supported and Effects log
 };
 

@@ -95,8 +95,7 @@ class Destination {
     identity_ = decode_state_identity(body.at("identity").get<std::string>(), 0);
     const auto judge = judge_arrival(identity_, *session_, cntlid_, allowed_,
                                      resume_ ? Then::runs : Then::stays_suspended);
-    const auto word = word_on(*session_, cntlid_);
-    was_suspended_ = word && word->suspended;
+    was_suspended_ = is_suspended(*session_, cntlid_);
     link_.send(tags::ready, {{"controller_id", cntlid_},
                              {"vfn", session_->function(cntlid_).vfn},
                              {"findings", remote::to_json(judge.findings())}});
@@ -134,7 +133,7 @@ class Destination {
     if (arriving.layout == StateLayout::nvme) {
       watched.judge_with([this](const DecodedState& decoded) { judge(decoded); });
     }
-    nvmigrate::load(session_->backend(), cntlid_, arriving.formats, watched, touched_);
+    nvmigrate::load(session_->backend(cntlid_), cntlid_, arriving.formats, watched, touched_);
     return verified;
   }
 

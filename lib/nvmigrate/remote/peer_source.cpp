@@ -89,7 +89,7 @@ class PeerTransfer {
 
   /// Both sides are judged before anything is changed, and a refusal has what both find.
   void prepare() {
-    result_.formats = formats_to_read(*session_, options_->formats);
+    result_.formats = formats_to_read(*session_, cntlid_, options_->formats);
     const auto ours = judge_function(Verb::export_state, *session_, cntlid_, options_->allowed,
                                      Then::stays_suspended);
     suspended_ = is_suspended(*session_, cntlid_);
@@ -123,7 +123,7 @@ class PeerTransfer {
 
   void move() {
     auto commit = record();
-    if (options_->notice && !suspended_) session_->backend().quiesce(cntlid_);
+    if (options_->notice && !suspended_) session_->backend(cntlid_).quiesce(cntlid_);
     speaking_with(*peer_, [&] {
       link_.send(tags::hold);
       link_.expect(tags::held);
@@ -165,7 +165,7 @@ class PeerTransfer {
     WatchedSink sink(*writer, options_->progress, remote::step, cntlid_);
     StateEnd end;
     try {
-      session_->backend().save(cntlid_, result_.formats, sink);
+      session_->backend(cntlid_).save(cntlid_, result_.formats, sink);
       end = writer->finish(stop_->length());
     } catch (const OsError& error) {
       in_pieces_ = true;

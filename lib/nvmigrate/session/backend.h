@@ -38,9 +38,9 @@ class MigrationBackend {
   virtual bool resume(std::uint16_t function) = 0;
   /// Looks at a function (reads the head of its state); changes nothing.
   virtual FunctionState look(std::uint16_t function, const FormatChoice& formats) = 0;
-  /// Whether the device says that the function is suspended.
+  /// Whether the function is suspended, or may be because the device cannot tell.
   bool is_suspended(std::uint16_t function, const FormatChoice& formats) {
-    return look(function, formats).suspended;
+    return look(function, formats).suspended.value_or(true);
   }
   /// Reads the state of a suspended function into a sink.
   /// \throws Error(device) when the function turns out not to be suspended in the middle

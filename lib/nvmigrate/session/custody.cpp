@@ -75,7 +75,7 @@ Custody custody_of(const ControlledFunction& function) noexcept {
 
 bool was_reset(const ControlledFunction& function) noexcept {
   if (function.online == false) return true;
-  return function.told && !function.told->suspended && function.told->queues == 0U;
+  return function.suspended() == false && function.told->queues == 0U;
 }
 
 bool is_unfinished(const Intent& intent) { return intent.details.contains(unfinished_detail); }
@@ -98,7 +98,9 @@ void judge_intents(ControlledFunction& function, const std::string& lost) {
     if (intent.kind == IntentKind::unbound) intent.stale = is_given_back(function, intent);
     if (is_custody(intent.kind)) intent.stale = reset || (runs && !has_left(intent.kind));
   }
-  if (!lost.empty() && function.suspended_without_record()) {
+  const bool cannot_tell = function.told && !function.told->suspended;
+  const bool unrecorded = function.custody() == nullptr;
+  if (!lost.empty() && unrecorded && (cannot_tell || function.suspended() == true)) {
     function.intents.push_back(supposed(function.cntlid, lost));
   }
 }

@@ -18,12 +18,15 @@ inline constexpr std::string_view no_live_migration =
 inline constexpr std::string_view no_live_migration_advice =
     "name the controlling function, usually the physical function; its firmware must have "
     "host-managed live migration";
+inline constexpr auto cannot_tell =
+    "its command set has nothing that asks, and there is no record of it";
 inline constexpr std::string_view root = "only root may change a device";
 inline constexpr std::string_view root_advice =
     "run it as root; in a container root needs CAP_SYS_ADMIN";
 }  // namespace sentences
 
-/// `nvme: OACS bit 11 … is clear`: why none of the backends serves, each with its reason.
-std::string reasons_of(const std::vector<Serving>& asked);
+/// `nvme: OACS bit 11 … is clear`: why none of the backends is used, each with its reason.
+/// \param name only of the one that was named or recorded; empty: of all
+std::string reasons_of(const std::vector<Serving>& asked, const std::string& name = {});
 
 }  // namespace nvmigrate

@@ -135,9 +135,10 @@ BackendOptions bounded(BackendOptions options, const TransferLimits& limits) {
   return options;
 }
 
-Error unserved(const std::string& device, const std::vector<Serving>& asked) {
+Error unserved(const std::string& device, const std::vector<Serving>& asked,
+               const std::string& name) {
   auto error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device),
-                                       fmt::arg("reason", reasons_of(asked))),
+                                       fmt::arg("reason", reasons_of(asked, name))),
                            std::string{sentences::no_live_migration_advice});
   error.set_code("no_live_migration");
   error.add_remedy({.action = Remedy::Action::show, .device = device});
@@ -152,12 +153,26 @@ std::size_t TransferLimits::most() const noexcept {
   return of_kernel == 0 ? most : std::min(most, of_kernel);
 }
 
-std::string reasons_of(const std::vector<Serving>& asked) {
+std::string reasons_of(const std::vector<Serving>& asked, const std::string& name) {
   std::string reasons;
   for (const auto& one : asked) {
-    reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " + one.reason;
+    if (!name.empty() && one.row->name != name) continue;
+    reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " +
+               (one.query ? "it serves the device, but is used only when it is named" : one.reason);
   }
-  return reasons;
+  return reasons.empty() ? "this program has no backend '" + name + "'" : reasons;
+}
+
+std::string_view to_string(BackendChoice::Why why) noexcept {
+  switch (why) {
+    case BackendChoice::Why::first:
+      return "first";
+    case BackendChoice::Why::named:
+      return "named";
+    case BackendChoice::Why::mark:
+      return "mark";
+  }
+  return "first";
 }
 
 std::vector<std::string> Workspace::all_devices(std::vector<Error>* failures) const {
@@ -342,6 +357,7 @@ const std::vector<Serving>& Session::asked_backends() {
                   .identity = identity(),
                   .options = bounded(parts.workspace.backend, limits()),
                   .topology = [this]() -> const Topology& { return topology(); }}));
+    one.layout = backend->layout();
     try {
       one.query = backend->query();
     } catch (const Error& error) {
@@ -354,23 +370,56 @@ const std::vector<Serving>& Session::asked_backends() {
   return parts.asked;
 }
 
-const Serving* Session::serving() {
+BackendChoice Session::chosen(std::optional<std::uint16_t> cntlid) {
+  using Why = BackendChoice::Why;
+  BackendChoice choice{.why = Why::named, .name = parts_->workspace.backend_name};
+  if (choice.name.empty() && cntlid) {
+    choice = {.why = Why::mark, .name = registry().backend_of(*cntlid)};
+  }
+  if (choice.name.empty()) choice.why = Why::first;
+  const auto fits = [&](const Serving& one) {
+    const bool may = choice.name.empty() ? !one.row->only_by_name : one.row->name == choice.name;
+    return may && one.query.has_value();
+  };
   const auto& asked = asked_backends();
-  const auto found = std::find_if(asked.begin(), asked.end(),
-                                  [](const Serving& one) { return one.query.has_value(); });
-  return found == asked.end() ? nullptr : &*found;
+  const auto found = std::find_if(asked.begin(), asked.end(), fits);
+  if (found != asked.end()) choice.serving = &*found;
+  return choice;
 }
 
-MigrationBackend& Session::backend() {
-  const auto* found = serving();
-  if (found == nullptr) throw unserved(device(), parts_->asked);
-  return *parts_->backends[static_cast<std::size_t>(found - parts_->asked.data())];
+const Serving* Session::serving(std::optional<std::uint16_t> cntlid) {
+  return chosen(cntlid).serving;
 }
 
-const BackendQuery& Session::query() {
-  const auto* found = serving();
-  if (found == nullptr) throw unserved(device(), parts_->asked);
-  return *found->query;
+const Serving& Session::insist_on_backend(std::optional<std::uint16_t> cntlid) {
+  const auto choice = chosen(cntlid);
+  if (choice.serving != nullptr) return *choice.serving;
+  auto error = unserved(device(), parts_->asked, choice.name);
+  const auto recorded = cntlid ? registry().backend_of(*cntlid) : std::string{};
+  if (!recorded.empty() && recorded != choice.name) {
+    error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid, recorded));
+  }
+  throw error;
+}
+
+MigrationBackend& Session::backend(std::optional<std::uint16_t> cntlid) {
+  const auto& serving = insist_on_backend(cntlid);
+  return *parts_->backends[static_cast<std::size_t>(&serving - parts_->asked.data())];
+}
+
+const BackendQuery& Session::query(std::optional<std::uint16_t> cntlid) {
+  return *insist_on_backend(cntlid).query;
+}
+
+std::string Session::unable(std::uint16_t cntlid) {
+  if (serving(cntlid) == nullptr) return {};
+  try {
+    backend(cntlid).check(cntlid);
+    return {};
+  } catch (const Error& error) {
+    if (error.status() != ExitStatus::unsupported) throw;
+    return error.what();
+  }
 }
 
 const ControlledFunction& Session::ask(std::uint16_t cntlid) {
@@ -380,8 +429,8 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
   if (function->may_be_online() && !function->controls) {
     stop_if_interrupted("nothing was changed");
     try {
-      if (serving() != nullptr) {
-        function->told = backend().look(cntlid, whole_state(query().formats));
+      if (serving(cntlid) != nullptr && unable(cntlid).empty()) {
+        function->told = backend(cntlid).look(cntlid, whole_state(query(cntlid).formats));
       }
     } catch (const Interrupted&) {
       throw;
@@ -455,7 +504,6 @@ FormatChoice whole_state(const StateFormats& formats) {
     choice.version = versions.front();
   }
   if (!formats.vendors.empty()) choice.vendor = formats.vendors.front();
-  if (!choice.version && !choice.vendor) throw unsupported("the device has no state format");
   return choice;
 }
 

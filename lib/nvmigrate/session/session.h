@@ -13,6 +13,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/session/topology.h"
+#include "nvmigrate/state/state.h"
 
 namespace nvmigrate {
 
@@ -81,7 +82,8 @@ struct BackendRow {
   std::string_view name;         ///< `nvme`
   std::string_view summary;      ///< continues the name
   std::string_view command_set;  ///< `NVMe 2.1 Migration Send/Receive`
-  /// It is asked only when it is named: what it sends may mean anything to another device.
+  /// It is used only when it is named: what it sends may mean anything to another device. Its
+  /// query() must not send that.
   bool only_by_name = false;
   /// Makes the backend of a controlling function; it has not been asked yet whether it serves it.
   std::function<std::unique_ptr<MigrationBackend>(const BackendPlace& place)> make;
@@ -103,7 +105,7 @@ struct ProviderRow {
 
 /// The tables that sessions work with; built_in() has those of this library.
 struct Catalog {
-  std::vector<BackendRow> backends;    ///< the first that serves a device is used
+  std::vector<BackendRow> backends;    ///< see Session::chosen()
   std::vector<ProviderRow> providers;  ///< the first that owns a device string opens it
 };
 
@@ -117,6 +119,7 @@ struct Workspace {
   std::string command;                ///< recorded in journal and lock: `export`
   std::chrono::milliseconds wait{0};  ///< for a lock that another command holds
   BackendOptions backend{};
+  std::string backend_name{};  ///< of the backend to use; empty: see Session::chosen()
   /// Applied to every device that is opened, to trace or to disturb its seams. May be empty.
   std::function<std::unique_ptr<Device>(std::unique_ptr<Device>)> wrap{};
   /// Called for every session that begins to change its subsystem. May be empty.
@@ -140,7 +143,20 @@ struct Serving {
   const BackendRow* row = nullptr;
   std::optional<BackendQuery> query{};  ///< nothing: it does not
   std::string reason{};                 ///< why not
+  StateLayout layout{};                 ///< of its states
 };
+
+/// Which backend is used for a function, and why.
+struct BackendChoice {
+  /// `named` by Workspace::backend_name, or recorded with the `mark` of the function, or the first
+  /// that serves the device and need not be named.
+  enum class Why { first, named, mark };
+  Why why = Why::first;
+  std::string name{};                ///< of the one that was named or recorded
+  const Serving* serving = nullptr;  ///< nullptr: it does not serve the device, or none does
+};
+/// `first`, `named`, `mark`.
+NVMIGRATE_API std::string_view to_string(BackendChoice::Why why) noexcept;
 
 /// An opened controlling function with everything that an operation on it needs: its identity, read
 /// once, the key of its subsystem, the lock, registry and journal, the topology, the backend that
@@ -192,12 +208,20 @@ class NVMIGRATE_API Session {
 
   /// Every backend, asked in the order of the table. \throws NvmeError, OsError
   [[nodiscard]] const std::vector<Serving>& asked_backends();
-  /// The first backend that serves the device, or nullptr. \throws NvmeError, OsError
-  [[nodiscard]] const Serving* serving();
-  /// That backend. \throws unsupported with the reason of each
-  [[nodiscard]] MigrationBackend& backend();
+  /// The backend for one controlled function: the one that the workspace names, else the one that
+  /// is recorded with the mark of the function, else the first of the table that serves the device
+  /// and need not be named. Without a function: as for one that is not marked.
+  /// \throws NvmeError, OsError
+  [[nodiscard]] BackendChoice chosen(std::optional<std::uint16_t> cntlid = {});
+  /// It, or nullptr. \throws NvmeError, OsError
+  [[nodiscard]] const Serving* serving(std::optional<std::uint16_t> cntlid = {});
+  /// That backend. \throws unsupported with the reason of each that may be used
+  [[nodiscard]] MigrationBackend& backend(std::optional<std::uint16_t> cntlid = {});
   /// What that backend found out. \throws as backend()
-  [[nodiscard]] const BackendQuery& query();
+  [[nodiscard]] const BackendQuery& query(std::optional<std::uint16_t> cntlid = {});
+  /// Why the backend for this function serves the device, but cannot migrate the function; empty:
+  /// it can, or there is none. \throws NvmeError, OsError
+  [[nodiscard]] std::string unable(std::uint16_t cntlid);
 
   /// Asks the device about a function, unless it was asked already, and has the answer in the
   /// topology: whether it is suspended, and which of its intents that ends. Of an offline function,
@@ -235,6 +259,7 @@ class NVMIGRATE_API Session {
 
  private:
   void tell_of_claim() const;
+  const Serving& insist_on_backend(std::optional<std::uint16_t> cntlid);
 
   struct Parts;
   std::unique_ptr<Parts> parts_;
@@ -255,7 +280,7 @@ NVMIGRATE_API SessionPair open_pair(const Workspace& workspace, const std::strin
 NVMIGRATE_API void claim_pair(Session& source, Session& destination);
 
 /// All that the device can give: the NVMe state, version 0 where there are several, and the first
-/// vendor format. \throws unsupported when it has neither
+/// vendor format. Neither where the backend has no formats to choose from.
 NVMIGRATE_API FormatChoice whole_state(const StateFormats& formats);
 
 }  // namespace nvmigrate

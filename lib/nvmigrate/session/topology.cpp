@@ -268,7 +268,11 @@ const Intent* ControlledFunction::intent(IntentKind kind) const noexcept {
 }
 
 std::optional<bool> ControlledFunction::suspended() const noexcept {
-  return told ? std::optional(told->suspended) : std::nullopt;
+  return told ? told->suspended : std::nullopt;
+}
+
+bool ControlledFunction::held() const noexcept {
+  return suspended().value_or(custody() != nullptr);
 }
 
 const Intent* ControlledFunction::custody() const noexcept {
@@ -341,6 +345,7 @@ std::string subsystem_nqn(Device& device, const ControllerIdentity& identity) {
 
 void recall(ControlledFunction& function, const Registry& registry, const Journal& journal) {
   function.marked = registry.is_marked(function.cntlid);
+  function.backend = registry.backend_of(function.cntlid);
   function.binding.reset();
   if (const auto* binding = registry.binding_of(function.cntlid)) function.binding = *binding;
   function.wanted.reset();

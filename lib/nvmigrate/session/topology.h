@@ -16,7 +16,7 @@ namespace nvmigrate {
 
 /// What a device says of a controlled function at this moment.
 struct FunctionState {
-  bool suspended = false;
+  std::optional<bool> suspended{};   ///< nothing: its command set has nothing that asks
   std::uint64_t bytes = 0;           ///< of its whole state in the formats asked for; 0: not known
   std::optional<unsigned> queues{};  ///< I/O queues of both kinds; nothing: not known
 };
@@ -43,6 +43,7 @@ struct ControlledFunction {
   VfioNodes vfio;    ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
+  std::string backend{};                   ///< recorded with the mark; empty: none is
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
   std::optional<FunctionState> told{};
   std::string not_told{};          ///< why the device did not tell, when it was asked in vain
@@ -61,6 +62,8 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API bool may_run_twice() const noexcept;
   /// What the device says; nothing: it does not tell.
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
+  /// Whether it is suspended: as the device says, and where that does not tell, as is recorded.
+  [[nodiscard]] NVMIGRATE_API bool held() const noexcept;
   /// The device calls it suspended, and there is no record of who suspended it.
   [[nodiscard]] NVMIGRATE_API bool suspended_without_record() const noexcept;
   /// Whether a mark, a binding or an intent of it is recorded on this host.

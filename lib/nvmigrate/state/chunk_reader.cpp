@@ -228,19 +228,24 @@ std::span<std::byte> RawChunkReader::next(ChunkBuffer& buffer) {
     return {};
   }
   const auto room = buffer.payload();
-  std::size_t count = 0;
-  if (total_ == 0) {
-    count = source_->read(room.first(sizeof(wire::StateHeader)));
-    read_header(room.first(count));
-  }
-  const auto piece = std::min<std::uint64_t>(room.size(), total_ - bytes_);
-  count += source_->read(room.subspan(count, static_cast<std::size_t>(piece) - count));
+  const auto count = layout_ == StateLayout::nvme ? fill(room) : source_->read(room);
+  if (count == 0) return {};
   offset_ += count;
   bytes_ += count;
   const auto chunk = room.first(count);
   const std::uint64_t sum = xxh3(chunk);
   sum_ = chain(sum_, std::as_bytes(std::span{&sum, 1}));
   return chunk;
+}
+
+std::size_t RawChunkReader::fill(std::span<std::byte> room) {
+  std::size_t count = 0;
+  if (total_ == 0) {
+    count = source_->read(room.first(sizeof(wire::StateHeader)));
+    read_header(room.first(count));
+  }
+  const auto piece = std::min<std::uint64_t>(room.size(), total_ - bytes_);
+  return count + source_->read(room.subspan(count, static_cast<std::size_t>(piece) - count));
 }
 
 void RawChunkReader::read_header(std::span<const std::byte> bytes) {

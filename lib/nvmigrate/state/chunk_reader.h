@@ -85,8 +85,9 @@ class RawChunkReader final : public ChunkReader {
   /// The most bytes behind the end of the state that are accepted.
   static constexpr std::uint64_t max_surplus = std::uint64_t{16} << 20;
 
-  RawChunkReader(std::unique_ptr<ByteSource> source, std::string object)
-      : source_(std::move(source)), object_(std::move(object)) {}
+  /// An opaque state ends with the source.
+  RawChunkReader(std::unique_ptr<ByteSource> source, std::string object, StateLayout layout)
+      : source_(std::move(source)), object_(std::move(object)), layout_(layout) {}
 
   std::span<std::byte> next(ChunkBuffer& buffer) override;
   [[nodiscard]] std::uint64_t offset() const noexcept override { return offset_; }
@@ -94,11 +95,13 @@ class RawChunkReader final : public ChunkReader {
   [[nodiscard]] std::uint64_t size() const noexcept override { return total_; }
 
  private:
+  [[nodiscard]] std::size_t fill(std::span<std::byte> room);
   void read_header(std::span<const std::byte> bytes);
   void drain(ChunkBuffer& buffer);
 
   std::unique_ptr<ByteSource> source_;
   std::string object_;
+  StateLayout layout_;
   std::uint64_t offset_ = 0, bytes_ = 0, total_ = 0, sum_ = 0;
 };
 

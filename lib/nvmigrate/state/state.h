@@ -140,6 +140,7 @@ enum class StateKind {
 /// How a state is read.
 struct ReadStateOptions {
   StateKind kind = StateKind::detect;
+  StateLayout raw_layout = StateLayout::nvme;  ///< of a raw state, which does not say
   bool vendor_digest = false;  ///< compute the SHA-256 of the vendor part, which takes time
   /// Keep the bytes of a pipe, so that source() works: a few in memory, more in an unlinked private
   /// file in this folder. Nothing: do not keep them.

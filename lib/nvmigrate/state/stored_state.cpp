@@ -17,6 +17,7 @@ struct [[gnu::visibility("hidden")]] StoredState::Impl {
   Io* io = nullptr;
   std::string object;
   bool raw = false;
+  StateLayout raw_layout = StateLayout::nvme;
   std::optional<OpenFile> file;  ///< of open()
   std::optional<Spool> spool;    ///< of read()
   std::optional<StateIdentity> identity;
@@ -112,17 +113,19 @@ std::unique_ptr<ByteSource> StoredState::Impl::bytes() const {
 }
 
 std::unique_ptr<ChunkReader> StoredState::Impl::reader(std::unique_ptr<ByteSource> source) const {
-  if (raw) return std::make_unique<RawChunkReader>(std::move(source), object);
+  if (raw) return std::make_unique<RawChunkReader>(std::move(source), object, raw_layout);
   return std::make_unique<FileChunkReader>(std::move(source), object);
 }
 
 void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
                                const ReadStateOptions& options) {
   raw = options.kind == StateKind::raw;
+  raw_layout = options.raw_layout;
   start_thread = options.start_thread;
   const auto chunks = reader(std::move(source));
   const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
-  const bool decode = raw || file_reader->identity().layout == StateLayout::nvme;
+  const auto layout = raw ? raw_layout : file_reader->identity().layout;
+  const bool decode = layout == StateLayout::nvme;
   if (!raw && options.accept) options.accept(file_reader->identity());
   const auto begin = chunks->offset();
   VerifyPass pass{*chunks, decode, options};
@@ -138,7 +141,7 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   }
   facts = {.size = pass.size(), .sum = chunks->sum(), .offset = chunks->offset()};
   if (raw) {
-    const auto* missing = find(*decoded, "one_dword_short");
+    const auto* missing = decoded ? find(*decoded, "one_dword_short") : nullptr;
     facts.add_dword = missing != nullptr && !missing->stands();
     if (facts.add_dword) pass.digest().update(std::array<std::byte, 4>{});
     facts.size += facts.add_dword ? 4 : 0;

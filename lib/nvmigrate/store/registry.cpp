@@ -18,10 +18,15 @@ constexpr store::DocumentKind kind{
     "note the marks and the original drivers that it still shows, to set them again"};
 
 Mark mark_of(const Json& json) {
-  return {store::controller_of(json.at("controller")), json.at("time").get<std::string>()};
+  return {store::controller_of(json.at("controller")), json.at("time").get<std::string>(),
+          json.value("backend", std::string{})};
 }
 
-Json to_json(const Mark& mark) { return {{"controller", mark.cntlid}, {"time", mark.time}}; }
+Json to_json(const Mark& mark) {
+  Json json{{"controller", mark.cntlid}, {"time", mark.time}};
+  if (!mark.backend.empty()) json["backend"] = mark.backend;
+  return json;
+}
 
 Binding binding_of_json(const Json& json) {
   return {store::controller_of(json.at("controller")),
@@ -122,6 +127,11 @@ bool Registry::is_marked(std::uint16_t cntlid) const noexcept {
   return find_in(marks_, cntlid) != marks_.end();
 }
 
+std::string Registry::backend_of(std::uint16_t cntlid) const {
+  const auto found = find_in(marks_, cntlid);
+  return found == marks_.end() ? std::string{} : found->backend;
+}
+
 const Binding* Registry::binding_of(std::uint16_t cntlid) const noexcept {
   const auto found = find_in(bindings_, cntlid);
   return found == bindings_.end() ? nullptr : &*found;
@@ -148,8 +158,9 @@ void Registry::replace(std::vector<Mark> marks, std::vector<Binding> bindings,
   wanted_ = std::move(wanted);
 }
 
-void Registry::mark(std::uint16_t cntlid) {
-  if (!is_marked(cntlid)) replace(with(marks_, Mark{cntlid, utc_now()}), bindings_, wanted_);
+void Registry::mark(std::uint16_t cntlid, const std::string& backend) {
+  if (is_marked(cntlid) && backend_of(cntlid) == backend) return;
+  replace(with(marks_, Mark{cntlid, utc_now(), backend}), bindings_, wanted_);
 }
 
 void Registry::unmark(std::uint16_t cntlid) {

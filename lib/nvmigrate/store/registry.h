@@ -19,7 +19,8 @@ class SubsystemDocument;
 /// Permission to migrate a controlled function.
 struct Mark {
   std::uint16_t cntlid = 0;
-  std::string time;  ///< RFC 3339, UTC
+  std::string time;       ///< RFC 3339, UTC
+  std::string backend{};  ///< that migrates it; empty: a former version did not record it
 };
 
 /// Marks, bindings and wanted resources of one subsystem, in one file of the state folder that is
@@ -39,11 +40,13 @@ class Registry {
   [[nodiscard]] const std::vector<Binding>& bindings() const noexcept { return bindings_; }
   [[nodiscard]] const std::vector<WantedResources>& wanted() const noexcept { return wanted_; }
   [[nodiscard]] bool is_marked(std::uint16_t cntlid) const noexcept;
+  /// That is recorded with its mark; empty: none is.
+  [[nodiscard]] std::string backend_of(std::uint16_t cntlid) const;
   [[nodiscard]] const Binding* binding_of(std::uint16_t cntlid) const noexcept;
   [[nodiscard]] const WantedResources* wanted_of(std::uint16_t cntlid) const noexcept;
 
   /// Each writes the file before it returns. \throws OsError; then memory and file are unchanged
-  void mark(std::uint16_t cntlid);
+  void mark(std::uint16_t cntlid, const std::string& backend = {});
   void unmark(std::uint16_t cntlid);
   void remember(const Binding& binding);
   /// Remembers the ones and forgets those of the others, in one write.

@@ -37,7 +37,7 @@ def test_plain_vfio_pci_is_called_not_migratable_beforehand(host):
     assert why in {each["name"]: each["reason"] for each in asked["backends"]}["vfio"], asked
     assert why in str(host.nvmigrate("show nvme0")["migration"]["refused_by"])
     assert why in error(host, "mark nvme0 vf1 --backend vfio", 9)
-    assert why in error(host, "export nvme0 vf1 -f state --backend vfio", 9)
+    assert why in error(host, "export nvme0 vf1 -f guest.nvmstate --backend vfio", 9)
 
 
 def test_a_variant_driver_without_migration_is_found_when_it_is_asked(host):
@@ -45,9 +45,9 @@ def test_a_variant_driver_without_migration_is_found_when_it_is_asked(host):
         if iommufd:
             host.add("/dev/iommu", "c 10:125")
         on_vfio(host, VARIANT)
-        found = error(host, "export nvme0 vf1 -f state --then resume", 9)
+        found = error(host, "export nvme0 vf1 -f guest.nvmstate --then resume", 9)
         assert "VFIO_DEVICE_FEATURE_MIGRATION" in found, found
-        assert not os.path.exists(f"{host.root}/state")
+        assert not os.path.exists(f"{host.root}/guest.nvmstate")
 
 
 def test_within_one_open_a_state_can_be_read(host):
@@ -55,9 +55,9 @@ def test_within_one_open_a_state_can_be_read(host):
         if iommufd:
             host.add("/dev/iommu", "c 10:125")
         on_vfio(host, VARIANT, STATES)
-        done = host.nvmigrate("export nvme0 vf1 -f state --then resume --overwrite")
+        done = host.nvmigrate("export nvme0 vf1 -f guest.nvmstate --then resume --overwrite")
         assert (done["bytes"], done["resumed"]) == (100, True), done
-        identity = host.nvmigrate("inspect state")["identity"]
+        identity = host.nvmigrate("inspect guest.nvmstate")["identity"]
         assert (identity["backend"], identity["layout"]) == ("vfio", "opaque"), identity
         listed = host.nvmigrate("list nvme0")["devices"][0]
         assert not listed["findings"] and not listed["functions"][0]["intents"], listed
@@ -65,8 +65,8 @@ def test_within_one_open_a_state_can_be_read(host):
 
 def test_what_would_end_with_the_command_is_refused(host):
     on_vfio(host, VARIANT, STATES)
-    host.nvmigrate("export nvme0 vf1 -f state --then resume")
-    for words in ("suspend nvme0 vf1", "export nvme0 vf1 -f other", "import nvme0 vf1 -f state"):
+    host.nvmigrate("export nvme0 vf1 -f guest.nvmstate --then resume")
+    for words in ("suspend nvme0 vf1", "export nvme0 vf1 -f other", "import nvme0 vf1 -f guest.nvmstate"):
         host.refused(words, "reset_at_close", 9)
 
 
@@ -74,6 +74,6 @@ def test_who_holds_the_function_open_is_named(host):
     group = on_vfio(host, VARIANT, STATES)["vfio_group"]
     host.add(f"/sys/class/vfio/{os.path.basename(group)}/dev", FULL)
     with holder(host):
-        for words in ("suspend nvme0 vf1", "export nvme0 vf1 -f state --then resume"):
+        for words in ("suspend nvme0 vf1", "export nvme0 vf1 -f guest.nvmstate --then resume"):
             found = error(host, words, 4)
             assert "open elsewhere: pid" in found and "(sleep)" in found, found

@@ -136,7 +136,7 @@ class Import {
   [[nodiscard]] bool takes_source() const {
     if (!*origin_) return false;
     const auto& source = (*origin_)->session->ask((*origin_)->cntlid);
-    if (!source.held()) return false;
+    if (!source.told || !source.held()) return false;
     const auto* guest = source.custody();
     if (guest == nullptr || guest->kind != IntentKind::exported) return true;
     const auto exported = detail_of(*guest, digest_detail);

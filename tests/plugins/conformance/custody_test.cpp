@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
+#include "nvmigrate/host/functions.h"
+#include "nvmigrate/host/provision.h"
+#include "nvmigrate/migrate/migrate.h"
+#include "nvmigrate/plugins.h"
+#include "nvmigrate/session/custody.h"
+#include "tests/plugins/conformance/toy_backend.h"
+#include "tests/plugins/sim/lab.h"
+
+namespace nvmigrate::test {
+namespace {
+
+using sim::Personality;
+using testing::Contains;
+using testing::Field;
+using testing::IsEmpty;
+
+/// A backend on subsystems of the simulator, with sessions, records and conditions above it.
+struct Place {
+  std::string backend;
+  sim::Parameters parameters;
+};
+
+class CustodyConformanceTest : public testing::TestWithParam<Place> {
+ protected:
+  CustodyConformanceTest() {
+    catalog.backends.push_back(
+        {.name = "toy",
+         .summary = "",
+         .command_set = "",
+         .only_by_name = true,
+         .make = [](const BackendPlace& place) { return std::make_unique<ToyBackend>(place); }});
+    workspace = default_workspace("test");
+    workspace.folders = lab.folders();
+    workspace.catalog = &catalog;
+    for (const auto* name : {"a", "b"}) {
+      add(name, GetParam().parameters);
+      mark_by(name, GetParam().backend);
+    }
+    sim::start_guest(lab.folders(), "sim:a", "vf1", 2);
+    sim::start_guest(lab.folders(), "sim:b", "vf1", 0);
+  }
+
+  void add(const std::string& name, const sim::Parameters& parameters) {
+    lab.create(name, parameters);
+    const auto device = "sim:" + name;
+    provision(*open(device), {.vfs = 2});
+    const auto session = open(device);
+    bind(*session, select(session->topology(), "1", "bind"), {});
+  }
+  void mark_by(const std::string& name, const std::string& backend) {
+    workspace.backend_name = backend;
+    mark(*open("sim:" + name), "1");
+    workspace.backend_name.clear();
+  }
+  [[nodiscard]] std::unique_ptr<Session> open(const std::string& device) const {
+    return Session::open(workspace, device, Access::change);
+  }
+  [[nodiscard]] Custody custody(const std::string& device) const {
+    return custody_of(open(device)->ask(1));
+  }
+  [[nodiscard]] std::string file() const { return lab.folders().state + "/state"; }
+  [[nodiscard]] std::vector<std::string> discontinuities() const {
+    return sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
+                                sim::guest_report(lab.folders(), "sim:b", "vf1"));
+  }
+  static std::vector<std::string> refused(const std::function<void()>& act) {
+    std::vector<std::string> codes;
+    try {
+      act();
+    } catch (const Refusal& refusal) {
+      for (const auto& found : refusal.findings())
+        codes.push_back(found.code);
+    }
+    return codes;
+  }
+
+  Lab lab;
+  Catalog catalog = built_in();
+  Workspace workspace;
+};
+
+TEST_P(CustodyConformanceTest, AnExportedStateIsLoadedOnce) {
+  {
+    const auto source = open("sim:a");
+    EXPECT_EQ(source->chosen(1).why, BackendChoice::Why::mark);
+    suspend_function(*source, 1);
+    EXPECT_EQ(custody_of(source->ask_again(1)), Custody::suspended);
+    export_to_file(*source, 1, file());
+    EXPECT_EQ(custody_of(source->ask_again(1)), Custody::exported);
+    EXPECT_THAT(refused([&] { resume_function(*source, 1); }), Contains("exported"));
+  }
+  SystemIo io;
+  const auto state = StoredState::open(io, file());
+  EXPECT_EQ(state.identity()->backend, GetParam().backend);
+  import_state(state, *open("sim:b"), 1, {.resume = true});
+  EXPECT_EQ(custody("sim:a"), Custody::away);
+  EXPECT_EQ(custody("sim:b"), Custody::running);
+  EXPECT_THAT(discontinuities(), IsEmpty());
+  EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
+              Contains("loaded_before"));
+}
+
+TEST_P(CustodyConformanceTest, ATransferMovesTheGuest) {
+  {
+    auto pair = open_pair(workspace, "sim:a", "sim:b", Access::change);
+    transfer_state(*pair.source, 1, *pair.destination, 1);
+  }
+  EXPECT_EQ(custody("sim:a"), Custody::away);
+  EXPECT_EQ(custody("sim:b"), Custody::running);
+  EXPECT_THAT(discontinuities(), IsEmpty());
+}
+
+TEST_P(CustodyConformanceTest, AFailedExportLetsTheGuestRunOn) {
+  const auto source = open("sim:a");
+  EXPECT_THROW(export_to_file(*source, 1, "/nowhere/state"), Error);
+  EXPECT_EQ(custody_of(source->ask_again(1)), Custody::running);
+  EXPECT_FALSE(source->ask_again(1).held());
+}
+
+TEST_P(CustodyConformanceTest, AStateOfAnotherBackendIsRefused) {
+  const bool standard = GetParam().backend == "nvme";
+  add("c", {.personality = standard ? Personality::rfc : Personality::spec, .vfs_total = 2});
+  mark_by("c", standard ? "intel" : "nvme");
+  sim::start_guest(lab.folders(), "sim:c", "vf1", 0);
+  const auto move = [&](const std::string& from, const std::string& to) {
+    auto pair = open_pair(workspace, from, to, Access::change);
+    transfer_state(*pair.source, 1, *pair.destination, 1);
+  };
+  EXPECT_THAT(refused([&] { move("sim:a", "sim:c"); }), Contains("backend"));
+  EXPECT_EQ(custody("sim:a"), Custody::running);
+  export_to_file(*open("sim:a"), 1, file());
+  SystemIo io;
+  const auto state = StoredState::open(io, file());
+  EXPECT_THAT(refused([&] { import_state(state, *open("sim:c"), 1); }), Contains("backend"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, CustodyConformanceTest,
+                         testing::Values(Place{"nvme", {.vfs_total = 2}},
+                                         Place{"intel",
+                                               {.personality = Personality::rfc, .vfs_total = 2}},
+                                         Place{"toy", {.vfs_total = 2, .vendor = false}}),
+                         [](const auto& about) { return about.param.backend; });
+
+}  // namespace
+}  // namespace nvmigrate::test

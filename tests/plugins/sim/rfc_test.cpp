@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gmock/gmock.h>
+
+#include "tests/plugins/sim/lab.h"
+
+namespace nvmigrate {
+namespace {
+
+namespace opcode = command::opcode;
+namespace vf = command::vf;
+using test::Bytes;
+
+/// A subsystem with the vendor commands, of four VFs, two of them enabled.
+class RfcTest : public testing::Test {
+ protected:
+  RfcTest() {
+    lab.create("a", {.personality = sim::Personality::rfc, .vfs_total = 4, .state_size = 10004});
+    bench.emplace(lab, "sim:a");
+    bench->provision(2);
+    sim::start_guest(lab.folders(), "sim:a", "vf1", 2);
+  }
+  std::uint16_t control(std::uint8_t code, std::uint16_t index) {
+    return bench->code(vf::control(code, index));
+  }
+  std::uint16_t save(std::uint16_t index, std::size_t room) {
+    Bytes bytes(room);
+    return bench->code(vf::save(index, bytes));
+  }
+  Bytes state() {
+    Bytes bytes(10004);
+    EXPECT_EQ(bench->code(vf::save(1, bytes)), 0);
+    return bytes;
+  }
+  std::uint16_t load(std::uint16_t index, const Bytes& bytes) {
+    return bench->code(vf::load(index, bytes));
+  }
+  void empty(std::uint16_t index) {
+    const auto name = "vf" + std::to_string(index);
+    sim::stop_guest(lab.folders(), "sim:a", name);
+    sim::start_guest(lab.folders(), "sim:a", name, 0);
+  }
+
+  test::Lab lab;
+  std::optional<test::Bench> bench;
+};
+
+TEST_F(RfcTest, AnnouncesItselfInTheFirstVendorSpecificByteAlone) {
+  const auto identity = decode_identity(bench->identify(command::Cns::controller));
+  EXPECT_EQ(identity.vendor, 0x8086);
+  EXPECT_EQ(identity.first_vendor_byte, 1);
+  EXPECT_FALSE(identity.live_migration);
+  EXPECT_EQ(bench->suspend(1), sc::invalid_opcode);
+  Bytes header(48);
+  EXPECT_EQ(bench->get(1, 0, header).status.code(), sc::invalid_opcode);
+  Bytes formats(wire::identify_size);
+  EXPECT_NE(bench->code(command::identify(command::Cns::state_formats, 0, formats)), 0);
+}
+
+TEST_F(RfcTest, OthersDoNotHaveItsCommands) {
+  lab.create("b", {.personality = sim::Personality::rfc, .migration = false});
+  lab.create("c", {});
+  for (const auto* device : {"sim:b", "sim:c"}) {
+    test::Bench other(lab, device);
+    EXPECT_EQ(decode_identity(other.identify(command::Cns::controller)).first_vendor_byte, 0);
+    EXPECT_EQ(other.code(vf::control(opcode::vf_state_size, 1)), sc::invalid_opcode);
+  }
+}
+
+TEST_F(RfcTest, VfsAreNamedFromOneUpToTheEnabledOnes) {
+  for (const auto code : {opcode::vf_state_size, opcode::vf_suspend, opcode::vf_resume}) {
+    EXPECT_EQ(control(code, 0), sc::invalid_field);
+    EXPECT_EQ(control(code, 3), sc::invalid_field);
+    EXPECT_EQ(control(code, 2), 0);
+  }
+  EXPECT_EQ(control(0xC0, 1), sc::invalid_opcode);
+}
+
+TEST_F(RfcTest, ReservedFieldsAreZero) {
+  for (const auto field : {&AdminCommand::nsid, &AdminCommand::cdw11, &AdminCommand::cdw12,
+                           &AdminCommand::cdw13, &AdminCommand::cdw14, &AdminCommand::cdw15}) {
+    auto command = vf::control(opcode::vf_suspend, 1);
+    command.*field = 1;
+    EXPECT_EQ(bench->code(command), sc::invalid_field);
+  }
+  auto command = vf::control(opcode::vf_suspend, 1);
+  command.cdw10 |= 0x10000U;
+  EXPECT_EQ(bench->code(command), sc::invalid_field);
+}
+
+TEST_F(RfcTest, TheSizeIsInBytesInTheCompletion) {
+  const auto completion = bench->submit(vf::control(opcode::vf_state_size, 1));
+  EXPECT_TRUE(completion.status.ok());
+  EXPECT_EQ(completion.dw0, 10004U);
+}
+
+TEST_F(RfcTest, OnlyASuspendedFunctionIsSavedAndLoaded) {
+  EXPECT_EQ(save(1, 10004), sc::command_sequence_error);
+  EXPECT_EQ(control(opcode::vf_suspend, 1), 0);
+  const auto bytes = state();
+  EXPECT_EQ(load(2, bytes), sc::command_sequence_error);
+  empty(2);
+  EXPECT_EQ(control(opcode::vf_suspend, 2), 0);
+  EXPECT_EQ(load(2, bytes), 0);
+  EXPECT_EQ(control(opcode::vf_resume, 2), 0);
+  EXPECT_EQ(sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
+                                 sim::guest_report(lab.folders(), "sim:a", "vf2")),
+            std::vector<std::string>{});
+}
+
+TEST_F(RfcTest, WrongSizesAreRefused) {
+  EXPECT_EQ(control(opcode::vf_suspend, 1), 0);
+  EXPECT_EQ(save(1, 10000), sc::invalid_field);
+  EXPECT_EQ(save(1, 0), sc::invalid_field);
+  EXPECT_EQ(save(1, 12288), 0) << "the command carries no length";
+  const auto bytes = state();
+  empty(2);
+  EXPECT_EQ(control(opcode::vf_suspend, 2), 0);
+  auto command = vf::load(2, bytes);
+  for (const std::uint32_t size : {0U, 10000U, 10008U, (256U << 10U) + 4}) {
+    command.cdw11 = size;
+    EXPECT_EQ(bench->code(command), sc::invalid_field) << size;
+  }
+  EXPECT_EQ(load(2, Bytes((256U << 10U) + 4)), sc::invalid_field);
+  EXPECT_EQ(load(2, bytes), 0);
+}
+
+TEST_F(RfcTest, ALargerStateThanOneCommandCarriesIsNotMade) {
+  test::error_of(
+      [&] { lab.create("b", {.personality = sim::Personality::rfc, .state_size = 1U << 20U}); },
+      ExitStatus::usage);
+}
+
+}  // namespace
+}  // namespace nvmigrate

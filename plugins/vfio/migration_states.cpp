@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -59,8 +60,8 @@ State next_on_way(State from, State to, bool p2p) {
               fmt::format("there is no way from {} to {}", to_string(from), to_string(to)));
 }
 
-DataStream::DataStream(VfioDevice& device, int fd, std::string name)
-    : device_(&device), fd_(fd), name_(std::move(name)) {}
+DataStream::DataStream(VfioDevice& device, int fd, std::string name, std::size_t piece)
+    : device_(&device), fd_(fd), name_(std::move(name)), piece_(piece) {}
 
 DataStream::~DataStream() {
   if (fd_ >= 0) device_->close_data(fd_);
@@ -69,7 +70,7 @@ DataStream::~DataStream() {
 std::size_t DataStream::read(std::span<std::byte> into) {
   for (;;) {
     stop_if_interrupted("the state was read in part");
-    const auto count = device_->read(fd_, into);
+    const auto count = device_->read(fd_, into.first(std::min(into.size(), piece_)));
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR) throw OsError(errno, "read the state of", name_);
   }
@@ -88,15 +89,16 @@ std::size_t DataStream::read_up_to(std::span<std::byte> into) {
 void DataStream::write(std::span<const std::byte> from) {
   while (!from.empty()) {
     stop_if_interrupted("the state was loaded in part");
-    const auto count = device_->write(fd_, from);
+    const auto count = device_->write(fd_, from.first(std::min(from.size(), piece_)));
     if (count > 0) from = from.subspan(static_cast<std::size_t>(count));
     if (count < 0 && errno != EINTR) throw OsError(errno, "load a state into", name_);
     if (count == 0) throw OsError(EIO, "load a state into", name_);
   }
 }
 
-MigratingFunction::MigratingFunction(std::unique_ptr<VfioDevice> device, std::string name)
-    : device_(std::move(device)), name_(std::move(name)) {}
+MigratingFunction::MigratingFunction(std::unique_ptr<VfioDevice> device, std::string name,
+                                     std::size_t piece)
+    : device_(std::move(device)), name_(std::move(name)), piece_(piece) {}
 
 void MigratingFunction::open() {
   device_->open();
@@ -159,6 +161,10 @@ void MigratingFunction::failed(int code, State from, State to) {
     recover(fmt::format("went into the state ERROR between {} and {} ({})", to_string(from),
                         to_string(to), reason(code)));
   }
+  if (from == State::resuming && code == EINVAL) {
+    throw bad_state("the driver of " + name_ + " does not accept the state",
+                    "it takes states of the same driver alone, and whole ones");
+  }
   throw OsError(code, "take",
                 fmt::format("{} from {} to {}", name_, to_string(from), to_string(to)));
 }
@@ -180,18 +186,21 @@ void MigratingFunction::go(State to) {
   const bool p2p = (features_.value_or(0) & uapi::p2p) != 0;
   for (auto now = settled(); now != to;) {
     const auto next = next_on_way(now, to, p2p);
-    const DataStream unused(*device_, step(now, next), name_);
+    const DataStream unused(*device_, step(now, next), name_, piece_);
     now = next;
   }
 }
 
 std::unique_ptr<DataStream> MigratingFunction::begin(State to) {
   go(State::stop);
-  return std::make_unique<DataStream>(*device_, step(State::stop, to), name_);
+  const int fd = step(State::stop, to);
+  aborted_ = false;
+  return std::make_unique<DataStream>(*device_, fd, name_, piece_);
 }
 
 void MigratingFunction::abort_loading() {
   if (device_->reset() != 0) throw OsError(errno, "reset", name_);
+  aborted_ = true;
 }
 
 }  // namespace nvmigrate::vfio

@@ -35,8 +35,8 @@ State next_on_way(State from, State to, bool p2p);
 /// One session of saving or of loading: the data descriptor that an arc has given.
 class DataStream {
  public:
-  /// \param name of the function, for errors
-  DataStream(VfioDevice& device, int fd, std::string name);
+  /// \param name of the function, for errors. \param piece most bytes of one read or write
+  DataStream(VfioDevice& device, int fd, std::string name, std::size_t piece);
   DataStream(const DataStream&) = delete;
   DataStream& operator=(const DataStream&) = delete;
   ~DataStream();
@@ -53,15 +53,17 @@ class DataStream {
   VfioDevice* device_;
   int fd_;
   std::string name_;
+  std::size_t piece_;
 };
 
 /// A function whose driver migrates it, opened when it is first asked for something. What fails on
-/// an arc throws OsError that names both states. A device that goes into ERROR has lost its state:
-/// it is reset, and Error(device) says so.
+/// an arc throws OsError that names both states; a loaded state that the driver does not accept,
+/// Error(bad_state). A device that goes into ERROR has lost its state: it is reset, and
+/// Error(device) says so.
 class MigratingFunction {
  public:
-  /// \param name `controlled function 3 (vf 3)`, for errors
-  MigratingFunction(std::unique_ptr<VfioDevice> device, std::string name);
+  /// \param name `controlled function 3 (vf 3)`, for errors. \param piece see DataStream
+  MigratingFunction(std::unique_ptr<VfioDevice> device, std::string name, std::size_t piece);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] bool is_open() const noexcept { return device_->is_open(); }
@@ -80,8 +82,11 @@ class MigratingFunction {
   void go(State to);
   /// Walks to STOP_COPY or RESUMING, where a session begins.
   std::unique_ptr<DataStream> begin(State to);
-  /// Ends a session of loading that cannot be completed: there is no arc for that.
+  /// Ends a session of loading that cannot be completed: there is no arc for that, only a reset,
+  /// after which it runs.
   void abort_loading();
+  /// Whether it runs, with nothing in it, only because of that.
+  [[nodiscard]] bool was_aborted() const noexcept { return aborted_; }
 
  private:
   /// \return nothing, with errno, when the kernel does not tell it
@@ -94,6 +99,8 @@ class MigratingFunction {
 
   std::unique_ptr<VfioDevice> device_;
   std::string name_;
+  std::size_t piece_;
+  bool aborted_ = false;
   std::optional<std::uint64_t> features_;  ///< flags of VFIO_DEVICE_FEATURE_MIGRATION
 };
 

@@ -21,10 +21,13 @@ namespace {
 
 constexpr auto simulated = "simulated functions have no driver of vfio";
 
-/// Bytes of one read or write.
-constexpr std::size_t piece = std::size_t{256} << 10U;
 /// A state that fits in here is read once.
 constexpr std::size_t small_state = std::size_t{1} << 20U;
+
+std::size_t piece_of(const BackendOptions& options) {
+  const auto wanted = options.chunk != 0 ? options.chunk : options.chunk_limit;
+  return options.most != 0 ? std::min(wanted, options.most) : wanted;
+}
 
 Error not_suspended(const MigratingFunction& function) {
   return {ExitStatus::device, function.name() + " is not suspended"};
@@ -36,8 +39,7 @@ Error open_elsewhere(const MigratingFunction& function, const std::string& who) 
 }
 
 /// Reads the rest of a state and counts it.
-std::uint64_t count_rest(DataStream& stream) {
-  std::vector<std::byte> unused(piece);
+std::uint64_t count_rest(DataStream& stream, std::span<std::byte> unused) {
   std::uint64_t size = 0;
   while (const auto count = stream.read(unused))
     size += count;
@@ -46,7 +48,7 @@ std::uint64_t count_rest(DataStream& stream) {
 
 void put(std::span<const std::byte> state, StateSink& into) {
   while (!state.empty()) {
-    const auto room = into.room(std::min(state.size(), piece));
+    const auto room = into.room(state.size());
     const auto count = std::min(room.size(), state.size());
     std::memcpy(room.data(), state.data(), count);
     into.commit(count);
@@ -58,7 +60,8 @@ void put(std::span<const std::byte> state, StateSink& into) {
 void pass_on(DataStream& stream, std::uint64_t size, StateSink& into, const std::string& name) {
   std::array<std::byte, 1> beyond{};
   for (auto left = size; left > 0;) {
-    const auto room = into.room(static_cast<std::size_t>(std::min<std::uint64_t>(piece, left)));
+    const auto room =
+        into.room(static_cast<std::size_t>(std::min<std::uint64_t>(small_state, left)));
     const auto count = stream.read(room);
     if (count == 0) break;
     into.commit(count);
@@ -73,7 +76,7 @@ void pass_on(DataStream& stream, std::uint64_t size, StateSink& into, const std:
 }  // namespace
 
 VfioBackend::VfioBackend(const BackendPlace& place, Access access)
-    : place_(place), access_(std::move(access)) {}
+    : place_(place), access_(std::move(access)), piece_(piece_of(place.options)) {}
 
 std::string VfioBackend::why_not(const ControlledFunction& function) const {
   if (!access_) return simulated;
@@ -95,7 +98,7 @@ BackendQuery VfioBackend::query() {
   std::string plain;
   for (const auto& function : place_.topology().functions) {
     const auto reason = why_not(function);
-    if (reason.empty()) return {.formats = {}, .chunk = piece};
+    if (reason.empty()) return {.formats = {}, .chunk = piece_};
     const bool on_vfio = function.pci && is_vfio_driver(function.pci->driver);
     if (plain.empty() && on_vfio) plain = reason;
   }
@@ -106,7 +109,7 @@ BackendQuery VfioBackend::query() {
 const ControlledFunction& VfioBackend::find(std::uint16_t function) const {
   const auto* found = place_.topology().find(function);
   if (found != nullptr) return *found;
-  throw not_found(fmt::format("controller {} is not a controlled function", function));
+  throw unsupported(fmt::format("controller {} is not a controlled function", function));
 }
 
 void VfioBackend::check(std::uint16_t function) {
@@ -121,7 +124,8 @@ MigratingFunction& VfioBackend::known(std::uint16_t function) {
   check(function);
   const auto& found = find(function);
   return functions_
-      .emplace(function, MigratingFunction(access_(*found.pci, found.vfio), describe(found)))
+      .emplace(function,
+               MigratingFunction(access_(*found.pci, found.vfio), describe(found), piece_))
       .first->second;
 }
 
@@ -196,7 +200,7 @@ void VfioBackend::save(std::uint16_t function, const FormatChoice& /*formats*/, 
     into.begin(head.size());
     put(head, into);
   } else {
-    const auto size = head.size() + count_rest(*stream);
+    const auto size = head.size() + count_rest(*stream, head);
     stream = one.begin(State::stop_copy);
     into.begin(size);
     pass_on(*stream, size, into, one.name());
@@ -207,14 +211,18 @@ void VfioBackend::save(std::uint16_t function, const FormatChoice& /*formats*/, 
 void VfioBackend::load(std::uint16_t function, const FormatChoice& /*formats*/, StateSource& from) {
   auto& one = opened(function);
   const auto now = one.settled();
-  if (runs(now)) throw not_suspended(one);
+  if (runs(now) && !one.was_aborted()) throw not_suspended(one);
   if (now == State::resuming) one.abort_loading();
   const auto stream = one.begin(State::resuming);
   for (auto left = from.size(); left > 0;) {
-    const auto view = from.view(static_cast<std::size_t>(std::min<std::uint64_t>(piece, left)));
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(piece_, left));
+    const auto view = from.view(count);
+    if (view.size() != count) {
+      throw bad_state("the state for " + one.name() + " ends before its announced size");
+    }
     stream->write(view);
-    left -= view.size();
-    from.take(view.size());
+    from.take(count);
+    left -= count;
   }
   one.go(State::stop);
 }

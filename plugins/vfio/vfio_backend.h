@@ -49,6 +49,7 @@ class VfioBackend final : public MigrationBackend {
 
   BackendPlace place_;
   Access access_;
+  std::size_t piece_;  ///< bytes of one read or write
   std::mutex mutex_;
   std::map<std::uint16_t, MigratingFunction> functions_;
 };

@@ -16,6 +16,7 @@ def on_vfio(host, driver, states=None):
     host.must(f"export NVMIGRATE_SIM_DIR={host.made}/drives; nvmigrate sim destroy drive; "
               f"nvmigrate sim create drive --vfs-total 4 --variant-driver {VARIANT}")
     host.add(f"/sys/bus/pci/drivers/{VARIANT}/unbind", "")
+    host.add("/dev/vfio/vfio", "c 10:196")
     if states is not None:
         (host.made / "states").write_text(str(states), encoding="utf-8")
     host.nvmigrate("provision nvme0 --vfs 2")
@@ -75,5 +76,5 @@ def test_who_holds_the_function_open_is_named(host):
     host.add(f"/sys/class/vfio/{os.path.basename(group)}/dev", FULL)
     with holder(host):
         for words in ("suspend nvme0 vf1", "export nvme0 vf1 -f guest.nvmstate --then resume"):
-            found = error(host, words, 4)
-            assert "open elsewhere: pid" in found and "(sleep)" in found, found
+            found = host.refused(words, "open_elsewhere")["message"]
+            assert "that is open: pid" in found and "(sleep)" in found, found

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,7 +45,7 @@ class SimVfioDriver {
   int interruptions = 0;                      ///< reads and writes that answer EINTR first
   std::size_t precopied = 0;                  ///< bytes that can be read in PRE_COPY
   std::size_t growth = 0;                     ///< bytes more at each saving after the first
-  std::size_t takes = SIZE_MAX;               ///< a state of another size is invalid
+  std::function<bool(const Bytes&)> accepts;  ///< whether a state is valid; empty: each is
 
   // What a test looks at.
   unsigned state = running;
@@ -173,7 +174,7 @@ class SimVfioDriver {
     return give(data, wanted);
   }
   bool commit() {
-    const bool valid = takes == SIZE_MAX || loaded_.size() == takes;
+    const bool valid = !accepts || accepts(loaded_);
     if (valid) guest = loaded_;
     return valid;
   }

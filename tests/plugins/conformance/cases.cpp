@@ -2,6 +2,7 @@
 #include "nvmigrate/plugins.h"
 #include "tests/plugins/conformance/sim_rig.h"
 #include "tests/plugins/conformance/toy_backend.h"
+#include "tests/plugins/conformance/vfio_rig.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -36,6 +37,18 @@ Conforming vendor() {
           .not_nameable = SimRig::without_vf};
 }
 
+Conforming variant() {
+  auto row = built_in_row("vfio");
+  row.make = VfioRig::make;
+  return {.name = "vfio",
+          .row = row,
+          .rig = [](std::uint64_t bytes) -> std::unique_ptr<Rig> {
+            return std::make_unique<VfioRig>(bytes);
+          },
+          .sizes = {0, 256 * kib, 1024 * kib, 3000 * kib + 20},
+          .not_nameable = VfioRig::without_driver};
+}
+
 Conforming toy() {
   return {
       .name = "toy",
@@ -54,7 +67,7 @@ Conforming toy() {
 }  // namespace
 
 const std::vector<Conforming>& all_conforming() {
-  static const std::vector<Conforming> all{standard(), vendor(), toy()};
+  static const std::vector<Conforming> all{standard(), vendor(), variant(), toy()};
   return all;
 }
 

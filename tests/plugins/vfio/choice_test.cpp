@@ -48,8 +48,8 @@ TEST_F(VfioChoiceTest, NothingIsOpenedForASimulatedFunction) {
               HasSubstr("simulated functions have no driver of vfio"));
 }
 
-TEST_F(VfioChoiceTest, AnUnknownControllerIsNotFound) {
-  error_of([&] { backend().check(99); }, ExitStatus::not_found);
+TEST_F(VfioChoiceTest, AnUnknownControllerIsNotServed) {
+  error_of([&] { backend().check(99); }, ExitStatus::unsupported);
 }
 
 TEST_F(VfioChoiceTest, OnlyWhatTheCallerHoldsOpenOutlastsTheProgram) {
@@ -62,7 +62,7 @@ TEST_F(VfioChoiceTest, OnlyWhatTheCallerHoldsOpenOutlastsTheProgram) {
 
 TEST_F(VfioChoiceTest, AFunctionThatNobodyHasOpenWasReset) {
   const auto found = backend().look(id, {});
-  EXPECT_FALSE(found.suspended);
+  EXPECT_EQ(found.suspended, false);
   EXPECT_EQ(found.queues, 0U);
   EXPECT_FALSE(backend().resume(id));
   EXPECT_EQ(driver.resets, 0U);

@@ -112,16 +112,16 @@ TEST_F(VfioStatesTest, WhatCannotBeResetStaysInError) {
   driver.refusals.clear();
   EXPECT_THAT(error_of([&] { backend().resume(id); }, ExitStatus::device),
               HasSubstr("is in the state ERROR: it was reset"));
-  EXPECT_FALSE(backend().look(id, {}).suspended);
+  EXPECT_EQ(backend().look(id, {}).suspended, false);
 }
 
 TEST_F(VfioStatesTest, LookingChangesNothing) {
   hold();
-  EXPECT_FALSE(backend().look(id, {}).suspended);
+  EXPECT_EQ(backend().look(id, {}).suspended, false);
   backend().suspend(id);
   driver.arcs.clear();
   auto found = backend().look(id, {});
-  EXPECT_TRUE(found.suspended);
+  EXPECT_EQ(found.suspended, true);
   EXPECT_EQ(found.bytes, 100U);
   EXPECT_EQ(found.queues, std::nullopt);
   driver.says_size = false;

@@ -92,7 +92,7 @@ TEST_F(VfioSaveTest, AReadThatFailsEndsIt) {
   }
   driver.read_fails_at = 0;
   save_fails(ExitStatus::io);
-  EXPECT_TRUE(backend().look(id, {}).suspended);
+  EXPECT_EQ(backend().look(id, {}).suspended, true);
   EXPECT_TRUE(backend().resume(id));
   EXPECT_EQ(driver.resets, 0U) << "its guest lives in it";
 }
@@ -145,7 +145,7 @@ TEST_F(VfioLoadTest, TheStateArrivesAndIsCommitted) {
   EXPECT_THAT(driver.arcs, ElementsAre(S::Arc{S::stop, S::resuming}, S::Arc{S::resuming, S::stop}));
   EXPECT_THAT(driver.sessions, IsEmpty());
   EXPECT_EQ(driver.resets, 0U);
-  EXPECT_TRUE(backend().look(id, {}).suspended);
+  EXPECT_EQ(backend().look(id, {}).suspended, true);
   EXPECT_TRUE(backend().resume(id));
   EXPECT_EQ(driver.guest, pattern(large));
 }
@@ -169,7 +169,7 @@ TEST_F(VfioLoadTest, AfterAWriteThatFailedItNeitherRunsNorStays) {
   EXPECT_THAT(load_fails(pattern(200), ExitStatus::io),
               HasSubstr("cannot load a state into controlled function 3 (vf 3)"));
   EXPECT_EQ(driver.resets, 0U);
-  EXPECT_TRUE(backend().look(id, {}).suspended);
+  EXPECT_EQ(backend().look(id, {}).suspended, true);
   EXPECT_THAT(error_of([&] { backend().resume(id); }, ExitStatus::device),
               HasSubstr("holds an incomplete state"));
   driver.write_fails_at.reset();
@@ -177,6 +177,17 @@ TEST_F(VfioLoadTest, AfterAWriteThatFailedItNeitherRunsNorStays) {
   EXPECT_EQ(driver.resets, 1U) << "there is no other way out of RESUMING";
   EXPECT_EQ(driver.guest, pattern(300));
   EXPECT_TRUE(backend().resume(id));
+}
+
+TEST_F(VfioLoadTest, ALoadThatWasAbortedCanBeginAgainFromRunning) {
+  hold(S::resuming);
+  driver.failures[{S::running, S::stop}] = {EBUSY, false};
+  load_fails(pattern(9), ExitStatus::io);
+  EXPECT_EQ(driver.state, S::running);
+  load(pattern(9));
+  EXPECT_EQ(driver.guest, pattern(9));
+  EXPECT_TRUE(backend().resume(id));
+  EXPECT_THAT(load_fails(pattern(9), ExitStatus::device), HasSubstr("is not suspended"));
 }
 
 TEST_F(VfioLoadTest, WhatCannotBeAbortedIsNotLoadedAgain) {
@@ -188,13 +199,19 @@ TEST_F(VfioLoadTest, WhatCannotBeAbortedIsNotLoadedAgain) {
 
 TEST_F(VfioLoadTest, AStateThatTheDriverDoesNotAcceptIsNotCommitted) {
   suspended();
-  driver.takes = 64;
-  EXPECT_THAT(load_fails(pattern(63), ExitStatus::io),
-              HasSubstr("from RESUMING to STOP: Invalid argument"));
+  driver.accepts = [](const S::Bytes& state) { return state.size() == 64; };
+  EXPECT_THAT(load_fails(pattern(63), ExitStatus::bad_state),
+              HasSubstr("the driver of controlled function 3 (vf 3) does not accept the state"));
   EXPECT_EQ(driver.state, S::resuming);
   error_of([&] { backend().resume(id); }, ExitStatus::device);
   load(pattern(64));
   EXPECT_EQ(driver.state, S::stop);
+}
+
+TEST_F(VfioLoadTest, ACommitThatFailsForAnotherReasonIsNoVerdictOnTheState) {
+  suspended();
+  driver.failures[{S::resuming, S::stop}] = {EBUSY, false};
+  EXPECT_THAT(load_fails(pattern(63), ExitStatus::io), HasSubstr("from RESUMING to STOP"));
 }
 
 TEST_F(VfioLoadTest, AnArcIntoErrorLosesWhatWasLoaded) {

@@ -57,7 +57,8 @@ def test_within_one_open_a_state_can_be_read(host):
             host.add("/dev/iommu", "c 10:125")
         on_vfio(host, VARIANT, STATES)
         done = host.nvmigrate("export nvme0 vf1 -f guest.nvmstate --then resume --overwrite")
-        assert (done["bytes"], done["resumed"]) == (100, True), done
+        read = done["functions"][0]
+        assert (read["bytes"], read["resumed"]) == (100, True), done
         identity = host.nvmigrate("inspect guest.nvmstate")["identity"]
         assert (identity["backend"], identity["layout"]) == ("vfio", "opaque"), identity
         listed = host.nvmigrate("list nvme0")["devices"][0]

@@ -16,21 +16,24 @@ run 0 export sim:demo vf1 -f /tmp/valid
 run 0 verify /tmp/valid
 rm -rf /var/lib/nvmigrate
 
-# each DEVICE: every command that takes a device, with this one.
-each() {
-  for command in list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
-    'handle 1' 'suspend 1' 'resume 1' 'release 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' 'transfer 1 sim:demo vf1' \
-    backends doctor 'doctor --repair'; do
+# refused DEVICE COMMAND...: the command takes a device, and this one is not there.
+refused() {
+  device=$1
+  shift
+  for command; do
     verb=${command%% *}
-    rest=${command#"$verb"}
-    run 3 -o json "$verb" "$1" $rest
-    error not_found "$1"
+    run 3 -o json "$verb" "$device" ${command#"$verb"}
+    error not_found "$device"
     check 'nothing is on standard output' [ ! -s /tmp/out ]
   done
-  run 3 -o json transfer sim:demo vf1 "$1" 1
-  error not_found "$1"
 }
 
-for device in /dev/null /tmp /etc/passwd /dev/nvme0 nvme0 0000:01:00.0 nonsense; do
-  each "$device"
+refused /dev/nvme0 list show 'provision --vfs 1' deprovision 'mark 1' 'unmark 1' 'bind 1' 'unbind 1' \
+  'handle 1' 'suspend 1' 'resume 1' 'release 1' 'export 1 -f /tmp/state' 'import 1 -f /tmp/valid' \
+  'transfer 1 sim:demo vf1' backends doctor 'doctor --repair'
+run 3 -o json transfer sim:demo vf1 /dev/nvme0 1
+error not_found /dev/nvme0
+
+for device in /dev/null /tmp /etc/passwd nvme0 0000:01:00.0 nonsense; do
+  refused "$device" list 'bind 1'
 done

@@ -289,6 +289,8 @@ class Vmm {
     guest_.load(request_.memory());
     const auto session = open();
     import_state(state, *session, handle_.cntlid);
+    // The I/O queues came with the state, but not what leads to them: the interrupt here; the
+    // doorbells too, where a VMM does not keep them mapped.
     function_.arm_interrupt();
     resume_function(*session, handle_.cntlid);
     guest_.work();
@@ -339,8 +341,7 @@ Request request_of(const std::vector<std::string>& words) {
       words.size() == 4 || (words.size() == 5 && (words[4] == "group" || words[4] == "iommufd"));
   if (!has_side || !is_known) {
     throw nvmigrate::usage_error(
-        "give source or destination, DEVICE, ID, FOLDER and perhaps group "
-        "or iommufd");
+        "give source or destination, DEVICE, ID and FOLDER; and perhaps group or iommufd");
   }
   Request request{.device = words[1], .function = words[2], .folder = words[3]};
   if (words.size() == 5) {

@@ -27,12 +27,13 @@ Json object_of(const ProfileStep& step) {
           {"controller_id", or_null(step.cntlid)},
           {"virtual_function", vfn_or_null(step.vfn)},
           {"driver", text_or_null(step.driver)},
-          {"owner", text_or_null(step.owner)}};
+          {"owner", text_or_null(step.owner)},
+          {"backend", text_or_null(step.backend)}};
 }
 
 bool is_alike(const ProfileStep& one, const ProfileStep& other) {
   return one.action == other.action && one.driver == other.driver && one.owner == other.owner &&
-         one.cntlid.has_value() == other.cntlid.has_value();
+         one.backend == other.backend && one.cntlid.has_value() == other.cntlid.has_value();
 }
 
 std::string who(ProfileSteps steps) {
@@ -47,7 +48,7 @@ std::string who(ProfileSteps steps) {
 
 std::string words_of(ProfileSteps steps) {
   using enum ProfileStep::Action;
-  const auto& [action, cntlid, vfn, driver, owner] = steps.front();
+  const auto& [action, cntlid, vfn, driver, owner, backend] = steps.front();
   switch (action) {
     case unmark:
       return "unmark " + who(steps);
@@ -60,7 +61,7 @@ std::string words_of(ProfileSteps steps) {
     case own:
       return "give the vfio nodes of " + who(steps) + " to " + owner;
     case mark:
-      return "mark " + who(steps);
+      return "mark " + who(steps) + (backend.empty() ? "" : " for backend " + backend);
   }
   return {};
 }

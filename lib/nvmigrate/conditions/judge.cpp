@@ -163,25 +163,18 @@ void Judge::look_at_readiness(const ControlledFunction& function) {
 /// The function as its backend sees it, and what its mark says of that.
 void Judge::look_at_backend(const ControlledFunction& function) {
   const auto choice = session_->chosen(function.cntlid);
-  const Words backend{{"backend", choice.name}, {"recorded", function.backend}};
   if (const auto reason = session_->unable(function.cntlid); !reason.empty()) {
-    add("backend_cannot", function,
-        {{"backend", std::string{choice.serving->row->name}}, {"reason", reason}});
+    const std::string name{choice.serving->row->name};
+    add("backend_cannot", function, {{"backend", name}, {"reason", reason}});
   } else if (cares("open_elsewhere")) {
     look_at_opening(function);
   }
-  const bool differs = choice.why == BackendChoice::Why::named && !function.backend.empty() &&
-                       function.backend != choice.name;
-  if (!differs) return;
-  auto fact = fact_of("backend_differs", session_->device(), function, backend);
-  fact.remedies = {{.action = Action::mark,
-                    .device = session_->device(),
-                    .function = function.cntlid,
-                    .object = choice.name}};
-  if (cares(fact.code)) add(fact);
-  if (const auto custody = custody_of(function); cares("backend_in_use") && function.custody()) {
-    add("backend_in_use", function,
-        {{"status", std::string{to_string(custody)}}, {"recorded", function.backend}});
+  if (!choice.differs) return;
+  if (cares("backend_differs")) {
+    add("backend_differs", function, {{"backend", choice.name}, {"recorded", function.backend}});
+  } else if (function.custody() != nullptr) {
+    const std::string status{to_string(custody_of(function))};
+    add("backend_in_use", function, {{"status", status}, {"recorded", function.backend}});
   }
 }
 

@@ -98,7 +98,6 @@ constexpr std::array table{
               .looks_at = "the registry",
               .sentence = "{function} is marked for backend {recorded}, not for {backend}",
               .advice = "name no backend, or mark the function for that one",
-              .remedy = Action::mark,
               .blocks = migrates | resume},
     Condition{.code = "backend_in_use",
               .looks_at = "the registry and the journal",

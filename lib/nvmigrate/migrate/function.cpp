@@ -73,7 +73,9 @@ Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
                      const std::vector<std::string>& allowed, Then then) {
   // A release sends no command, and the device may have lost the ability to migrate since the
   // export.
-  if (verb != Verb::release) static_cast<void>(session.query(cntlid));
+  // Which backend is meant is to be settled first.
+  const bool unclear = session.chosen(cntlid).differs;
+  if (verb != Verb::release && !unclear) static_cast<void>(session.query(cntlid));
   session.renew(cntlid);
   Judge judge(verb, session, allowed);
   if (then == Then::stays_suspended) judge.keep_suspended();

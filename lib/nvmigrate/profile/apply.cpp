@@ -99,9 +99,10 @@ class Application {
     for (const auto& step : steps) {
       if (step.action == Action::own) give_nodes(step);
     }
-    const auto marked = ids_of(steps, Action::mark);
-    touch(marked);
-    if (!marked.empty()) note(mark(*session_, words_of(marked), request_->allowed).findings);
+    touch(ids_of(steps, Action::mark));
+    with_each_backend(*session_, steps, [&](const std::string& words) {
+      note(mark(*session_, words, request_->allowed).findings);
+    });
   }
 
   void insist_on_ids(const std::vector<ProfileStep>& steps) const {

@@ -103,6 +103,7 @@ std::string key_of(Session& session, std::uint16_t cntlid) {
 void take_part(FunctionProfile& function, const FunctionProfile& now, PersistedPart::Kind kind) {
   if (kind == PersistedPart::Kind::mark) {
     function.marked = now.marked;
+    function.backend = now.backend;
     return;
   }
   function.driver = now.driver;
@@ -201,7 +202,10 @@ void persist(Session& session, const PersistedPart& part) {
     const auto* listed = session.topology().find(id);
     const bool to_be =
         listed != nullptr && listed->vfn != 0 && listed->vfn <= entry.vfs.value_or(0);
-    if (part.kind == Kind::mark && part.wanted && to_be) function.marked = true;
+    if (part.kind == Kind::mark && part.wanted && to_be) {
+      function.marked = true;
+      function.backend = backend_to_name(session, *listed);
+    }
     take_part(entry.functions[key], function, part.kind);
   }
   compress(entry);

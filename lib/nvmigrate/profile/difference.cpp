@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
@@ -78,6 +79,7 @@ class Steps {
     if (one.function != nullptr) step.cntlid = one.function->cntlid;
     step.driver = std::move(driver);
     step.owner = std::move(owner);
+    if (action == Action::mark) step.backend = one.wants.backend.value_or("");
     steps_.push_back(std::move(step));
   }
 
@@ -87,9 +89,12 @@ class Steps {
   }
 
   void add_mark(const WantedFunction& one) {
-    const bool marked = one.function != nullptr && one.function->marked;
+    const auto& backend = one.wants.backend;
+    const bool other = backend && one.function != nullptr && *backend != one.function->backend;
+    const bool marked = one.function != nullptr && one.function->marked && !other;
     if (one.wants.marked == true && (!marked || is_remade(one))) add(one, Action::mark);
-    if (one.wants.marked == false && marked && !is_remade(one)) add(one, Action::unmark);
+    const bool is_marked = one.function != nullptr && one.function->marked;
+    if (one.wants.marked == false && is_marked && !is_remade(one)) add(one, Action::unmark);
   }
 
   void add_driver(const WantedFunction& one) {
@@ -215,11 +220,11 @@ class Difference {
 
   /// Warnings are left out: they may no longer apply once the functions are provisioned and bound.
   void plan_marking() {
-    const auto ids = ids_of(result_.steps, Action::mark);
-    if (ids.empty()) return;
-    for (auto& found : plan_mark(*session_, words_of(ids), request_->allowed).findings) {
-      if (found.stands() || found.allowed) result_.findings.push_back(std::move(found));
-    }
+    with_each_backend(*session_, result_.steps, [&](const std::string& words) {
+      for (auto& found : plan_mark(*session_, words, request_->allowed).findings) {
+        if (found.stands() || found.allowed) result_.findings.push_back(std::move(found));
+      }
+    });
   }
 
   Session* session_;
@@ -327,6 +332,24 @@ FunctionList functions_of(Session& session, const std::vector<std::uint16_t>& cn
 
 std::string words_of(const std::vector<std::uint16_t>& cntlids) {
   return fmt::format("{}", fmt::join(cntlids, ","));
+}
+
+void with_each_backend(Session& session, const std::vector<ProfileStep>& steps,
+                       const std::function<void(const std::string& words)>& mark) {
+  std::map<std::string, std::vector<std::uint16_t>> ids;
+  for (const auto& step : steps) {
+    if (step.action == Action::mark && step.cntlid) ids[step.backend].push_back(*step.cntlid);
+  }
+  for (const auto& [backend, marked] : ids) {
+    const auto before = session.name_backend(backend);
+    try {
+      mark(words_of(marked));
+    } catch (...) {
+      session.name_backend(before);
+      throw;
+    }
+    session.name_backend(before);
+  }
 }
 
 std::optional<Intent> unfinished_apply(const Topology& topology) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "nvmigrate/host/functions.h"
@@ -49,6 +51,11 @@ std::vector<BindGroup> bind_groups(const std::vector<ProfileStep>& steps);
 FunctionList functions_of(Session& session, const std::vector<std::uint16_t>& cntlids);
 /// `1,4,7`, as mark() takes it.
 std::string words_of(const std::vector<std::uint16_t>& cntlids);
+
+/// Calls `mark` with the functions to be marked (as mark() takes them), once for each backend that
+/// the steps name, which is the one of the session meanwhile.
+void with_each_backend(Session& session, const std::vector<ProfileStep>& steps,
+                       const std::function<void(const std::string& words)>& mark);
 
 /// The intent of a run that ended early.
 std::optional<Intent> unfinished_apply(const Topology& topology);

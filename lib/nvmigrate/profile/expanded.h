@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "nvmigrate/profile/profile.h"
@@ -17,6 +18,9 @@ FunctionProfile merged(FunctionProfile function, const FunctionProfile& defaults
 void expand(SubsystemProfile& wanted);
 /// Moves values that all VFs share into the defaults.
 void compress(SubsystemProfile& wanted);
+/// The backend of the mark of a function, where it is one that must be named.
+std::optional<std::string> backend_to_name(const Session& session,
+                                           const ControlledFunction& function);
 /// An entry that names the controlling function and wants nothing yet.
 SubsystemProfile named_as(Session& session);
 /// profile_of() without compress().

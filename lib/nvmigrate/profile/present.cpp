@@ -30,6 +30,7 @@ FunctionProfile function_of(Session& session, const ControlledFunction& function
   one.interrupts =
       count_of(function, function.interrupts, wanted.granted_interrupts, wanted.interrupts);
   one.marked = function.marked;
+  one.backend = backend_to_name(session, function);
   one.driver = function.on_vfio() ? function.pci->driver : std::string{host_driver_word};
   one.owner = owner_of(session, function);
   return one;
@@ -72,10 +73,20 @@ void inherit(FunctionProfile& function, const FunctionProfile& from,
 
 }  // namespace
 
+std::optional<std::string> backend_to_name(const Session& session,
+                                           const ControlledFunction& function) {
+  const auto& rows = session.workspace().catalog->backends;
+  const bool named = std::any_of(rows.begin(), rows.end(), [&](const BackendRow& row) {
+    return row.name == function.backend && row.only_by_name;
+  });
+  return named ? std::optional(function.backend) : std::nullopt;
+}
+
 FunctionProfile merged(FunctionProfile function, const FunctionProfile& defaults) {
   inherit(function, defaults, &FunctionProfile::queues);
   inherit(function, defaults, &FunctionProfile::interrupts);
   inherit(function, defaults, &FunctionProfile::marked);
+  inherit(function, defaults, &FunctionProfile::backend);
   inherit(function, defaults, &FunctionProfile::driver);
   inherit(function, defaults, &FunctionProfile::owner);
   return function;
@@ -93,6 +104,7 @@ void compress(SubsystemProfile& wanted) {
   share(wanted, &FunctionProfile::queues);
   share(wanted, &FunctionProfile::interrupts);
   share(wanted, &FunctionProfile::marked);
+  share(wanted, &FunctionProfile::backend);
   share(wanted, &FunctionProfile::driver);
   share(wanted, &FunctionProfile::owner);
   std::erase_if(wanted.functions, [](const auto& one) { return one.second == FunctionProfile{}; });

@@ -25,6 +25,8 @@ inline constexpr const char* bad_profile = "bad_profile";
 struct FunctionProfile {
   std::optional<std::uint16_t> queues{}, interrupts{};
   std::optional<bool> marked{};
+  std::optional<std::string>
+      backend{};                        ///< of the mark; nothing: the one that it has, or the first
   std::optional<std::string> driver{};  ///< of vfio, or one of the two words above
   std::optional<std::string> owner{};   ///< of its vfio nodes: `USER[:GROUP]`, names or numbers
   bool operator==(const FunctionProfile&) const = default;
@@ -89,6 +91,7 @@ struct ProfileStep {
   unsigned vfn = 0;                     ///< 1-based; 0: it is not a VF
   std::string driver{};                 ///< of `bind`
   std::string owner{};                  ///< of `bind` and `own`; empty: as it comes
+  std::string backend{};                ///< of `mark`; empty: see Session::chosen()
 };
 /// `unmark`, `unbind`, …: the word in JSON.
 std::string_view to_string(ProfileStep::Action action) noexcept;

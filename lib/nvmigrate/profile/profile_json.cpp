@@ -113,7 +113,7 @@ std::string driver_of(const Value& value) {
 }
 
 FunctionProfile function_of(const Value& value) {
-  value.expect_members({"queues", "interrupts", "marked", "driver", "owner"});
+  value.expect_members({"queues", "interrupts", "marked", "backend", "driver", "owner"});
   FunctionProfile function;
   const auto count = [&](const char* name) -> std::optional<std::uint16_t> {
     const auto found = value.member(name);
@@ -123,6 +123,7 @@ FunctionProfile function_of(const Value& value) {
   function.queues = count("queues");
   function.interrupts = count("interrupts");
   if (const auto marked = value.member("marked")) function.marked = marked->boolean();
+  if (const auto backend = value.member("backend")) function.backend = backend->text();
   if (const auto driver = value.member("driver")) function.driver = driver_of(*driver);
   if (const auto owner = value.member("owner")) function.owner = owner->text();
   return function;
@@ -219,6 +220,7 @@ Json json_of(const FunctionProfile& function) {
   if (function.queues) json["queues"] = *function.queues;
   if (function.interrupts) json["interrupts"] = *function.interrupts;
   if (function.marked) json["marked"] = *function.marked;
+  if (function.backend) json["backend"] = *function.backend;
   if (function.driver) json["driver"] = *function.driver;
   if (function.owner) json["owner"] = *function.owner;
   return json;

@@ -370,12 +370,16 @@ const std::vector<Serving>& Session::asked_backends() {
   return parts.asked;
 }
 
+std::string Session::name_backend(std::string name) {
+  return std::exchange(parts_->workspace.backend_name, std::move(name));
+}
+
 BackendChoice Session::chosen(std::optional<std::uint16_t> cntlid) {
   using Why = BackendChoice::Why;
   BackendChoice choice{.why = Why::named, .name = parts_->workspace.backend_name};
-  if (choice.name.empty() && cntlid) {
-    choice = {.why = Why::mark, .name = registry().backend_of(*cntlid)};
-  }
+  const auto recorded = cntlid ? registry().backend_of(*cntlid) : std::string{};
+  choice.differs = !choice.name.empty() && !recorded.empty() && recorded != choice.name;
+  if (choice.name.empty()) choice = {.why = Why::mark, .name = recorded};
   if (choice.name.empty()) choice.why = Why::first;
   const auto fits = [&](const Serving& one) {
     const bool may = choice.name.empty() ? !one.row->only_by_name : one.row->name == choice.name;
@@ -395,9 +399,9 @@ const Serving& Session::insist_on_backend(std::optional<std::uint16_t> cntlid) {
   const auto choice = chosen(cntlid);
   if (choice.serving != nullptr) return *choice.serving;
   auto error = unserved(device(), parts_->asked, choice.name);
-  const auto recorded = cntlid ? registry().backend_of(*cntlid) : std::string{};
-  if (!recorded.empty() && recorded != choice.name) {
-    error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid, recorded));
+  if (choice.differs) {
+    error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid,
+                                 registry().backend_of(*cntlid)));
   }
   throw error;
 }

@@ -154,6 +154,7 @@ struct BackendChoice {
   Why why = Why::first;
   std::string name{};                ///< of the one that was named or recorded
   const Serving* serving = nullptr;  ///< nullptr: it does not serve the device, or none does
+  bool differs = false;              ///< it was named, and the mark records another one
 };
 /// `first`, `named`, `mark`.
 NVMIGRATE_API std::string_view to_string(BackendChoice::Why why) noexcept;
@@ -208,6 +209,9 @@ class NVMIGRATE_API Session {
 
   /// Every backend, asked in the order of the table. \throws NvmeError, OsError
   [[nodiscard]] const std::vector<Serving>& asked_backends();
+  /// Has the backend of this name used from now on, as if the workspace named it; empty: none.
+  /// \return the name before
+  std::string name_backend(std::string name);
   /// The backend for one controlled function: the one that the workspace names, else the one that
   /// is recorded with the mark of the function, else the first of the table that serves the device
   /// and need not be named. Without a function: as for one that is not marked.

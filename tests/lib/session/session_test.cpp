@@ -319,6 +319,35 @@ TEST_F(BackendsTest, WhereNoneServesEachSaysWhyNot) {
   EXPECT_EQ(session->ask(1).told.has_value(), false);
 }
 
+TEST_F(BackendsTest, WhichIsUsedIsNamedOrMarkedOrTheFirst) {
+  using Why = BackendChoice::Why;
+  put_first([] {});
+  catalog.backends[0].only_by_name = true;
+  const auto session = open(Access::change);
+  EXPECT_EQ(session->chosen(1).why, Why::first);
+  EXPECT_EQ(session->chosen(1).serving->row->name, "nvme");
+  session->registry().mark(1, "first");
+  EXPECT_EQ(session->chosen(1).why, Why::mark);
+  EXPECT_EQ(session->chosen(1).serving->row->name, "first");
+  EXPECT_EQ(session->serving(2)->row->name, "nvme");
+  EXPECT_EQ(session->name_backend("nvme"), "");
+  EXPECT_TRUE(session->chosen(1).differs);
+  EXPECT_EQ(session->chosen(1).serving->row->name, "nvme");
+  EXPECT_FALSE(session->chosen(2).differs);
+}
+
+TEST_F(BackendsTest, OneThatIsMarkedAndDoesNotServeIsNotReplaced) {
+  put_first([] { throw unsupported("no such command set"); });
+  const auto session = open(Access::change);
+  for (const auto* name : {"first", "later"}) {
+    session->registry().mark(1, name);
+    EXPECT_EQ(session->serving(1), nullptr);
+    const auto failure = failure_of([&] { static_cast<void>(session->backend(1)); });
+    EXPECT_EQ(failure.status(), ExitStatus::unsupported);
+    EXPECT_THAT(failure.what(), HasSubstr(name));
+  }
+}
+
 TEST_F(BackendsTest, AFailureOfTheDeviceIsNotAMissingAbility) {
   put_first([] { throw OsError(ENODEV, "send", "it"); });
   const auto session = open();

@@ -69,6 +69,20 @@ TEST_F(RegistryTest, KeepsMarks) {
   EXPECT_FALSE(open().is_marked(3));
 }
 
+TEST_F(RegistryTest, KeepsTheBackendOfAMark) {
+  auto registry = open();
+  registry.mark(1);
+  registry.mark(2, "intel");
+  registry.mark(2, "intel");
+  EXPECT_EQ(open().backend_of(1), "") << "as a former version";
+  EXPECT_EQ(open().backend_of(2), "intel");
+  registry.mark(2, "nvme");
+  EXPECT_EQ(open().backend_of(2), "nvme");
+  EXPECT_EQ(open().marks().size(), 2U);
+  registry.unmark(2);
+  EXPECT_EQ(open().backend_of(2), "");
+}
+
 TEST_F(RegistryTest, KeepsBindings) {
   auto second = binding(4);
   second.original_driver.reset();

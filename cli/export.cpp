@@ -186,7 +186,6 @@ Runner declare_export(Options& options) {
   const auto given = std::make_shared<Exporting>();
   given->declare_device(options);
   given->declare_functions(options, Completes::marked_functions);
-  options.backend();
   options.text("-f,--file", given->file, "Where the state goes; - is standard output", "FILE",
                Completes::state_file);
   options.alternative();
@@ -202,6 +201,7 @@ Runner declare_export(Options& options) {
   options.flag("--overwrite", given->overwrite, "Replace files that exist");
   given->formats.declare(options);
   given->chunk.declare(options);
+  options.backend();
   options.flag("--notice", given->notice,
                "Announce each suspend to the device first (a notification, STYPE 0)");
   options.number("--parallel", given->parallel,

@@ -214,9 +214,13 @@ void Options::backend() {
   std::vector<std::string> names;
   for (const auto& row : built_in().backends)
     names.emplace_back(row.name);
-  choice("--backend", declared_->backend, names,
-         "The backend that drives the functions; by default the one of their marks, or the first "
-         "that serves the device and need not be named");
+  declare(app_->add_option("--backend", declared_->backend,
+                           "The backend that drives the functions (" + joined(names, ", ") +
+                               "); by default that of their marks, or the first that serves the "
+                               "device and need not be named"),
+          "NAME");
+  declared_->values[last_].words = names;
+  check(one_of(names));
 }
 
 void Options::required() { last_->required(); }

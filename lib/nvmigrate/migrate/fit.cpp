@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/migrate/fit.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -72,7 +74,8 @@ void Fit::look_at(const Candidate& candidate) {
     add("raw");
   }
   if (candidate.end != nullptr) look_at_past(*candidate.end, candidate.identity);
-  look_at_formats(candidate.formats);
+  const bool other = candidate.identity != nullptr && !is_ours(candidate.identity->backend);
+  if (!other) look_at_formats(candidate.formats);
   if (candidate.decoded != nullptr) look_at_state(*candidate.decoded);
   if (candidate.destination) look_at_destination(candidate);
 }
@@ -85,16 +88,25 @@ void Fit::look_at_source(const StateIdentity& identity) {
         {{"source", kind_of(identity.simulated)}, {"destination", kind_of(session_->simulated())}});
   }
   if (identity.model != ours.model || identity.vendor_id != ours.vendor) {
-    add("model", {{"source", identity.model}, {"destination", ours.model}});
+    const bool same = identity.model == ours.model;
+    const auto vendor = [&](std::uint16_t id) {
+      return same ? fmt::format(", PCI vendor {:04x}h", id) : std::string{};
+    };
+    add("model", {{"source", identity.model + vendor(identity.vendor_id)},
+                  {"destination", ours.model + vendor(ours.vendor)}});
   }
   look_at_firmware(identity);
   look_at_namespaces(identity);
   if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");
 }
 
+bool Fit::is_ours(const std::string& backend) const {
+  return session_->backend(function_->cntlid).name() == backend;
+}
+
 void Fit::look_at_backend(const StateIdentity& identity) {
   const std::string backend{session_->backend(function_->cntlid).name()};
-  if (identity.backend == backend) return;
+  if (is_ours(identity.backend)) return;
   auto fact = fact_of("backend", session_->device(), *function_,
                       {{"source", identity.backend}, {"destination", backend}});
   const auto& asked = session_->asked_backends();

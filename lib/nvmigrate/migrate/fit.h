@@ -46,6 +46,7 @@ class Fit {
   void look_at_destination(const Candidate& candidate);
   void look_at_depth(const DecodedState& decoded);
   void look_at_resources(const DecodedState& decoded);
+  [[nodiscard]] bool is_ours(const std::string& backend) const;
   [[nodiscard]] bool has_lost(const StateEnd* end) const;
   [[nodiscard]] bool has_part_of(const StateEnd* end) const;
   [[nodiscard]] std::string place() const;

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
-#include <string_view>
 #include <type_traits>
 
 #include "nvmigrate/base/error.h"
@@ -61,17 +61,16 @@ std::string raw(const char (&field)[size]) {
   return {field, size};
 }
 
+bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+
 std::string cleaned(std::string text) {
   text.resize(std::min(text.size(), text.find('\0')));
   const auto first = text.find_first_not_of(' ');
   if (first == std::string::npos) return {};
   text = text.substr(first, text.find_last_not_of(' ') - first + 1);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::replace_if(text.begin(), text.end(), std::not_fn(is_printable), '?');
   return text;
 }
-
-bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
 std::string_view without_padding(std::string_view field) {
   field = field.substr(0, field.find_last_not_of(std::string_view{" \0", 2}) + 1);

@@ -4,9 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "nvmigrate/base/interrupt.h"
@@ -14,6 +11,7 @@
 #include "nvmigrate/ports/device.h"
 #include "nvmigrate/ports/processes.h"
 #include "nvmigrate/session/backend.h"
+#include "nvmigrate/session/counted_device.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/session/read_topology.h"
 #include "nvmigrate/session/sentences.h"
@@ -26,54 +24,6 @@ namespace {
 
 /// Linux takes no more behind an IOMMU (the size of mapping that it allocates fast).
 constexpr std::size_t taken_by_any_kernel = std::size_t{128} << 10U;
-
-/// Counts the commands that go through a port, of all threads and of each.
-class CountingPort final : public AdminPort {
- public:
-  explicit CountingPort(AdminPort& port) : port_(&port) {}
-
-  AdminCompletion submit(const AdminCommand& command) override {
-    {
-      const std::lock_guard only(mutex_);
-      ++total_;
-      ++by_thread_[std::this_thread::get_id()];
-    }
-    return port_->submit(command);
-  }
-  [[nodiscard]] std::uint64_t total() const {
-    const std::lock_guard only(mutex_);
-    return total_;
-  }
-  [[nodiscard]] std::uint64_t of_this_thread() const {
-    const std::lock_guard only(mutex_);
-    const auto found = by_thread_.find(std::this_thread::get_id());
-    return found == by_thread_.end() ? 0 : found->second;
-  }
-
- private:
-  AdminPort* port_;
-  mutable std::mutex mutex_;
-  std::uint64_t total_ = 0;
-  std::map<std::thread::id, std::uint64_t> by_thread_;
-};
-
-/// A device whose commands are counted.
-class CountedDevice final : public Device {
- public:
-  explicit CountedDevice(std::unique_ptr<Device> inner)
-      : inner_(std::move(inner)), port_(inner_->admin()) {}
-
-  AdminPort& admin() override { return port_; }
-  PciBus& pci() override { return inner_->pci(); }
-  [[nodiscard]] const std::string& name() const override { return inner_->name(); }
-  [[nodiscard]] const std::string& address() const override { return inner_->address(); }
-  [[nodiscard]] bool simulated() const override { return inner_->simulated(); }
-  [[nodiscard]] const CountingPort& count() const noexcept { return port_; }
-
- private:
-  std::unique_ptr<Device> inner_;
-  CountingPort port_;
-};
 
 /// What is remembered of a subsystem; with the lock, in a session that may change it.
 struct Records {
@@ -156,11 +106,13 @@ std::size_t TransferLimits::most() const noexcept {
 std::string reasons_of(const std::vector<Serving>& asked, const std::string& name) {
   std::string reasons;
   for (const auto& one : asked) {
-    if (!name.empty() && one.row->name != name) continue;
+    const bool matters = name.empty() ? one.query || !one.row->only_by_name : one.row->name == name;
+    if (!matters) continue;
     reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " +
                (one.query ? "it serves the device, but is used only when it is named" : one.reason);
   }
-  return reasons.empty() ? "this program has no backend '" + name + "'" : reasons;
+  if (!reasons.empty() || name.empty()) return reasons;
+  return "this program has no backend '" + name + "'";
 }
 
 std::string_view to_string(BackendChoice::Why why) noexcept {

@@ -216,8 +216,8 @@ TransferCheck check_transfer(Session& source, std::uint16_t from, Session& desti
   TransferCheck check;
   check.formats = formats_to_read(source, from, options.formats);
   // The source is read as in an export, and the destination loaded as in an import.
-  const auto of_source = judge_function(Verb::export_state, source, from, options.allowed,
-                                         Then::stays_suspended);
+  const auto of_source =
+      judge_function(Verb::export_state, source, from, options.allowed, Then::stays_suspended);
   auto of_destination = judge_function(Verb::import_state, destination, to, options.allowed,
                                        options.resume ? Then::runs : Then::stays_suspended);
   const auto identity = identity_of(source, from, check.formats);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
 
 #include "nvmigrate/host/functions.h"
 #include "nvmigrate/host/provision.h"
 #include "nvmigrate/migrate/migrate.h"
 #include "nvmigrate/plugins.h"
+#include "nvmigrate/remote/peer.h"
 #include "nvmigrate/session/custody.h"
 #include "tests/plugins/conformance/toy_backend.h"
 #include "tests/plugins/sim/lab.h"
@@ -66,6 +72,35 @@ class CustodyConformanceTest : public testing::TestWithParam<Place> {
     return sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
                                 sim::guest_report(lab.folders(), "sim:b", "vf1"));
   }
+  /// As through ssh, with the destination in a thread.
+  void move_to_peer(const std::string& destination) const {
+    std::array<int, 2> there{}, back{};
+    ASSERT_EQ(::pipe2(there.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(back.data(), O_CLOEXEC), 0);
+    std::thread serving([&] {
+      serve_peer(workspace, there[0], back[1]);
+      ::close(back[1]);
+    });
+    const auto end = [&] {
+      ::close(there[1]);
+      serving.join();
+      ::close(there[0]);
+      ::close(back[0]);
+    };
+    try {
+      transfer_to_peer(*open("sim:a"), 1,
+                       {.in = back[0],
+                        .out = there[1],
+                        .host = "there",
+                        .url = "ssh://there/",
+                        .device = destination,
+                        .function = "1"});
+    } catch (...) {
+      end();
+      throw;
+    }
+    end();
+  }
   static std::vector<std::string> refused(const std::function<void()>& act) {
     std::vector<std::string> codes;
     try {
@@ -113,6 +148,13 @@ TEST_P(CustodyConformanceTest, ATransferMovesTheGuest) {
   EXPECT_THAT(discontinuities(), IsEmpty());
 }
 
+TEST_P(CustodyConformanceTest, ATransferToAnotherHostMovesTheGuest) {
+  move_to_peer("sim:b");
+  EXPECT_EQ(custody("sim:a"), Custody::away);
+  EXPECT_EQ(custody("sim:b"), Custody::running);
+  EXPECT_THAT(discontinuities(), IsEmpty());
+}
+
 TEST_P(CustodyConformanceTest, AFailedExportLetsTheGuestRunOn) {
   const auto source = open("sim:a");
   EXPECT_THROW(export_to_file(*source, 1, "/nowhere/state"), Error);
@@ -130,6 +172,7 @@ TEST_P(CustodyConformanceTest, AStateOfAnotherBackendIsRefused) {
     transfer_state(*pair.source, 1, *pair.destination, 1);
   };
   EXPECT_THAT(refused([&] { move("sim:a", "sim:c"); }), Contains("backend"));
+  EXPECT_THAT(refused([&] { move_to_peer("sim:c"); }), Contains("backend"));
   EXPECT_EQ(custody("sim:a"), Custody::running);
   export_to_file(*open("sim:a"), 1, file());
   SystemIo io;

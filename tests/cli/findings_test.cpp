@@ -14,7 +14,8 @@ using Words = std::vector<std::string>;
 using testing::ElementsAre;
 
 Remedy remedy_of(Action action) {
-  return {.action = action, .device = "sim:a/1", .function = 3, .object = "/srv/x", .count = 2};
+  const auto* object = action == Action::mark ? "intel" : "/srv/x";
+  return {.action = action, .device = "sim:a/1", .function = 3, .object = object, .count = 2};
 }
 
 TEST(FindingsTest, EveryRemedyIsACommandThatParses) {

@@ -356,8 +356,13 @@ Findings check_backends(Session& session) {
     const auto text = device + " can migrate its controlled functions";
     const bool serves = session.serving(cntlid) != nullptr;
     if (serves && findings.empty()) findings.push_back(fine("live_migration", text, device));
-    for (const auto& fact : ability_facts(session, cntlid))
-      findings.push_back(told(fact));
+    for (const auto& fact : ability_facts(session, cntlid)) {
+      auto found = told(fact);
+      const bool known = std::any_of(findings.begin(), findings.end(), [&](const Finding& one) {
+        return one.message == found.message;
+      });
+      if (!known) findings.push_back(std::move(found));
+    }
   }
   return findings;
 }

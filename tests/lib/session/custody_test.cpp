@@ -174,5 +174,20 @@ TEST_F(CustodyTest, FollowsFromRecordsAndDevice) {
   }
 }
 
+TEST(Untold, IsAsRecordedAndCountsAsExportedWhereTheRecordsWereLost) {
+  ControlledFunction function;
+  function.told = FunctionState{};
+  judge_intents(function, "");
+  EXPECT_FALSE(was_reset(function));
+  EXPECT_FALSE(function.held());
+  judge_intents(function, "/run/journal.lost");
+  EXPECT_EQ(custody_of(function), Custody::exported);
+  EXPECT_TRUE(function.held());
+  function.intents.clear();
+  function.told->suspended = false;
+  judge_intents(function, "/run/journal.lost");
+  EXPECT_EQ(custody_of(function), Custody::running);
+}
+
 }  // namespace
 }  // namespace nvmigrate

@@ -22,6 +22,7 @@ using sim::Personality;
 using testing::Contains;
 using testing::Field;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 
 /// A backend on subsystems of the simulator, with sessions, records and conditions above it.
 struct Place {
@@ -185,6 +186,44 @@ INSTANTIATE_TEST_SUITE_P(Backends, CustodyConformanceTest,
                                          Place{"intel",
                                                {.personality = Personality::rfc, .vfs_total = 2}},
                                          Place{"toy", {.vfs_total = 2, .vendor = false}}),
+                         [](const auto& about) { return about.param.backend; });
+
+/// Of a device that has no command which asks whether a function is suspended.
+class UntoldTest : public CustodyConformanceTest {};
+
+TEST_P(UntoldTest, TheRecordSaysWhetherItIsSuspended) {
+  const auto session = open("sim:a");
+  ASSERT_TRUE(session->ask(1).told);
+  EXPECT_EQ(session->ask(1).suspended(), std::nullopt);
+  EXPECT_FALSE(session->ask(1).held());
+  suspend_function(*session, 1);
+  EXPECT_TRUE(session->ask_again(1).held());
+  EXPECT_THAT(refused([&] { deprovision(*session); }), Contains("suspended"));
+  resume_function(*session, 1);
+  EXPECT_FALSE(session->ask_again(1).held());
+}
+
+TEST_P(UntoldTest, ASuspendIsSentAgain) {
+  suspend_function(*open("sim:a"), 1);
+  sim::stop_guest(lab.folders(), "sim:a", "vf1");
+  sim::start_guest(lab.folders(), "sim:a", "vf1");
+  suspend_function(*open("sim:a"), 1);
+  EXPECT_NO_THROW(export_to_file(*open("sim:a"), 1, file()))
+      << "the reset had ended the suspension";
+}
+
+TEST_P(UntoldTest, ASourceWithoutARecordMayRun) {
+  export_to_file(*open("sim:a"), 1, file());
+  resume_function(*open("sim:a"), 1, {.allowed = {"exported"}});
+  SystemIo io;
+  const auto state = StoredState::open(io, file());
+  EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
+              IsSupersetOf({"source_unknown", "source_resumed"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, UntoldTest,
+                         testing::Values(Place{"intel",
+                                               {.personality = Personality::rfc, .vfs_total = 2}}),
                          [](const auto& about) { return about.param.backend; });
 
 }  // namespace

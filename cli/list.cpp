@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/commands_table.h"
 #include "cli/text/describe.h"
@@ -40,11 +42,22 @@ std::string headline(const Topology& topology, const Screen& screen) {
   return line + (topology.simulated ? "  (simulated)\n" : "\n");
 }
 
+/// A backend that must be named serves a device by the marks of its functions.
+std::string migration_of(const Topology& topology) {
+  if (topology.identity.live_migration) return "live migration";
+  std::set<std::string> named;
+  for (const auto& function : topology.functions) {
+    if (function.marked && !function.backend.empty()) named.insert(function.backend);
+  }
+  return named.empty() ? "no live migration"
+                       : fmt::format("live migration by backend {}", fmt::join(named, ", "));
+}
+
 std::string facts(const Topology& topology, const Screen& screen) {
   const auto& identity = topology.identity;
   auto line = "controller " + std::to_string(identity.cntlid) + ", " +
               (identity.model.empty() ? "" : one_line(identity.model) + ", ");
-  line += identity.live_migration ? "live migration" : "no live migration";
+  line += migration_of(topology);
   if (topology.sriov.total != 0) {
     line +=
         ", " + std::to_string(topology.sriov.enabled) + " of " + plural(topology.sriov.total, "VF");

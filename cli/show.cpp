@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/core.h>
+
 #include "cli/commands_table.h"
 #include "cli/text/describe.h"
 #include "cli/text/fields.h"
@@ -88,7 +90,7 @@ void describe_migration(Description& text, Session& session) {
     if (!asked.query) text.add("not by backend", name + ": " + asked.reason);
     if (asked.query && &asked != first) {
       text.add("also by backend",
-               name + " (" + std::string{asked.row->command_set} + "), with --backend " + name);
+               fmt::format("{} ({}), with --backend {}", name, asked.row->command_set, name));
     }
   }
   if (first == nullptr) return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/text/render.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -22,7 +24,7 @@ std::string error_text(const Environment& environment, const Error& error, const
   const auto screen = talking_screen(environment);
   auto text = headline_of(error) + '\n' + details_of(error);
   for (const auto& [section, key, value, origin] : help.settings)
-    text += "  " + key + " = " + one_line(value) + " is set by " + origin + '\n';
+    text += fmt::format("  {} = {} is set by {}\n", key, one_line(value), origin);
   if (!help.meant.empty()) text += "  did you mean\n";
   for (const auto& command : help.meant)
     text += "  -> " + line_of(command) + '\n';

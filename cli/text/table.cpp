@@ -39,7 +39,7 @@ void Table::add(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
-void Table::add_below(std::string line, std::string margin, std::string below) {
+void Table::add_below(const std::string& line, std::string margin, std::string below) {
   lines_.push_back({rows_.size(), one_line(line), std::move(margin), std::move(below)});
 }
 
@@ -76,7 +76,7 @@ std::string Table::across(const Line& line, std::size_t indent, const Screen& sc
       wrapped(line.text, 0, screen.width - std::min(indent + width_of(line.margin), screen.width)));
   std::string text;
   for (std::string piece; std::getline(words, piece);)
-    text += margin + (text.empty() ? line.margin : line.below) + piece + '\n';
+    text.append(margin).append(text.empty() ? line.margin : line.below).append(piece + '\n');
   return text;
 }
 

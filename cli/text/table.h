@@ -33,7 +33,7 @@ class Table {
   void add(std::vector<Cell> cells);
   /// A line below the last row, across all columns, wrapped at the width of the screen. \param
   /// margin in front of it \param below the same on the lines that follow
-  void add_below(std::string line, std::string margin, std::string below);
+  void add_below(const std::string& line, std::string margin, std::string below);
   /// Numbers read better to the right.
   void align_right(std::size_t column) { right_.push_back(column); }
   /// Columns that are left out together where the screen is too narrow; those first that are named

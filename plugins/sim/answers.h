@@ -63,7 +63,7 @@ Answer resume(Subsystem& subsystem, std::uint16_t target);
 Answer get_subsystem_state(const Subsystem& subsystem, std::uint16_t target,
                            std::span<std::byte> into);
 Answer set_subsystem_state(Subsystem& subsystem, std::uint16_t target,
-                           std::span<const std::byte> state);
+                           std::span<const std::byte> bytes);
 
 /// Limits of the tracking of memory.
 inline constexpr std::uint16_t most_tracked_ranges = 16, most_tracked_ranges_of_all = 64;

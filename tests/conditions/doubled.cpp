@@ -106,7 +106,7 @@ Verdict look_in_vain(const SeamCall& call, Device&) {
 
 /// A container whose /sys is read-only.
 Verdict be_read_only(const SeamCall& call, Device&) {
-  return {.error = call.name == "try_writing" ? EROFS : 0};
+  return {.error = call.name == "change" ? EROFS : 0};
 }
 
 /// What sysfs shows of the first VF cannot be read.

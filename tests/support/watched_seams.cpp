@@ -147,7 +147,7 @@ class WatchedPci final : public PciBus {
     bus_->set_enabled_vfs(physical, count);
   }
   void try_writing(const std::string& address) override {
-    see("try_writing", address);
+    see("change", address);
     bus_->try_writing(address);
   }
   void set_override(const std::string& address, std::optional<std::string> driver) override {

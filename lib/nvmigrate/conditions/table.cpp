@@ -149,8 +149,8 @@ constexpr std::array table{
               .looks_at = looked_at::secondary_list,
               .sentence = "{function} is offline",
               .advice =
-                  "provisioning brings a VF online; a profile that gives it resources, any other "
-                  "function",
+                  "provisioning brings VFs online; for any other function, apply a profile that "
+                  "gives it resources",
               .blocks = migrates | track,
               .warns = mark | bind},
 

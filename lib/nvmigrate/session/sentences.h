@@ -17,7 +17,7 @@ inline constexpr std::string_view no_live_migration =
     "{device} cannot migrate its controlled functions: {reason}";
 inline constexpr std::string_view no_live_migration_advice =
     "name the controlling function, usually the physical function; its firmware must have "
-    "host-managed live migration";
+    "host-managed live migration, or a backend that serves it must be named";
 inline constexpr auto cannot_tell =
     "its command set has nothing that asks, and there is no record of it";
 inline constexpr std::string_view root = "only root may change a device";

@@ -352,12 +352,15 @@ const Serving* Session::serving(std::optional<std::uint16_t> cntlid) {
 const Serving& Session::insist_on_backend(std::optional<std::uint16_t> cntlid) {
   const auto choice = chosen(cntlid);
   if (choice.serving != nullptr) return *choice.serving;
-  auto error = unserved(device(), parts_->asked, choice.name);
-  if (choice.differs) {
-    error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid,
-                                 registry().backend_of(*cntlid)));
-  }
-  throw error;
+  const auto refusal = [&] {
+    auto error = unserved(device(), parts_->asked, choice.name);
+    if (choice.differs) {
+      error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid,
+                                   registry().backend_of(*cntlid)));
+    }
+    return error;
+  };
+  throw refusal();
 }
 
 MigrationBackend& Session::backend(std::optional<std::uint16_t> cntlid) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/text/table.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <numeric>
 #include <sstream>
@@ -76,7 +78,7 @@ std::string Table::across(const Line& line, std::size_t indent, const Screen& sc
       wrapped(line.text, 0, screen.width - std::min(indent + width_of(line.margin), screen.width)));
   std::string text;
   for (std::string piece; std::getline(words, piece);)
-    text.append(margin).append(text.empty() ? line.margin : line.below).append(piece + '\n');
+    text += fmt::format("{}{}{}\n", margin, text.empty() ? line.margin : line.below, piece);
   return text;
 }
 

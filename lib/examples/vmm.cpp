@@ -10,7 +10,8 @@
 // wait for the other, it waits for a line on standard input:
 //
 //   destination: opens the function, admin queue only  -> "go": the source's files are in FOLDER
-//   source: pauses, suspends, copies memory, exports   -> "taken": the destination runs
+//   source: pauses, suspends, copies memory, exports   -> "taken": the destination runs; or
+//                                                         "not taken": nobody has loaded it
 #include <unistd.h>
 
 #include <array>
@@ -274,11 +275,14 @@ class Vmm {
       go_on();
       throw;
     }
-    if (ask("exported; has the destination taken it?") == "taken") {
+    const auto word = ask("exported; has the destination taken it?");
+    if (word == "taken") {
       release_function(*open(), handle_.cntlid);
-    } else {
+    } else if (word == "not taken") {
       resume_function(*open(), handle_.cntlid, {.allowed = {"exported"}});
       guest_.work();
+    } else {  // The guest may run there. It is not lost here: its state is in the file.
+      throw std::runtime_error("not told whether the destination runs: the guest stays exported");
     }
   }
 

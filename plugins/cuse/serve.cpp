@@ -49,7 +49,8 @@ void on_open(fuse_req_t request, fuse_file_info* file) {
   try {
     file->fh = server.next++;
     server.opened.try_emplace(file->fh, server.served->open());
-    fuse_reply_open(request, file);
+    // Of an open that was interrupted there is no release.
+    if (fuse_reply_open(request, file) != 0) server.opened.erase(file->fh);
   } catch (const std::exception&) {
     fuse_reply_err(request, ENODEV);
   }

@@ -139,8 +139,12 @@ MigratingFunction& VfioBackend::opened(std::uint16_t function) {
   try {
     one.open();
   } catch (const OsError& error) {
-    if (error.error_number() != EBUSY) throw;
-    throw open_elsewhere(one, holders(function));
+    // Of a node that is open already, the kernel answers EBUSY to a group, and EINVAL to an
+    // iommufd.
+    const bool busy = error.error_number() == EBUSY;
+    const auto who = busy || error.error_number() == EINVAL ? holders(function) : std::string{};
+    if (!busy && who.empty()) throw;
+    throw open_elsewhere(one, who);
   }
   return one;
 }

@@ -135,6 +135,8 @@ TEST_F(CustodyContract, ADamagedJournalIsSetAsideAndWhatIsSuspendedCountsAsExpor
   EXPECT_THAT(tool.run("doctor sim:b --repair").output, HasSubstr("journal"));
   EXPECT_EQ(status("a"), "exported");
   EXPECT_THAT(codes("b"), Contains("journal_lost"));
+  must("suspend sim:a 1");
+  EXPECT_EQ(error_of("resume sim:a 1", ExitStatus::refused)["code"], "exported");
   must("resume sim:a 1 --allow exported");
   EXPECT_EQ(status("a"), "running");
 }

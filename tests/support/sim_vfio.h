@@ -35,6 +35,7 @@ class SimVfioDriver {
   std::optional<std::uint64_t> flags = 1;  ///< nothing: a driver without migration
   bool says_size = true;                   ///< MIG_DATA_SIZE, since Linux 6.2
   bool open_elsewhere = false;
+  int elsewhere_error = EBUSY;                ///< what an open answers then
   Bytes guest = Bytes(100, std::byte{7});     ///< what the function holds; a reset takes it
   std::size_t most = 64;                      ///< bytes of one read or write
   std::map<Arc, Failure> failures;            ///< once each
@@ -55,7 +56,7 @@ class SimVfioDriver {
   bool opened = false;
 
   void open() {
-    if (open_elsewhere) throw OsError(EBUSY, "open", "/dev/vfio/11");
+    if (open_elsewhere) throw OsError(elsewhere_error, "open", "/dev/vfio/11");
     if (!std::exchange(opened, true)) wipe();
   }
   void close() {

@@ -37,8 +37,9 @@ void stop_copy(Session& session, std::uint16_t cntlid) { session.backend(cntlid)
 
 /// Records a function that is already suspended, or settles its unfinished record.
 void adopt(Session& session, std::uint16_t cntlid) {
-  const auto guest = session.journal().custody(cntlid);
-  if (guest && !(guest->kind == IntentKind::suspended && is_unfinished(*guest))) return;
+  // Not the journal's: where that was lost, the function counts as exported, and remains so.
+  const auto* guest = session.ask(cntlid).custody();
+  if (guest != nullptr && !(guest->kind == IntentKind::suspended && is_unfinished(*guest))) return;
   Suspension suspension(session, cntlid, true);
   suspension.record(IntentKind::suspended);
   suspension.keep();

@@ -75,6 +75,7 @@ TEST_F(VfioChoiceTest, WhoHasItOpenIsNamed) {
       [&] { backend().look(id, {}); }, [&] { backend().suspend(id); },
       [&] { backend().resume(id); }, [&] { saved(); }, [&] { load(pattern(10)); }};
   for (const auto& act : all) {
+    driver.elsewhere_error = driver.elsewhere_error == EBUSY ? EINVAL : EBUSY;
     const auto why = error_of(act, ExitStatus::refused);
     EXPECT_THAT(why, HasSubstr("pid 4711 (qemu-system-x86) has /dev/vfio/13 open"));
     EXPECT_THAT(why, HasSubstr("only the program that holds it open can migrate it"));
@@ -86,6 +87,8 @@ TEST_F(VfioChoiceTest, AnUnseenHolderIsRefusedAllTheSame) {
   driver.open_elsewhere = true;
   EXPECT_THAT(error_of([&] { backend().suspend(id); }, ExitStatus::refused),
               HasSubstr("controlled function 3 (vf 3) is open elsewhere --"));
+  driver.elsewhere_error = EINVAL;
+  EXPECT_THAT(error_of([&] { backend().suspend(id); }, ExitStatus::io), HasSubstr("Invalid"));
 }
 
 TEST_F(VfioChoiceTest, ADriverWithoutMigrationIsFoundWhenOpened) {

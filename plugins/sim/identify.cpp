@@ -46,7 +46,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   const unsigned oacs = (virtualizes(p) ? unsigned{NVME_CTRL_OACS_VIRT_MGMT} : 0U) |
                         (p.namespace_management ? unsigned{NVME_CTRL_OACS_NS_MGMT} : 0U) |
                         (p.is_standard() ? wire::oacs_live_migration : 0U);
-  const auto vendor = p.is_rfc() ? command::vf::vendor : pci_vendor;
+  const auto vendor = p.vendor_id();
   nvme_id_ctrl data{};
   data.vid = htole16(vendor);
   data.ssvid = htole16(vendor);

@@ -10,6 +10,7 @@
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/nvme/commands.h"
+#include "plugins/sim/host.h"
 
 namespace nvmigrate::sim {
 namespace {
@@ -192,6 +193,10 @@ std::vector<std::uint16_t> versions_of(const Parameters& p, std::uint16_t contro
 
 std::vector<Uuid> vendors_of(const Parameters& p, std::uint16_t controlling) {
   return in_order_of(p.vendor_uuids, p, controlling);
+}
+
+std::uint16_t Parameters::vendor_id() const noexcept {
+  return is_rfc() ? command::vf::vendor : pci_vendor;
 }
 
 }  // namespace nvmigrate::sim

@@ -107,6 +107,8 @@ struct Parameters {
 
   [[nodiscard]] bool is_emulator() const noexcept { return personality == Personality::emulator; }
   [[nodiscard]] bool is_rfc() const noexcept { return personality == Personality::rfc; }
+  /// PCI vendor of every function.
+  [[nodiscard]] std::uint16_t vendor_id() const noexcept;
   /// Whether they have Migration Send and Receive (HMLMS).
   [[nodiscard]] bool is_standard() const noexcept { return migration && !is_rfc(); }
   bool operator==(const Parameters&) const = default;

@@ -77,7 +77,7 @@ std::optional<PciFunction> SimPciBus::find(const std::string& address) {
   if (function == nullptr) return std::nullopt;
   PciFunction found;
   found.address = address;
-  found.vendor = pci_vendor;
+  found.vendor = subsystem->parameters.vendor_id();
   found.device = pci_device;
   found.class_code = nvme_class;
   found.driver = function->driver;

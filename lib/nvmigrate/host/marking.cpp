@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 
+#include "nvmigrate/conditions/fact.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/conditions/selection.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
@@ -27,6 +29,18 @@ MarkedFunction to_be_marked(Session& session, std::uint16_t cntlid) {
   const bool same = function.backend == marked.backend || (function.backend.empty() && is_first);
   marked.changed = !function.marked || !same;
   return marked;
+}
+
+/// Without its mark nobody would know which backend is to resume the guest.
+std::optional<Fact> held_by_named(Session& session, const ControlledFunction* function) {
+  if (function == nullptr || function->backend.empty()) return std::nullopt;
+  const auto* unnamed = session.serving();
+  const bool same = unnamed != nullptr && unnamed->row->name == function->backend;
+  const auto* guest = session.ask(function->cntlid).custody();
+  if (same || guest == nullptr || guest->kind == IntentKind::away) return std::nullopt;
+  const std::string status{to_string(custody_of(*function))};
+  return fact_of("backend_in_use", session.device(), *function,
+                 {{"status", status}, {"recorded", function->backend}});
 }
 
 }  // namespace
@@ -74,6 +88,9 @@ MarkResult plan_unmark(Session& session, const std::string& words) {
     if (pick.kind != Pick::Kind::function && !(gone && registry.is_marked(*pick.cntlid))) {
       wrong.push_back(why_not(session.topology(), pick));
       continue;
+    }
+    if (const auto fact = held_by_named(session, pick.function)) {
+      wrong.push_back(judged(*fact, Verb::mark));
     }
     const unsigned vfn = pick.function != nullptr ? pick.function->vfn : 0;
     const auto id = *pick.cntlid;

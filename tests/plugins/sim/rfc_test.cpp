@@ -56,6 +56,12 @@ TEST_F(RfcTest, AnnouncesItselfInTheFirstVendorSpecificByteAlone) {
   EXPECT_NE(bench->code(command::identify(command::Cns::state_formats, 0, formats)), 0);
 }
 
+TEST_F(RfcTest, ItsFunctionsAreOfTheSameVendor) {
+  const auto found = bench->pci().find("0000:01:00.1");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->vendor, 0x8086);
+}
+
 TEST_F(RfcTest, OthersDoNotHaveItsCommands) {
   lab.create("b", {.personality = sim::Personality::rfc, .migration = false});
   lab.create("c", {});

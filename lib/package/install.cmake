@@ -46,7 +46,7 @@ if(BUILD_SHARED_LIBS)
   set(pc_requires "")
   set(pc_libs "")
 else()
-  set(pc_requires "${libnvme_MODULE_NAME}, libxxhash, libcrypto, fmt")
+  set(pc_requires "${NVMIGRATE_LIBNVME_MODULE}, libxxhash, libcrypto, fmt")
   set(pc_libs " -pthread")
 endif()
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX

@@ -176,7 +176,7 @@ class ProfileRun {
     return all;
   }
 
-  /// With --device, what is not about that one is none of its failures.
+  /// With --device, failures of other controlling functions do not count.
   void add(const BadProfile& bad) {
     const bool other = given_->device && !may_be_about(bad, *sessions_.front());
     if (!other) return add_error(bad.error);
@@ -280,7 +280,7 @@ class ProfileRun {
                                  {"absent", absent_},
                                  {"errors", errors_}}};
     outcome.text = text_;
-    // Of one alone, the failure is all that there is to tell.
+    // With a single subsystem there is only the failure to report.
     const bool only = failures_.size() == 1 && failures_.front() != nullptr;
     outcome.status =
         only_plan_ && !only ? status_of_plan(failures_, changed_) : status_of(failures_);

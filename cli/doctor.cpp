@@ -79,7 +79,7 @@ class Examination {
     }
   }
 
-  /// Those that can be looked at; of the others examine() has told.
+  /// Skips devices that cannot be opened: examine() has reported them.
   void examine_profiles(const std::vector<std::string>& devices) {
     std::vector<std::unique_ptr<Session>> sessions;
     for (const auto& device : devices) {

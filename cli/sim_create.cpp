@@ -187,7 +187,7 @@ void declare_formats(Options& options, CreateOptions& chosen) {
   options.flag("--exported-subsystem", chosen.exported_subsystem,
                "NVMe 2.4, with the state of an exported NVM subsystem");
   options.choice("--tracking", chosen.tracking, {"none", "memory", "all"},
-                 "Tracks changes of host memory, or announces to log those of user data as well");
+                 "Tracks changes of host memory, or also claims to log changes of user data");
   options.flag("--no-migration", chosen.no_migration, "Without host-managed live migration");
 }
 

@@ -59,7 +59,7 @@ class CommandLine {
   /// The words that name its controlled functions, to be changed before it runs; nullptr: it has
   /// none.
   [[nodiscard]] std::string* functions() const noexcept { return declared_.functions; }
-  /// The backend that it names; empty: none.
+  /// The backend that it names, or empty.
   [[nodiscard]] const std::string& backend() const noexcept { return declared_.backend; }
   /// Whether a command that changes something only looks this time, as in a dry run.
   [[nodiscard]] bool only_reads() const noexcept;

@@ -268,7 +268,7 @@ void CommandLine::configure(const Configuration& given) {
   }
 }
 
-/// The options that something else is said instead of.
+/// The options that another option or setting replaces.
 std::set<std::string> CommandLine::settings_not_taken() const {
   std::set<std::string> names;
   for (const auto& [option, other] : declared_.before_settings) {

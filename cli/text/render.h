@@ -14,7 +14,7 @@ void print(Environment& environment, const Globals& globals, const std::string& 
            const Outcome& outcome);
 /// Prints text on standard output. \throws OsError
 void print_text(Environment& environment, const std::string& text);
-/// What is said of an error besides what it says itself.
+/// What is printed about an error beside its own message.
 struct Help {
   std::vector<std::vector<std::string>> meant{};  ///< command lines, instead of the one that failed
   std::vector<Setting> settings{};                ///< that it mentions

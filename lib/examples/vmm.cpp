@@ -184,7 +184,7 @@ class Controller {
 };
 
 /// The VM: its memory, and in that a driver with a pair of I/O queues that reads blocks. All that
-/// it knows lies in its memory, so the copy of that goes on where it was.
+/// it knows lies in its memory, so a copy of the memory continues where the original was.
 class Guest {
  public:
   explicit Guest(Function& function)

@@ -49,7 +49,7 @@ void on_open(fuse_req_t request, fuse_file_info* file) {
   try {
     file->fh = server.next++;
     server.opened.try_emplace(file->fh, server.served->open());
-    // Of an open that was interrupted there is no release.
+    // An interrupted open gets no release.
     if (fuse_reply_open(request, file) != 0) server.opened.erase(file->fh);
   } catch (const std::exception&) {
     fuse_reply_err(request, ENODEV);
@@ -124,7 +124,7 @@ std::string& last_words() {
   return words;
 }
 
-/// What libfuse has to say goes into our error.
+/// Messages of libfuse become part of our error.
 __attribute__((format(printf, 2, 0))) void note_words(fuse_log_level, const char* format,
                                                       va_list arguments) {
   std::array<char, 256> text{};

@@ -139,8 +139,8 @@ void NvmeBackend::load(std::uint16_t function, const FormatChoice& choice, State
   StateLoader(*port_, function, indexes_of(formats(), choice), {chunk_, whole_}).load(from);
 }
 
-/// How a device says that it has none is not known: a rejected SEL, and an answer that is something
-/// else, count as that.
+/// It is not known how a device says that it lacks this state: a rejected SEL, and an answer that
+/// is something else, count as that.
 std::optional<SubsystemStateFacts> NvmeBackend::look_at_subsystem(std::uint16_t function) {
   if (!may_have_subsystem_state_) return std::nullopt;
   alignas(page) std::array<std::byte, sizeof(wire::SubsystemStateHeader) + 4> head{};

@@ -34,7 +34,7 @@ State state_of(std::uint64_t seed, bool suspended) {
   return state;
 }
 
-/// Of no other function anywhere, so that one that was carried can be told.
+/// Differs between all functions, so that tests recognise a state that was carried over.
 std::uint64_t own_seed(const Subsystem& subsystem, std::uint16_t target) {
   std::uint64_t seed = target;
   for (const char each : subsystem.name)

@@ -17,7 +17,7 @@ namespace nvmigrate::sim {
 enum class Personality { spec, emulator, rfc };
 /// `spec`, …
 std::string_view to_string(Personality personality) noexcept;
-/// \return nothing when none has this name
+/// \return nothing for an unknown name
 std::optional<Personality> personality_of(std::string_view name) noexcept;
 
 /// Which reset of a primary puts a new allocation of flexible resources to it into effect: by the
@@ -25,7 +25,7 @@ std::optional<Personality> personality_of(std::string_view name) noexcept;
 enum class PrimaryReset { function, controller, both, never };
 /// `function`, …
 std::string_view to_string(PrimaryReset reset) noexcept;
-/// \return nothing when none has this name
+/// \return nothing for an unknown name
 std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept;
 
 /// What the Commands Supported and Effects log says of Virtualization Management, Migration Send
@@ -34,7 +34,7 @@ std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept;
 enum class Effects { absent, free, same_namespace, any_namespace, unreadable };
 /// `absent`, …
 std::string_view to_string(Effects effects) noexcept;
-/// \return nothing when none has this name
+/// \return nothing for an unknown name
 std::optional<Effects> effects_of(std::string_view name) noexcept;
 
 /// Bytes of the header of a Controller State.

@@ -163,7 +163,7 @@ void MigratingFunction::failed(int code, State from, State to) {
   }
   if (from == State::resuming && code == EINVAL) {
     throw bad_state("the driver of " + name_ + " does not accept the state",
-                    "it takes states of the same driver alone, and whole ones");
+                    "it takes only complete states of the same driver");
   }
   throw OsError(code, "take",
                 fmt::format("{} from {} to {}", name_, to_string(from), to_string(to)));

@@ -82,7 +82,7 @@ class MigratingFunction {
   void go(State to);
   /// Walks to STOP_COPY or RESUMING, where a session begins.
   std::unique_ptr<DataStream> begin(State to);
-  /// Ends a session of loading that cannot be completed: there is no arc for that, only a reset,
+  /// Ends a load that cannot be completed: no arc does that, only a reset,
   /// after which it runs.
   void abort_loading();
   /// Whether it runs, with nothing in it, only because of that.

@@ -22,12 +22,12 @@ class VfioBackend final : public MigrationBackend {
   /// Gives access to a function; nothing is opened by that.
   using Access = std::function<std::unique_ptr<VfioDevice>(const PciFunction&, const VfioNodes&)>;
 
-  /// \param access empty: there is no kernel behind the functions, as on a simulated subsystem
+  /// \param access empty for simulated subsystems, which have no kernel behind them
   VfioBackend(const BackendPlace& place, Access access);
 
   [[nodiscard]] std::string_view name() const override { return "vfio"; }
   [[nodiscard]] StateLayout layout() const override { return StateLayout::opaque; }
-  /// By the names of the drivers: asking one means to open its function, which resets that.
+  /// Judges by the driver's name: asking a driver would open its function, and so reset it.
   BackendQuery query() override;
   void check(std::uint16_t function) override;
   [[nodiscard]] bool outlasts(std::uint16_t function) override;

@@ -38,7 +38,7 @@ class Profiles : public Contract {
       steps.push_back(step["step"]);
     return steps;
   }
-  /// The entry of the one subsystem of which something was persisted; null: there is none.
+  /// The entry of the only subsystem with a persisted record, or null.
   Json persisted() {
     std::vector<fs::path> files;
     const auto folder = fs::path(tool.folder().path()) / "state/profiles";

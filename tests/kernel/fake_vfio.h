@@ -34,7 +34,7 @@ class FakeVfio {
         return 0;
     }
   }
-  /// The driver behind a data descriptor; nullptr: it is none.
+  /// The driver behind a data descriptor, or nullptr.
   SimVfioDriver* driver_of(int fd) { return driver_.sessions.contains(fd) ? &driver_ : nullptr; }
 
  private:

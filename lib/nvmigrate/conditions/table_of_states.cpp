@@ -70,7 +70,8 @@ constexpr std::array state_rows{
         loading),
     misfit({.code = "subsystem_state",
             .looks_at = "the state, and whether the device answers Migration Receive with SEL 1h",
-            .sentence = "the state has that of an exported NVM subsystem, and {device} has none",
+            .sentence = "the state contains that of an exported NVM subsystem, which {device} does "
+                        "not support",
             .advice = "name a destination that has one; without it, the guest may find features "
                       "changed"},
            loading),

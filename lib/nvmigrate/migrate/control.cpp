@@ -37,7 +37,7 @@ void stop_copy(Session& session, std::uint16_t cntlid) { session.backend(cntlid)
 
 /// Records a function that is already suspended, or settles its unfinished record.
 void adopt(Session& session, std::uint16_t cntlid) {
-  // Not the journal's: where that was lost, the function counts as exported, and remains so.
+  // Not from the journal: if that was lost, the function counts as exported and must stay so.
   const auto* guest = session.ask(cntlid).custody();
   if (guest != nullptr && !(guest->kind == IntentKind::suspended && is_unfinished(*guest))) return;
   Suspension suspension(session, cntlid, true);

@@ -135,13 +135,13 @@ struct UntrackOptions {
   std::vector<std::string> allowed{};
 };
 
-/// Has the device track the function no more; a mark is not needed for that.
+/// Stops tracking. The function need not be marked.
 /// \throws not_found, Refusal
 NVMIGRATE_API void stop_tracking(Session& session, std::uint16_t cntlid,
                                  const UntrackOptions& options = {});
 
 /// Whether the device logs changes of user data, and why this program has no use for that.
-/// \param kernel a function of the kernel that makes controller data queues; empty: none is known
+/// \param kernel a function of the kernel that makes controller data queues; empty: unknown
 /// \return empty when it does not
 NVMIGRATE_API Findings check_user_data_log(Session& session, const std::string& kernel);
 

@@ -16,7 +16,7 @@ struct SubsystemStateFacts {
   std::uint64_t bytes = 0;          ///< of the whole, by the header
 };
 
-/// The most bytes of such a state that are carried.
+/// The largest state of this kind, in bytes.
 inline constexpr std::uint64_t most_subsystem_state = std::uint64_t{1} << 20U;
 
 /// \param data from the first byte on, at least 68

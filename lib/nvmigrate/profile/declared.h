@@ -32,9 +32,9 @@ std::string persisted_folder(const Folders& folders);
 /// Every `*.json` of the configuration folder, in the order of their names, and what was persisted.
 /// One that is not a profile, or that others may write, is a bad one.
 DeclaredProfiles declared_profiles(Io& io, const Folders& folders);
-/// Those of the configuration folder alone.
+/// Only those of the configuration folder.
 DeclaredProfiles profiles_of_files(Io& io, const Folders& folders);
-/// The entries of one controlling function; those of files alone where there are any.
+/// The entries of one controlling function: those from files, or else those that were persisted.
 std::vector<const SubsystemProfile*> entries_of(const Session& session,
                                                 const std::vector<SubsystemProfile>& entries);
 /// How many VFs they want of a controlling function; 0: they do not name it, or name it twice.
@@ -73,7 +73,7 @@ struct Applied {
 /// plan_apply() of several. What stands against one is its failure.
 std::vector<Applied> plan_all(const std::vector<ProfileTarget>& targets,
                               const ApplyRequest& request);
-/// apply() to several controlling functions, those of different subsystems side by side.
+/// apply() for several controlling functions; different subsystems run in parallel.
 std::vector<Applied> apply_all(const std::vector<ProfileTarget>& targets,
                                const ApplyRequest& request);
 

@@ -202,7 +202,7 @@ class Difference {
     });
   }
 
-  /// What is said of provisioning by hand would not lead to what the profile says.
+  /// The remedies of `provision` would not lead to what the profile wants.
   void turn_remedies() {
     for (auto& found : result_.findings) {
       if (found.code == "resources_short" && !found.remedies.empty()) {

@@ -22,7 +22,7 @@ class Persisted {
     check_private_folder(session.io(), persisted_folder(session.workspace().folders));
   }
 
-  /// The entry of the controlling function; begun when there is none.
+  /// The entry of the controlling function; a new one if it has no entry yet.
   SubsystemProfile take() {
     auto& all = profile_.subsystems;
     const auto found = std::find_if(all.begin(), all.end(),

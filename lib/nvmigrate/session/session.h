@@ -227,7 +227,7 @@ class NVMIGRATE_API Session {
   /// What that backend found out. \throws as backend()
   [[nodiscard]] const BackendQuery& query(std::optional<std::uint16_t> cntlid = {});
   /// Why the backend for this function serves the device, but cannot migrate the function; empty:
-  /// it can, or there is none. \throws NvmeError, OsError
+  /// it can, or no backend serves the device. \throws NvmeError, OsError
   [[nodiscard]] std::string unable(std::uint16_t cntlid);
 
   /// Asks the device about a function, unless it was asked already, and has the answer in the

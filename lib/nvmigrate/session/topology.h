@@ -43,7 +43,7 @@ struct ControlledFunction {
   VfioNodes vfio;    ///< nodes through which a VM opens it
   std::optional<std::string> kernel_name;  ///< nvme3, when the nvme driver has it
   bool marked = false;                     ///< it may be migrated
-  std::string backend{};                   ///< recorded with the mark; empty: none is
+  std::string backend{};                   ///< recorded with the mark; may be empty
   /// What the device says of it; nothing: it was not asked, or did not tell (see Session::ask()).
   std::optional<FunctionState> told{};
   std::string not_told{};          ///< why the device did not tell, when it was asked in vain
@@ -134,7 +134,7 @@ struct Topology {
   [[nodiscard]] NVMIGRATE_API ControlledFunction* find(std::uint16_t cntlid) noexcept;
   /// Whether there are no VFs, or some that lost what they were provisioned with.
   [[nodiscard]] bool lacks_vfs() const noexcept;
-  /// The highest number of a VF of which something is recorded; 0: of none.
+  /// The highest number of a VF that has a record, or 0.
   [[nodiscard]] unsigned recorded_vfs() const noexcept;
   /// How many VFs to provision so that this function is there again, with every other one of which
   /// something is recorded; 0: provisioning does not help it.

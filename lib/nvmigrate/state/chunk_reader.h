@@ -51,7 +51,7 @@ class FileChunkReader final : public ChunkReader {
   [[nodiscard]] const StateEnd& end() const noexcept { return end_; }
   /// Where the record of the end begins.
   [[nodiscard]] std::uint64_t end_offset() const noexcept { return body_offset_; }
-  /// Known from the beginning; empty: there is none.
+  /// Known from the beginning; may be empty.
   [[nodiscard]] const std::vector<std::byte>& subsystem_state() const noexcept {
     return subsystem_;
   }

@@ -40,7 +40,7 @@ class Registry {
   [[nodiscard]] const std::vector<Binding>& bindings() const noexcept { return bindings_; }
   [[nodiscard]] const std::vector<WantedResources>& wanted() const noexcept { return wanted_; }
   [[nodiscard]] bool is_marked(std::uint16_t cntlid) const noexcept;
-  /// That is recorded with its mark; empty: none is.
+  /// Recorded with its mark; may be empty.
   [[nodiscard]] std::string backend_of(std::uint16_t cntlid) const;
   [[nodiscard]] const Binding* binding_of(std::uint16_t cntlid) const noexcept;
   [[nodiscard]] const WantedResources* wanted_of(std::uint16_t cntlid) const noexcept;

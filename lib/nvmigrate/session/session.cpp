@@ -85,6 +85,12 @@ BackendOptions bounded(BackendOptions options, const TransferLimits& limits) {
   return options;
 }
 
+bool serves_by_name(const std::vector<Serving>& asked) {
+  return std::any_of(asked.begin(), asked.end(), [](const Serving& one) {
+    return one.row->only_by_name && one.query.has_value();
+  });
+}
+
 Error unserved(const std::string& device, const std::vector<Serving>& asked,
                const std::string& name) {
   auto error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device),
@@ -390,7 +396,10 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
   if (function->may_be_online() && !function->controls) {
     stop_if_interrupted("nothing was changed");
     try {
-      if (serving(cntlid) != nullptr && unable(cntlid).empty()) {
+      if (serving(cntlid) == nullptr) {
+        // Not named, a backend cannot be asked; the function may be suspended all the same.
+        if (serves_by_name(asked_backends())) function->told = FunctionState{};
+      } else if (unable(cntlid).empty()) {
         function->told = backend(cntlid).look(cntlid, whole_state(query(cntlid).formats));
       }
     } catch (const Interrupted&) {

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "nvmigrate/host/functions.h"
@@ -219,6 +221,25 @@ TEST_P(UntoldTest, ASourceWithoutARecordMayRun) {
   const auto state = StoredState::open(io, file());
   EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
               IsSupersetOf({"source_unknown", "source_resumed"}));
+}
+
+TEST_P(UntoldTest, ASourceThatIsNoLongerMarkedMayRunToo) {
+  export_to_file(*open("sim:a"), 1, file());
+  release_function(*open("sim:a"), 1);
+  unmark(*open("sim:a"), "1");
+  std::filesystem::remove_all(workspace.folders.run);
+  const auto state = StoredState::open(*workspace.io, file());
+  EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
+              Contains("source_unknown"));
+}
+
+TEST_P(UntoldTest, WithoutMarkAndJournalAFunctionCountsAsExported) {
+  unmark(*open("sim:a"), "1");
+  workspace.backend_name = GetParam().backend;
+  suspend_function(*open("sim:a"), 1, {.allowed = {"unmarked"}});
+  workspace.backend_name.clear();
+  std::ofstream(workspace.folders.run + "/journal.json") << "damaged";
+  EXPECT_EQ(custody("sim:a"), Custody::exported);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, UntoldTest,

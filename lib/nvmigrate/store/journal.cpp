@@ -139,6 +139,7 @@ void Journal::read(Io& io, const Folders& folders) {
   const auto document = file_->read();
   try {
     lost_ = store::text_or_null(document["lost"]).value_or("");
+    settled_ = store::settled_in(document, key_);
     for (const auto& line : document["ledger"])
       static_cast<void>(store::line_of(line));
     for (const auto& entry : document["subsystems"])
@@ -175,7 +176,13 @@ std::string Journal::set_aside() {
   lost_ = aside;
   trouble_.reset();
   intents_.clear();
+  settled_.clear();
   return lost_;
+}
+
+std::string Journal::lost(std::uint16_t cntlid) const {
+  const std::lock_guard only(mutex_);
+  return settled_.contains(cntlid) ? std::string{} : lost_;
 }
 
 std::vector<Intent> Journal::intents() const {
@@ -235,7 +242,8 @@ void Journal::strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid)
 }
 
 void Journal::strike_custody(std::uint16_t cntlid) {
-  if (custody(cntlid)) JournalChange().strike_custody(*this, cntlid).write();
+  if (!custody(cntlid) && lost(cntlid).empty()) return;
+  JournalChange().strike_custody(*this, cntlid).write();
 }
 
 bool Journal::try_to_rewrite() noexcept {
@@ -255,14 +263,14 @@ bool Journal::try_to_rewrite() noexcept {
 }
 
 void Journal::forget(const std::vector<std::uint16_t>& cntlids) {
-  const std::lock_guard only(mutex_);
-  const auto left = [&](Intents intents) {
-    std::erase_if(intents, [&](const Intent& intent) {
-      return std::find(cntlids.begin(), cntlids.end(), intent.cntlid) != cntlids.end();
-    });
-    return intents;
-  };
-  if (left(intents_).size() != intents_.size()) apply(left);
+  JournalChange change;
+  const auto recorded = intents();
+  for (const auto cntlid : cntlids) {
+    const bool any = std::any_of(recorded.begin(), recorded.end(),
+                                 [&](const Intent& intent) { return intent.cntlid == cntlid; });
+    if (any || !lost(cntlid).empty()) change.forget(*this, cntlid);
+  }
+  change.write();
 }
 
 /// What is to be changed, in its order.
@@ -271,10 +279,13 @@ struct JournalChange::Steps {
     Journal* journal;
     std::function<Intents(Intents)> intents{};
     std::function<void(Json&)> ledger{};
+    std::optional<std::uint16_t>
+        settles{};  ///< the function of which it is known where its guest is
   };
 
-  void add(Journal& journal, std::function<Intents(Intents)> intents) {
-    steps.push_back({.journal = &journal, .intents = std::move(intents)});
+  void add(Journal& journal, std::function<Intents(Intents)> intents,
+           std::optional<std::uint16_t> settles = {}) {
+    steps.push_back({.journal = &journal, .intents = std::move(intents), .settles = settles});
   }
   void add_to_ledger(Journal& journal, std::function<void(Json&)> ledger) {
     steps.push_back({.journal = &journal, .ledger = std::move(ledger)});
@@ -296,6 +307,7 @@ struct JournalChange::Steps {
         put_entry(document, journal->key_, intents, journal->has_former_);
       for (const auto& step : steps) {
         if (step.ledger) step.ledger(document["ledger"]);
+        if (step.settles) store::settle(document, step.journal->key_, *step.settles);
       }
     };
   }
@@ -318,6 +330,9 @@ struct JournalChange::Steps {
     for (const auto& [journal, intents] : now) {
       journal->intents_ = intents;
       journal->drop_former();
+    }
+    for (const auto& step : steps) {
+      if (step.settles) step.journal->settled_.insert(*step.settles);
     }
     steps.clear();
   }
@@ -365,8 +380,18 @@ JournalChange& JournalChange::strike(Journal& journal, IntentKind kind, std::uin
 }
 
 JournalChange& JournalChange::strike_custody(Journal& journal, std::uint16_t cntlid) {
-  steps_->add(journal,
-              [cntlid](Intents intents) { return without_custody(std::move(intents), cntlid); });
+  steps_->add(
+      journal, [cntlid](Intents intents) { return without_custody(std::move(intents), cntlid); },
+      cntlid);
+  return *this;
+}
+
+JournalChange& JournalChange::forget(Journal& journal, std::uint16_t cntlid) {
+  const auto without_any = [cntlid](Intents intents) {
+    std::erase_if(intents, [cntlid](const Intent& intent) { return intent.cntlid == cntlid; });
+    return intents;
+  };
+  steps_->add(journal, without_any, cntlid);
   return *this;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Journal {
   /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
   /// suspended without a record may have been exported. Empty when there was no damaged journal.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
+  /// The same, of one function; empty as well when it is known again where its guest is: what was
+  /// recorded of it since then has been struck.
+  [[nodiscard]] std::string lost(std::uint16_t cntlid) const;
   /// Sets a damaged journal aside and begins a new one. \return where it is now. \throws busy when
   /// another command did so meanwhile; OsError
   std::string set_aside();
@@ -76,7 +80,7 @@ class Journal {
   void record(IntentKind kind, std::uint16_t cntlid, IntentDetails details = {});
   /// Strikes these kinds of a function in one write; those that are not there are passed over.
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
-  /// Strikes what is recorded of a function's guest.
+  /// Strikes what is recorded of a function's guest, or supposed since the records were lost.
   void strike_custody(std::uint16_t cntlid);
   /// Writes the intents of this object over those in the file, after a commit() that failed and may
   /// have taken effect. \return false if that failed too; the contents of the file are then
@@ -102,8 +106,9 @@ class Journal {
   std::vector<Intent> intents_;
   std::optional<JournalTrouble> trouble_;
   std::string lost_;
-  bool unsure_ = false;      ///< the trouble is that of try_to_rewrite()
-  bool has_former_ = false;  ///< a file of a former version is still there
+  std::set<std::uint16_t> settled_;  ///< since then
+  bool unsure_ = false;              ///< the trouble is that of try_to_rewrite()
+  bool has_former_ = false;          ///< a file of a former version is still there
 };
 
 /// Changes of the journal that become true together, in one write, of one or two subsystems. The
@@ -126,6 +131,8 @@ class JournalChange {
   JournalChange& strike(Journal& journal, IntentKind kind, std::uint16_t cntlid);
   /// See Journal::strike_custody().
   JournalChange& strike_custody(Journal& journal, std::uint16_t cntlid);
+  /// See Journal::forget().
+  JournalChange& forget(Journal& journal, std::uint16_t cntlid);
   /// A line for the ledger; `place`, `command` and `time` are those of the journal and of now.
   JournalChange& note(Journal& journal, LedgerLine line);
   /// Drops the lines on loads of a function that never ran.

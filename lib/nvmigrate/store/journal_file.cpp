@@ -122,7 +122,10 @@ std::string JournalFile::set_aside() {
 }
 
 void JournalFile::note_loss(const std::string& aside) {
-  update([&](Json& document) { document["lost"] = aside; });
+  update([&](Json& document) {
+    document["lost"] = aside;
+    document.erase("settled");
+  });
 }
 
 std::unique_ptr<JournalFile::Prepared> JournalFile::prepare(const Edit& edit) {

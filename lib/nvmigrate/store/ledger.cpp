@@ -11,6 +11,13 @@ namespace {
 
 /// The most lines that the ledger keeps; the oldest are dropped.
 constexpr std::size_t longest_ledger = 4096;
+constexpr auto settled_member = "settled";
+
+/// As this version writes it: the key of an earlier one may be that of another drive as well.
+bool is_written_as(const Json& entry, const SubsystemKey& key) {
+  return entry.at("subsystem") == Json(as_written(key.nqn)) &&
+         entry.at("serial") == Json(as_written(key.serial));
+}
 
 Json to_json(const LedgerLine& line) {
   Json json{{"kind", line.kind == LedgerLine::Kind::loaded ? "loaded" : "resumed"},
@@ -107,6 +114,27 @@ void drop_past(Json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
     return line.at("sha256") == Json(sha256) && !source.is_null() && is_of(source, key) &&
            source.at("controller") == Json(cntlid);
   });
+}
+
+std::set<std::uint16_t> settled_in(const Json& document, const SubsystemKey& key) {
+  std::set<std::uint16_t> settled;
+  if (!document.contains(settled_member)) return settled;
+  for (const auto& entry : document.at(settled_member)) {
+    for (const auto& controller : entry.at("controllers")) {
+      const auto cntlid = controller_of(controller);
+      if (is_written_as(entry, key)) settled.insert(cntlid);
+    }
+  }
+  return settled;
+}
+
+void settle(Json& document, const SubsystemKey& key, std::uint16_t cntlid) {
+  if (document["lost"].is_null()) return;
+  auto settled = settled_in(document, key);
+  if (!settled.insert(cntlid).second) return;
+  auto& entries = document[settled_member];
+  drop_lines(entries, [&](const Json& entry) { return is_written_as(entry, key); });
+  entries.push_back({{"subsystem", key.nqn}, {"serial", key.serial}, {"controllers", settled}});
 }
 
 }  // namespace nvmigrate::store

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "nvmigrate/store/records.h"
@@ -26,5 +27,13 @@ void drop_loads(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::ui
 /// Drops what is known of a state that was read from a function.
 void drop_past(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
                const std::string& sha256);
+
+// Of a journal whose records were lost: the functions of which it is known again where their guest
+// is. A list of subsystems, each with its controller ids.
+
+/// \throws std::exception when it is not such a list
+std::set<std::uint16_t> settled_in(const nlohmann::ordered_json& document, const SubsystemKey& key);
+/// Without effect on a document whose records were not lost.
+void settle(nlohmann::ordered_json& document, const SubsystemKey& key, std::uint16_t cntlid);
 
 }  // namespace nvmigrate::store

@@ -81,6 +81,7 @@ TEST_F(JournalFileTest, DamageIsTroubleAndNamesTheFile) {
        {std::string{}, std::string{"{\"schema\""}, std::string{"[]"}, std::string{"{}"},
         begin + R"("subsystems": []})", begin + R"("ledger": [], "subsystems": {}})",
         begin + R"("ledger": [{"kind": "loaded"}], "subsystems": []})",
+        begin + R"("ledger": [], "subsystems": [], "settled": {"a": 1}})",
         begin + R"("ledger": [], "subsystems": [{"serial": "S1"}]})", with_intents(R"({"a": 1})"),
         with_intents(R"([{"kind": "asleep", "controller": 3, )" + intent.substr(0, 12) + "}]"),
         with_intents(R"([{"kind": "away", "controller": 70000, )" + intent + R"("x": 1}])")}) {
@@ -159,6 +160,41 @@ TEST_F(AsideTest, ADamagedJournalIsKeptAndItsLossRemembered) {
   journal.strike_custody(3);
   EXPECT_EQ(open().lost(), aside);
   EXPECT_EQ(code(), "");
+}
+
+TEST_F(AsideTest, AFunctionIsNoLongerLostOnceItsGuestIsKnownAgain) {
+  auto journal = open();
+  const auto aside = journal.set_aside();
+  for (const std::uint16_t id : std::array<std::uint16_t, 3>{3, 4, 5})
+    EXPECT_EQ(journal.lost(id), aside);
+  journal.strike_custody(3);
+  journal.record(IntentKind::away, 4);
+  EXPECT_EQ(journal.lost(4), aside) << "the record alone tells where it is";
+  JournalChange().strike_custody(journal, 4).write();
+  journal.forget({5});
+  for (const std::uint16_t id : std::array<std::uint16_t, 3>{3, 4, 5}) {
+    EXPECT_EQ(journal.lost(id), "");
+    EXPECT_EQ(open().lost(id), "");
+    EXPECT_EQ(open_other().lost(id), aside) << "that is another subsystem";
+  }
+  EXPECT_EQ(open().lost(6), aside);
+  const auto calls = io.calls();
+  journal.strike_custody(3);
+  journal.forget({3, 4});
+  EXPECT_EQ(io.calls(), calls) << "it is known already";
+  put(path(), "{");
+  auto again = open();
+  again.set_aside();
+  EXPECT_NE(again.lost(3), "");
+  EXPECT_NE(open().lost(3), "");
+}
+
+TEST_F(JournalFileTest, WhereNothingWasLostNothingIsSettled) {
+  open().record(IntentKind::away, 3);
+  open().record(IntentKind::away, 4);
+  open().strike_custody(3);
+  EXPECT_EQ(contents(path()).find("settled"), std::string::npos);
+  EXPECT_EQ(open().lost(3), "");
 }
 
 TEST_F(AsideTest, WhereverThatFailsTheDamageIsNotForgotten) {

@@ -38,7 +38,7 @@ std::vector<Controlled> control_all(Session& session, const std::string& words,
 Json object_of(const Controlled& each) {
   const bool known = each.failure == nullptr;
   return {{"controller_id", each.cntlid},
-          {"suspended_before", known ? Json(each.result.suspended_before) : Json(nullptr)},
+          {"suspended_before", known ? or_null(each.result.suspended_before) : Json(nullptr)},
           {"suspended", known ? Json(each.result.suspended) : Json(nullptr)},
           {"changed", known && each.result.changed},
           {"error", failure_json(each.failure)}};
@@ -50,7 +50,9 @@ std::string line_of(const Controlled& each, const ControlledFunction& function, 
   if (each.failure) return failure_text("controlled function " + label_of(function), each.failure);
   if (function.online == false) return who + "offline; nothing to do\n";
   if (!each.result.changed) return who + "already " + done + "\n";
-  return who + (dry_run ? "would be " : "now ") + done + '\n';
+  const bool may_be_so = !each.result.suspended && !each.result.suspended_before;
+  return who + (dry_run ? "would be " : "now ") + done +
+         (may_be_so ? "; the device does not say whether it was suspended\n" : "\n");
 }
 
 /// Suspends, resumes or releases several functions, each by itself.

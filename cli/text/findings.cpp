@@ -42,8 +42,14 @@ Argv allowing(Argv command, const Remedy& remedy) {
   return command;
 }
 
+Argv naming_backend(Argv command, const Remedy& remedy) {
+  if (!remedy.backend.empty()) command.insert(command.end(), {"--backend", remedy.backend});
+  return command;
+}
+
 Argv of_function(const std::string& verb, const Remedy& remedy) {
-  return allowing({"nvmigrate", verb, remedy.device, id_of(remedy)}, remedy);
+  return allowing(naming_backend({"nvmigrate", verb, remedy.device, id_of(remedy)}, remedy),
+                  remedy);
 }
 
 Argv of_device(const std::string& verb, const Remedy& remedy) {
@@ -208,7 +214,7 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       return of_device("deprovision", remedy);
     case Action::repair:
       if (remedy.device.empty()) return {"nvmigrate", "doctor", "--repair"};
-      return {"nvmigrate", "doctor", remedy.device, "--repair"};
+      return naming_backend({"nvmigrate", "doctor", remedy.device, "--repair"}, remedy);
     case Action::apply:
     case Action::apply_anew:
       return apply_of(remedy);

@@ -106,6 +106,7 @@ struct Remedy {
   std::optional<std::uint16_t> function{};  ///< controller id of the controlled function
   std::string object{};                     ///< see Action
   std::string allow{};                      ///< the conditions to allow, `a,b`; empty: none
+  std::string backend{};                    ///< to be named for it; empty: none need be
   unsigned count = 0;                       ///< see Action
   /// Of `provision` and `recreate`: flexible resources of each VF; nothing: an even share.
   std::optional<std::uint16_t> queues{}, interrupts{};

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/conditions/guest.h"
 
+#include <algorithm>
+#include <array>
+
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
+#include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
 namespace {
@@ -145,11 +149,13 @@ class GuestAccount {
   }
 
   void consider_load(const Intent& intent, Words words) {
+    auto end = end_of_load(session_->device(), *function_);
+    words.emplace_back("end", std::move(end.advice));
     auto& fact = add("loading", std::move(words));
     if (const auto file = detail_of(intent, "file"); file.starts_with('/')) {
       fact.remedies.push_back(of(Action::import_state, file));
     }
-    if (function_->pci) fact.remedies.push_back(of(Action::reset, function_->pci->address));
+    if (end.remedy) fact.remedies.push_back(std::move(*end.remedy));
   }
 
   const Session* session_;
@@ -170,6 +176,67 @@ std::string recorded_by(const Intent& intent) {
 std::string destination_of(const Intent& intent) {
   const auto destination = detail_of(intent, "destination");
   return destination.empty() ? std::string{} : " to " + destination;
+}
+
+std::string backend_to_name(Session& session, std::uint16_t cntlid) {
+  if (!session.registry().backend_of(cntlid).empty()) return {};
+  const auto first = [&](bool only_by_name) {
+    const auto& asked = session.asked_backends();
+    const auto found = std::find_if(asked.begin(), asked.end(), [&](const Serving& one) {
+      return one.row->only_by_name == only_by_name && one.query.has_value();
+    });
+    return found == asked.end() ? nullptr : &*found;
+  };
+  const auto* used = session.serving(cntlid);
+  if (used == nullptr) used = first(true);
+  return used == nullptr || used == first(false) ? std::string{} : std::string{used->row->name};
+}
+
+void name_backend(Session& session, std::uint16_t cntlid, std::vector<Remedy>& remedies) {
+  constexpr std::array need_it{Action::resume, Action::suspend, Action::import_state,
+                               Action::repair, Action::mark};
+  for (auto& remedy : remedies) {
+    const bool needs = std::find(need_it.begin(), need_it.end(), remedy.action) != need_it.end();
+    const bool names = remedy.action == Action::mark && !remedy.object.empty();
+    if (needs && !names && remedy.device == session.device()) {
+      remedy.backend = backend_to_name(session, cntlid);
+    }
+  }
+}
+
+EndOfLoad end_of_load(const std::string& device, const ControlledFunction& function) {
+  Remedy remedy{.action = Action::unbind, .device = device, .function = function.cntlid};
+  if (!function.untold()) {
+    remedy.action = Action::reset;
+    if (function.pci) remedy.object = function.pci->address;
+    return {"reset it", function.pci ? std::optional(remedy) : std::nullopt};
+  }
+  if (!function.kernel_name) return {"unbind it once its VM has ended", remedy};
+  remedy.action = Action::resume;
+  remedy.allow = "loading";
+  return {"resume it without one", remedy};
+}
+
+Fact backend_in_use(Session& session, const ControlledFunction& function) {
+  Findings of_guest;
+  if (const auto& trouble = session.journal().trouble()) {
+    of_guest.push_back(told({.code = trouble->code,
+                             .device = session.device(),
+                             .words = {{"reason", trouble->message}}}));
+  } else {
+    for (const auto& fact : guest_facts(session, function))
+      of_guest.push_back(told(fact));
+  }
+  auto fact = fact_of("backend_in_use", session.device(), function);
+  std::string end = "resume it first";
+  for (const auto& found : of_guest) {
+    fact.remedies.insert(fact.remedies.end(), found.remedies.begin(), found.remedies.end());
+    if (!found.advice.empty()) end = found.advice;
+  }
+  fact.words = {{"status", std::string{to_string(custody_of(function))}},
+                {"recorded", function.backend},
+                {"end", std::move(end)}};
+  return fact;
 }
 
 std::vector<Fact> guest_facts(const Session& session, const ControlledFunction& function) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,28 @@ std::string recorded_by(const Intent& intent);
 /// Where its state went, ` to sim:b 3`; empty when that is not known.
 std::string destination_of(const Intent& intent);
 
+/// The backend that a command on a function has to name: neither is the one to use recorded with a
+/// mark, nor is it the first that serves the device and need not be named. Empty: none.
+/// \throws NvmeError, OsError
+std::string backend_to_name(Session& session, std::uint16_t cntlid);
+/// Has the remedies that need the backend name it.
+void name_backend(Session& session, std::uint16_t cntlid, std::vector<Remedy>& remedies);
+
+/// What ends the record of an incomplete load without a complete one.
+struct EndOfLoad {
+  std::string advice;              ///< `reset it`
+  std::optional<Remedy> remedy{};  ///< nothing: it is not known where the function is
+};
+/// Where the device cannot tell, a reset of the function alone would not be seen; to unbind it ends
+/// the record once nobody holds it open, since whoever opens it resets it.
+EndOfLoad end_of_load(const std::string& device, const ControlledFunction& function);
+
 /// Where the guest of a function is: what the device says, held against what is recorded. The
 /// device was asked before, see Session::ask().
 std::vector<Fact> guest_facts(const Session& session, const ControlledFunction& function);
+
+/// `backend_in_use`, of a function with a record of its guest. What ends it is what ends the state
+/// that the guest is in.
+Fact backend_in_use(Session& session, const ControlledFunction& function);
 
 }  // namespace nvmigrate

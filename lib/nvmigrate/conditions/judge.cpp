@@ -59,6 +59,7 @@ bool Judge::cares(std::string_view code) const {
 void Judge::add(Finding found) {
   found = judged(std::move(found), verb_, allowed_);
   if (found.severity == Severity::ok) return;
+  if (found.cntlid) name_backend(*session_, *found.cntlid, found.remedies);
   // Blockers come first, in the order in which they were found.
   const bool stops = found.severity == Severity::blocker;
   const auto place = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& one) {
@@ -174,8 +175,7 @@ void Judge::look_at_backend(const ControlledFunction& function) {
   if (cares("backend_differs")) {
     add("backend_differs", function, {{"backend", choice.name}, {"recorded", function.backend}});
   } else if (function.custody() != nullptr) {
-    const std::string status{to_string(custody_of(function))};
-    add("backend_in_use", function, {{"status", status}, {"recorded", function.backend}});
+    add(backend_in_use(*session_, function));
   }
 }
 

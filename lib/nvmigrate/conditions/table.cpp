@@ -104,8 +104,7 @@ constexpr std::array table{
               .looks_at = "the registry and the journal",
               .sentence = "{function} is {status} by backend {recorded}; another one could not "
                           "resume it",
-              .advice = "resume it first",
-              .remedy = Action::resume,
+              .advice = "{end}",
               .blocks = mark},
     Condition{.code = "open_elsewhere",
               .looks_at = "the open files of all processes (/proc)",
@@ -361,8 +360,8 @@ constexpr std::array table{
               .blocks = release},
     custody({.code = "loading",
              .sentence = "{function} holds an incomplete state{by}",
-             .advice = "load a complete state, or reset it",
-             .blocks = disturbs | reads | resume,
+             .advice = "load a complete state, or {end}",
+             .blocks = reads | resume,
              .overrides = reads | resume,
              .told = Severity::problem}),
     custody({.code = "loaded",
@@ -394,7 +393,8 @@ constexpr std::array table{
         {.code = "journal_damaged",
          .sentence =
              "the journal is damaged, so it is not known which states were exported: {reason}",
-         .advice = "a repair sets it aside; every suspended function then counts as exported",
+         .advice = "a repair sets it aside; every function that may be suspended then counts as "
+                   "exported",
          .remedy = Action::repair}),
     no_journal({.code = "journal_newer",
                 .sentence = "the journal was written by a newer version of this program: {reason}",
@@ -406,8 +406,9 @@ constexpr std::array table{
     Condition{.code = "journal_lost",
               .looks_at = "the journal",
               .sentence =
-                  "a damaged journal was set aside as {path}: suspended functions without a "
-                  "record count as exported until the host is restarted"},
+                  "a damaged journal was set aside as {path}: functions without a record that are "
+                  "suspended, or cannot be asked, count as exported until they are resumed or "
+                  "released"},
     custody({.code = "unbound",
              .sentence = "{function} was unbound from its driver and not bound to another{by}",
              .remedy = Action::unbind,

@@ -8,6 +8,7 @@
 #include "nvmigrate/host/binding_changes.h"
 #include "nvmigrate/host/driver_change.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/store/journal.h"
 
 namespace nvmigrate {
 namespace {
@@ -176,6 +177,8 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
       if (!change.gone && is_recorded(*function)) change.to = original_driver_of(*function).driver;
     } else {
       judge.look_at_control(function->cntlid);
+      // The device says whether a record of its guest is over.
+      if (session.journal().custody(function->cntlid)) session.ask(function->cntlid);
     }
     plan.functions.push_back(std::move(change));
   }

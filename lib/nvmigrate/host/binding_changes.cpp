@@ -53,7 +53,10 @@ class OneChange {
   }
 
   void unbind(const UnbindRequest& request) {
-    if (!change_->changed) return;
+    if (!change_->changed) {
+      pending_->strike_custody = is_left_alone();
+      return;
+    }
     if (!change_->gone) release(request);
     end_records();
     if (is_vfio_driver(change_->to)) return;
@@ -100,6 +103,14 @@ class OneChange {
  private:
   [[nodiscard]] const ControlledFunction& function() const { return *pending_->function; }
   [[nodiscard]] const OriginalDriver& original() const { return pending_->original; }
+
+  /// Nobody has it, and whoever opens it resets it: a guest that is elsewhere, or a part of a
+  /// state, is not kept for anybody. The device cannot be asked.
+  [[nodiscard]] bool is_left_alone() const {
+    const bool unused = function().has(IntentKind::away) || function().has(IntentKind::loading);
+    const bool taken = function().kernel_name || function().on_vfio() || !function().unread.empty();
+    return function().untold() && unused && !taken;
+  }
 
   void end_records() { pending_->forget = pending_->strike = true; }
 

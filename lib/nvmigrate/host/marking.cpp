@@ -6,6 +6,7 @@
 #include <set>
 
 #include "nvmigrate/conditions/fact.h"
+#include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/conditions/selection.h"
 #include "nvmigrate/session/custody.h"
@@ -38,9 +39,7 @@ std::optional<Fact> held_by_named(Session& session, const ControlledFunction* fu
   const bool same = unnamed != nullptr && unnamed->row->name == function->backend;
   const auto* guest = session.ask(function->cntlid).custody();
   if (same || guest == nullptr || guest->kind == IntentKind::away) return std::nullopt;
-  const std::string status{to_string(custody_of(*function))};
-  return fact_of("backend_in_use", session.device(), *function,
-                 {{"status", status}, {"recorded", function->backend}});
+  return backend_in_use(session, *function);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "nvmigrate/host/provision_steps.h"
 #include "nvmigrate/nvme/identify.h"
 #include "nvmigrate/ports/pci_bus.h"
+#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/journal.h"
 #include "nvmigrate/store/registry.h"
 
@@ -111,6 +112,7 @@ class Provisioning {
       if (!remakes_vfs(plan_.steps)) restore_drivers(*session_, before_, owners_, timeout_);
       registry.want(wanted_after(registry, before_, plan_));
       session_->refresh();
+      end_custody();
       then();
     } catch (...) {
       go_back(wanted_before);
@@ -168,6 +170,24 @@ class Provisioning {
     session_->refresh();
   }
 
+  /// A function that was taken offline has lost its guest. A device that cannot tell does not say
+  /// so later.
+  void end_custody() {
+    auto& journal = session_->journal();
+    JournalChange change;
+    for (const auto& step : std::span{plan_.steps.data(), runner_.begun()}) {
+      if (step.action != ProvisionAction::offline || !step.cntlid) continue;
+      const auto guest = journal.custody(*step.cntlid);
+      const bool any = guest || !journal.lost(*step.cntlid).empty();
+      if (!any || session_->topology().find(*step.cntlid) == nullptr) continue;
+      if (!session_->ask_again(*step.cntlid).untold()) continue;
+      const bool never_ran = guest && guest->kind == IntentKind::loaded && !is_unfinished(*guest);
+      if (never_ran) change.drop_loads(journal, *step.cntlid);
+      change.strike_custody(journal, *step.cntlid);
+    }
+    change.write();
+  }
+
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back(const std::vector<WantedResources>& wanted_before) {
     session_->refresh();
@@ -183,6 +203,7 @@ class Provisioning {
     }
     if (failures.empty())
       failures = done_or_why_not([&] { session_->registry().want(wanted_before); });
+    if (failures.empty()) failures = done_or_why_not([&] { end_custody(); });
     // What an earlier run left in part stays on record until a run ends well.
     if (failures.empty() && !plan_.unfinished) failures = done_or_why_not([&] { strike(); });
     if (failures.empty()) return;

@@ -11,9 +11,20 @@
 namespace nvmigrate {
 namespace {
 
-ControlResult result_of(std::uint16_t cntlid, bool before, bool after) {
-  return {
-      .cntlid = cntlid, .suspended_before = before, .suspended = after, .changed = before != after};
+/// Whether it is suspended; nothing: neither the device nor a record tells.
+std::optional<bool> known_of(const ControlledFunction& function) {
+  const auto* guest = function.custody();
+  const bool recorded = guest != nullptr && detail_of(*guest, lost_detail).empty();
+  return function.untold() && !recorded ? std::nullopt : std::optional(function.held());
+}
+
+/// \param after whether it is to be suspended
+ControlResult result_of(const ControlledFunction& function, bool after) {
+  const auto before = known_of(function);
+  return {.cntlid = function.cntlid,
+          .suspended_before = before,
+          .suspended = after,
+          .changed = before != after};
 }
 
 void suspend_now(Session& session, std::uint16_t cntlid, bool notice) {
@@ -58,7 +69,7 @@ void record_resume(Session& session, std::uint16_t cntlid) {
 void strike_resumed(Session& session, std::uint16_t cntlid) {
   auto& journal = session.journal();
   const auto guest = journal.custody(cntlid);
-  if (!guest) return;
+  if (!guest) return journal.strike_custody(cntlid);
   JournalChange change;
   note_resumed(change, session, *guest);
   change.strike_custody(journal, cntlid).write();
@@ -86,7 +97,7 @@ ControlResult suspend_function(Session& session, std::uint16_t cntlid,
   if (!options.dry_run) session.claim();
   judge_function(Verb::suspend, session, cntlid, options.allowed).refuse("suspend");
   const bool suspended = is_suspended(session, cntlid);
-  const auto result = result_of(cntlid, suspended, true);
+  const auto result = result_of(session.ask(cntlid), true);
   if (options.dry_run) return result;
   const bool twice = session.ask(cntlid).may_run_twice();
   strike_stale(session, cntlid);
@@ -105,11 +116,12 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
                               const ResumeOptions& options) {
   if (!options.dry_run) session.claim();
   judge_function(Verb::resume, session, cntlid, options.allowed).refuse("resume");
-  const bool suspended = is_suspended(session, cntlid);
-  auto result = result_of(cntlid, suspended, false);
+  // Without a record it may be suspended all the same where the device cannot tell.
+  const bool sends = is_suspended(session, cntlid) || session.ask(cntlid).untold();
+  auto result = result_of(session.ask(cntlid), false);
   if (options.dry_run) return result;
   stop_if_interrupted("nothing more was resumed");
-  if (suspended) {
+  if (sends) {
     record_resume(session, cntlid);
     result.changed = session.backend(cntlid).resume(cntlid);
   } else {

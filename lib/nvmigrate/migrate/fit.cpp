@@ -158,7 +158,7 @@ void Fit::look_at_origin(const Origin& origin, const StateEnd* end) {
     add("source_unknown", {{"source", origin.name()}, {"reason", source.not_told}});
   } else if (source.suspended() == false && source.told->queues != 0U) {
     add("source_runs", {{"source", origin.name()}});
-  } else if (source.told && !source.told->suspended && guest == nullptr) {
+  } else if (source.untold() && guest == nullptr) {
     add("source_unknown", {{"source", origin.name()}, {"reason", sentences::cannot_tell}});
   } else if (guest != nullptr && guest->kind == IntentKind::away) {
     const bool is_here = detail_of(*guest, "destination") == place();

@@ -74,8 +74,8 @@ struct ResumeOptions {
 /// What suspending, resuming or releasing did.
 struct ControlResult {
   std::uint16_t cntlid = 0;
-  bool suspended_before = false;
-  bool suspended = false;  ///< now; in a dry run: then
+  std::optional<bool> suspended_before{};  ///< nothing: neither device nor journal tell
+  bool suspended = false;                  ///< now; in a dry run: then
   bool changed = false;
 };
 
@@ -87,8 +87,9 @@ NVMIGRATE_API ControlResult suspend_function(Session& session, std::uint16_t cnt
                                              const SuspendOptions& options = {});
 
 /// Lets a function run and strikes what the journal says of its suspension. When it runs already,
-/// as after a reset, only the journal changes.
-/// \throws not_found, Refusal; after any other error the journal still calls it suspended
+/// as after a reset, only the journal changes. Where the device does not tell, Resume is sent in
+/// any case, and the result says that something changed. \throws not_found, Refusal; after any
+/// other error the journal still calls it suspended
 NVMIGRATE_API ControlResult resume_function(Session& session, std::uint16_t cntlid,
                                             const ResumeOptions& options = {});
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nvmigrate/base/numbers.h"
+#include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/migrate/function.h"
 #include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
@@ -48,9 +49,17 @@ Suspension::Suspension(Session& session, std::uint16_t cntlid, bool was_suspende
     : session_(&session),
       cntlid_(cntlid),
       name_(describe(session.function(cntlid))),
-      remedy_{.action = Remedy::Action::resume, .device = session.device(), .function = cntlid},
+      remedy_{.action = Remedy::Action::resume,
+              .device = session.device(),
+              .function = cntlid,
+              .backend = backend_to_name(session, cntlid)},
       was_suspended_(was_suspended),
+      untold_(session.function(cntlid).untold()),
       before_(session.journal().custody(cntlid)) {
+  // What is supposed of it because the records were lost is put back like a record.
+  if (const auto* guest = session.function(cntlid).custody(); guest != nullptr && !before_) {
+    before_ = *guest;
+  }
   if (was_suspended) suspended_at_ = recorded_start().value_or(Clock::now());
 }
 
@@ -76,9 +85,11 @@ void Suspension::record(IntentKind kind, IntentDetails details) {
 }
 
 void Suspension::suspend() {
-  if (was_suspended_) return;
-  suspended_at_ = Clock::now();
-  sent_ = was_sent_ = true;
+  if (was_suspended_ && !untold_) return;
+  if (!was_suspended_) {
+    suspended_at_ = Clock::now();
+    sent_ = was_sent_ = true;
+  }
   session_->backend(cntlid_).suspend(cntlid_);
 }
 
@@ -154,15 +165,12 @@ Leftover Suspension::undo() noexcept {
 
 Leftover leave_half_loaded(Suspension& suspension, Session& session, std::uint16_t cntlid) {
   suspension.keep();
+  auto end = end_of_load(session.device(), session.ask(cntlid));
   Leftover left{suspension.name() +
-                    " stays suspended without a usable state; load a complete state, or reset it",
+                    " stays suspended without a usable state; load a complete state, or " +
+                    end.advice,
                 {}};
-  if (const auto& pci = session.function(cntlid).pci) {
-    left += Remedy{.action = Remedy::Action::reset,
-                   .device = session.device(),
-                   .function = cntlid,
-                   .object = pci->address};
-  }
+  if (end.remedy) left += std::move(*end.remedy);
   return left;
 }
 

@@ -36,7 +36,7 @@ class Suspension {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// \param was_suspended what the device says now
+  /// \param was_suspended what the device says now, or the journal where that cannot tell
   Suspension(Session& session, std::uint16_t cntlid, bool was_suspended);
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
@@ -46,7 +46,8 @@ class Suspension {
   void add_record(JournalChange& change, IntentKind kind, IntentDetails details = {});
   /// The same, in a write of its own. \throws OsError
   void record(IntentKind kind, IntentDetails details = {});
-  /// Sends Suspend, unless the function is suspended already. Needs a record.
+  /// Sends Suspend, unless the device says that the function is suspended already: a record alone
+  /// may be out of date. Needs a record.
   void suspend();
   /// Sends Resume, even to a function that was suspended before; the record remains until strike().
   void wake();
@@ -61,7 +62,7 @@ class Suspension {
   /// done
   Leftover undo() noexcept;
 
-  /// What was recorded of the guest before.
+  /// What was recorded of the guest before, or supposed because the records were lost.
   [[nodiscard]] const std::optional<Intent>& before() const noexcept { return before_; }
   /// `controlled function 3 (vf 3)`
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -80,14 +81,14 @@ class Suspension {
   std::uint16_t cntlid_;
   std::string name_;
   Remedy remedy_;
-  bool was_suspended_;
+  bool was_suspended_, untold_;
   std::optional<Intent> before_;
   bool recorded_ = false, sent_ = false, was_sent_ = false;
   std::optional<Clock::time_point> suspended_at_, resumed_at_;
 };
 
 /// The device may hold a part of a state: the function stays suspended, and the journal says
-/// `loading`. \return that, and how to reset it
+/// `loading`. \return that, and what ends it
 Leftover leave_half_loaded(Suspension& suspension, Session& session, std::uint16_t cntlid);
 
 }  // namespace nvmigrate

@@ -221,7 +221,7 @@ class PeerTransfer {
       if (status != "loading") return {};
       return {"on " + result_.host +
                   " the destination stays suspended without a usable state; "
-                  "transfer the state again, or reset it",
+                  "transfer the state again, or list it there for other ways",
               {}};
     } catch (const std::exception&) {
       return unknown;

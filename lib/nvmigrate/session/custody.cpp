@@ -98,9 +98,8 @@ void judge_intents(ControlledFunction& function, const std::string& lost) {
     if (intent.kind == IntentKind::unbound) intent.stale = is_given_back(function, intent);
     if (is_custody(intent.kind)) intent.stale = reset || (runs && !has_left(intent.kind));
   }
-  const bool cannot_tell = function.told && !function.told->suspended;
   const bool unrecorded = function.custody() == nullptr;
-  if (!lost.empty() && unrecorded && (cannot_tell || function.suspended() == true)) {
+  if (!lost.empty() && unrecorded && (function.untold() || function.suspended() == true)) {
     function.intents.push_back(supposed(function.cntlid, lost));
   }
 }

@@ -410,7 +410,7 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
     }
   }
   const auto& trouble = journal().trouble();
-  judge_intents(*function, trouble ? trouble->path : journal().lost());
+  judge_intents(*function, trouble ? trouble->path : journal().lost(cntlid));
   return *function;
 }
 

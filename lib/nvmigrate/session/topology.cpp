@@ -271,6 +271,8 @@ std::optional<bool> ControlledFunction::suspended() const noexcept {
   return told ? told->suspended : std::nullopt;
 }
 
+bool ControlledFunction::untold() const noexcept { return told && !told->suspended; }
+
 bool ControlledFunction::held() const noexcept {
   return suspended().value_or(custody() != nullptr);
 }

@@ -62,6 +62,8 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API bool may_run_twice() const noexcept;
   /// What the device says; nothing: it does not tell.
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
+  /// It was asked, and its command set has nothing that says whether it is suspended.
+  [[nodiscard]] NVMIGRATE_API bool untold() const noexcept;
   /// Whether it is suspended: as the device says, and where that does not tell, as is recorded.
   [[nodiscard]] NVMIGRATE_API bool held() const noexcept;
   /// The device calls it suspended, and there is no record of who suspended it.

@@ -57,14 +57,14 @@ TEST_F(DeprovisionTest, RefusesAFunctionInUseWhoseControllerIdIsNotKnown) {
   EXPECT_EQ(sriov().enabled, 0U);
 }
 
-TEST_F(DeprovisionTest, RefusesAFunctionWithAStateThatIsNotWhole) {
+TEST_F(DeprovisionTest, AStateThatIsNotWholeIsKeptForAVmAlone) {
   bring_up(2);
   record(IntentKind::loading, 2, {{"file", "/srv/guest.nvmstate"}});
-  const auto refusal = thrown_by<Refusal>([&] { take_down(); });
-  EXPECT_EQ(refusal.code(), "loading");
-  EXPECT_THAT(refusal.remedies(),
-              ElementsAre(of(Remedy::Action::import_state, 2, "/srv/guest.nvmstate"),
-                          of(Remedy::Action::reset, 2, vf(2))));
+  device.bus.holders[vf(2)] = {{"pid 7 (qemu)", "holds it open"}};
+  EXPECT_EQ(thrown_by<Refusal>([&] { take_down(); }).code(), "open_in_vm");
+  device.bus.holders.clear();
+  take_down();
+  EXPECT_EQ(sriov().enabled, 0U);
 }
 
 TEST_F(DeprovisionTest, WhateverStepFailsTheNextRunFinishes) {

@@ -1,124 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <array>
-#include <filesystem>
-#include <fstream>
-#include <thread>
-
-#include "nvmigrate/host/functions.h"
-#include "nvmigrate/host/provision.h"
-#include "nvmigrate/migrate/migrate.h"
-#include "nvmigrate/plugins.h"
-#include "nvmigrate/remote/peer.h"
-#include "nvmigrate/session/custody.h"
-#include "tests/plugins/conformance/toy_backend.h"
-#include "tests/plugins/sim/lab.h"
+#include "tests/plugins/conformance/custody_rig.h"
 
 namespace nvmigrate::test {
 namespace {
 
 using sim::Personality;
 using testing::Contains;
-using testing::Field;
 using testing::IsEmpty;
-using testing::IsSupersetOf;
-
-/// A backend on subsystems of the simulator, with sessions, records and conditions above it.
-struct Place {
-  std::string backend;
-  sim::Parameters parameters;
-};
-
-class CustodyConformanceTest : public testing::TestWithParam<Place> {
- protected:
-  CustodyConformanceTest() {
-    catalog.backends.push_back(
-        {.name = "toy",
-         .summary = "",
-         .command_set = "",
-         .only_by_name = true,
-         .make = [](const BackendPlace& place) { return std::make_unique<ToyBackend>(place); }});
-    workspace = default_workspace("test");
-    workspace.folders = lab.folders();
-    workspace.catalog = &catalog;
-    for (const auto* name : {"a", "b"}) {
-      add(name, GetParam().parameters);
-      mark_by(name, GetParam().backend);
-    }
-    sim::start_guest(lab.folders(), "sim:a", "vf1", 2);
-    sim::start_guest(lab.folders(), "sim:b", "vf1", 0);
-  }
-
-  void add(const std::string& name, const sim::Parameters& parameters) {
-    lab.create(name, parameters);
-    const auto device = "sim:" + name;
-    provision(*open(device), {.vfs = 2});
-    const auto session = open(device);
-    bind(*session, select(session->topology(), "1", "bind"), {});
-  }
-  void mark_by(const std::string& name, const std::string& backend) {
-    workspace.backend_name = backend;
-    mark(*open("sim:" + name), "1");
-    workspace.backend_name.clear();
-  }
-  [[nodiscard]] std::unique_ptr<Session> open(const std::string& device) const {
-    return Session::open(workspace, device, Access::change);
-  }
-  [[nodiscard]] Custody custody(const std::string& device) const {
-    return custody_of(open(device)->ask(1));
-  }
-  [[nodiscard]] std::string file() const { return lab.folders().state + "/state"; }
-  [[nodiscard]] std::vector<std::string> discontinuities() const {
-    return sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
-                                sim::guest_report(lab.folders(), "sim:b", "vf1"));
-  }
-  /// As through ssh, with the destination in a thread.
-  void move_to_peer(const std::string& destination) const {
-    std::array<int, 2> there{}, back{};
-    ASSERT_EQ(::pipe2(there.data(), O_CLOEXEC), 0);
-    ASSERT_EQ(::pipe2(back.data(), O_CLOEXEC), 0);
-    std::thread serving([&] {
-      serve_peer(workspace, there[0], back[1]);
-      ::close(back[1]);
-    });
-    const auto end = [&] {
-      ::close(there[1]);
-      serving.join();
-      ::close(there[0]);
-      ::close(back[0]);
-    };
-    try {
-      transfer_to_peer(*open("sim:a"), 1,
-                       {.in = back[0],
-                        .out = there[1],
-                        .host = "there",
-                        .url = "ssh://there/",
-                        .device = destination,
-                        .function = "1"});
-    } catch (...) {
-      end();
-      throw;
-    }
-    end();
-  }
-  static std::vector<std::string> refused(const std::function<void()>& act) {
-    std::vector<std::string> codes;
-    try {
-      act();
-    } catch (const Refusal& refusal) {
-      for (const auto& found : refusal.findings())
-        codes.push_back(found.code);
-    }
-    return codes;
-  }
-
-  Lab lab;
-  Catalog catalog = built_in();
-  Workspace workspace;
-};
 
 TEST_P(CustodyConformanceTest, AnExportedStateIsLoadedOnce) {
   {
@@ -188,63 +76,6 @@ INSTANTIATE_TEST_SUITE_P(Backends, CustodyConformanceTest,
                                          Place{"intel",
                                                {.personality = Personality::rfc, .vfs_total = 2}},
                                          Place{"toy", {.vfs_total = 2, .vendor = false}}),
-                         [](const auto& about) { return about.param.backend; });
-
-/// Of a device that has no command which asks whether a function is suspended.
-class UntoldTest : public CustodyConformanceTest {};
-
-TEST_P(UntoldTest, TheRecordSaysWhetherItIsSuspended) {
-  const auto session = open("sim:a");
-  ASSERT_TRUE(session->ask(1).told);
-  EXPECT_EQ(session->ask(1).suspended(), std::nullopt);
-  EXPECT_FALSE(session->ask(1).held());
-  suspend_function(*session, 1);
-  EXPECT_TRUE(session->ask_again(1).held());
-  EXPECT_THAT(refused([&] { deprovision(*session); }), Contains("suspended"));
-  resume_function(*session, 1);
-  EXPECT_FALSE(session->ask_again(1).held());
-}
-
-TEST_P(UntoldTest, ASuspendIsSentAgain) {
-  suspend_function(*open("sim:a"), 1);
-  sim::stop_guest(lab.folders(), "sim:a", "vf1");
-  sim::start_guest(lab.folders(), "sim:a", "vf1");
-  suspend_function(*open("sim:a"), 1);
-  EXPECT_NO_THROW(export_to_file(*open("sim:a"), 1, file()))
-      << "the reset had ended the suspension";
-}
-
-TEST_P(UntoldTest, ASourceWithoutARecordMayRun) {
-  export_to_file(*open("sim:a"), 1, file());
-  resume_function(*open("sim:a"), 1, {.allowed = {"exported"}});
-  SystemIo io;
-  const auto state = StoredState::open(io, file());
-  EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
-              IsSupersetOf({"source_unknown", "source_resumed"}));
-}
-
-TEST_P(UntoldTest, ASourceThatIsNoLongerMarkedMayRunToo) {
-  export_to_file(*open("sim:a"), 1, file());
-  release_function(*open("sim:a"), 1);
-  unmark(*open("sim:a"), "1");
-  std::filesystem::remove_all(workspace.folders.run);
-  const auto state = StoredState::open(*workspace.io, file());
-  EXPECT_THAT(refused([&] { import_state(state, *open("sim:b"), 1, {.resume = true}); }),
-              Contains("source_unknown"));
-}
-
-TEST_P(UntoldTest, WithoutMarkAndJournalAFunctionCountsAsExported) {
-  unmark(*open("sim:a"), "1");
-  workspace.backend_name = GetParam().backend;
-  suspend_function(*open("sim:a"), 1, {.allowed = {"unmarked"}});
-  workspace.backend_name.clear();
-  std::ofstream(workspace.folders.run + "/journal.json") << "damaged";
-  EXPECT_EQ(custody("sim:a"), Custody::exported);
-}
-
-INSTANTIATE_TEST_SUITE_P(Backends, UntoldTest,
-                         testing::Values(Place{"intel",
-                                               {.personality = Personality::rfc, .vfs_total = 2}}),
                          [](const auto& about) { return about.param.backend; });
 
 }  // namespace

@@ -99,7 +99,12 @@ class Account {
           told(fact_of("unreadable", session_->device(), function, {{"reason", function.unread}})));
     }
     for (const auto& fact : guest_facts(*session_, session_->ask(function.cntlid))) {
-      if (is_news(fact, function)) findings_.push_back(told(fact));
+      if (!is_news(fact, function)) continue;
+      findings_.push_back(told(fact));
+      auto& remedies = findings_.back().remedies;
+      // Without a journal they would be refused; it has a finding of its own.
+      if (session_->journal().trouble()) remedies.clear();
+      name_backend(*session_, function.cntlid, remedies);
     }
     if (!function.binding || function.on_vfio() || function.has(IntentKind::unbound)) return;
     // Through a device that is not on the bus it cannot be seen what functions are bound to.

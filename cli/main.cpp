@@ -27,13 +27,17 @@ int main(int count, char** words) {
     return std::getenv(name);
   };
   nvmigrate::SystemIo io;
-  Environment environment{
-      .io = io,
-      .find_folders = [&] { return nvmigrate::default_folders(variable, root); },
-      .find_configuration = [&] { return nvmigrate::config_folder(variable); },
-      .variable = variable,
-      .wrap = {},
-      .audit = nvmigrate::cli::system_audit()};
+  Environment environment{.io = io,
+                          .find_folders =
+                              [&] {
+                                auto folders = nvmigrate::default_folders(variable, root);
+                                folders.boot = nvmigrate::boot_of(io);
+                                return folders;
+                              },
+                          .find_configuration = [&] { return nvmigrate::config_folder(variable); },
+                          .variable = variable,
+                          .wrap = {},
+                          .audit = nvmigrate::cli::system_audit()};
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   return static_cast<int>(nvmigrate::cli::run(arguments, environment));
 }

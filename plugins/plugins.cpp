@@ -50,8 +50,10 @@ const Catalog& built_in() {
 Workspace default_workspace(std::string command) {
   static SystemIo io;
   const auto variable = [](const char* name) { return std::getenv(name); };
+  auto folders = default_folders(variable, ::geteuid() == 0);
+  folders.boot = boot_of(io);
   return {.io = &io,
-          .folders = default_folders(variable, ::geteuid() == 0),
+          .folders = std::move(folders),
           .catalog = &built_in(),
           .command = std::move(command),
           .wanted_vfs = declared_vfs};

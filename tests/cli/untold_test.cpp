@@ -84,7 +84,7 @@ class UntoldRemedies : public testing::TestWithParam<std::tuple<std::size_t, Rec
   [[nodiscard]] std::string kept() const { return folder_ / "kept"; }
   [[nodiscard]] std::string file() const { return here() + "/guest"; }
   [[nodiscard]] Folders folders() const {
-    return {here() + "/state", here() + "/run", here() + "/sim"};
+    return {here() + "/state", here() + "/run", here() + "/sim", "", "a boot of the host"};
   }
 
   Answer run(const Words& words) {

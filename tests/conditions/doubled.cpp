@@ -207,7 +207,12 @@ int run_with(const std::string& name, const std::vector<std::string>& arguments)
   FaultyIo io(system);
   if (name == "full") io.hook(keep_no_profile);
   cli::Environment environment{.io = io,
-                               .find_folders = [&] { return default_folders(variable, false); },
+                               .find_folders =
+                                   [&] {
+                                     auto folders = default_folders(variable, false);
+                                     folders.boot = boot_of(io);
+                                     return folders;
+                                   },
                                .variable = variable,
                                .wrap = double_of(name)};
   return static_cast<int>(cli::run(arguments, environment));

@@ -72,7 +72,11 @@ class Account {
     if (const auto& trouble = journal.trouble()) {
       add_host(trouble->code, {{"reason", trouble->message}});
     }
-    if (!journal.lost().empty()) add_host("journal_lost", {{"path", journal.lost()}});
+    if (journal.lost().empty()) return;
+    add_host(
+        "journal_lost",
+        {{"what", journal.is_gone() ? "the journal " + journal.lost() + " was removed"
+                                    : "a damaged journal was set aside as " + journal.lost()}});
   }
 
   void add_oddities() {

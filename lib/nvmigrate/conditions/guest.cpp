@@ -167,7 +167,7 @@ class GuestAccount {
 
 std::string recorded_by(const Intent& intent) {
   if (const auto remains = detail_of(intent, lost_detail); !remains.empty()) {
-    return " (the records were lost, see " + remains + ")";
+    return " (the records were lost: " + remains + ")";
   }
   const auto by = " (" + intent.command + ", pid " + std::to_string(intent.pid);
   return intent.in_progress ? by + ")" : by + ", " + intent.time + ")";

@@ -250,6 +250,15 @@ Folders default_folders(const Environment& environment, bool root) {
   return folders;
 }
 
+std::string boot_of(Io& io) {
+  try {
+    auto text = read_text(io, "/proc/sys/kernel/random/boot_id");
+    return text.substr(0, text.find('\n'));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 bool check_private(Io& io, const std::string& path) {
   check_way(io, path);
   const auto about = look_at(io, path);

@@ -21,6 +21,9 @@ std::string config_folder(const std::function<const char*(const char*)>& environ
 /// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
 
+/// Names this boot of the host, as the kernel does; empty: it does not.
+std::string boot_of(Io& io);
+
 /// Makes a folder and its parents, mode 0700, when it is missing.
 /// \throws refused when it is a link, not a folder, owned by another user, or writable by others,
 /// and when another user may put another one in its place: by a folder or link on the way to it

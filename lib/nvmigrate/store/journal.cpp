@@ -120,7 +120,7 @@ std::optional<IntentKind> intent_kind_of(std::string_view name) noexcept {
 }
 
 Journal::Journal(Io& io, const Folders& folders, const SubsystemKey& key, std::string command)
-    : file_(std::make_unique<store::JournalFile>(io, folders.run)),
+    : file_(std::make_unique<store::JournalFile>(io, folders)),
       io_(&io),
       folders_(folders),
       key_(key),
@@ -179,6 +179,8 @@ std::string Journal::set_aside() {
   settled_.clear();
   return lost_;
 }
+
+bool Journal::is_gone() const { return lost_ == file_->path(); }
 
 std::string Journal::lost(std::uint16_t cntlid) const {
   const std::lock_guard only(mutex_);
@@ -442,7 +444,7 @@ void forget_subsystem(Io& io, const Folders& folders, const SubsystemKey& key) {
     store::drop_lines(document["ledger"], [&](const Json& line) { return is_of(line, key); });
   };
   try {
-    store::JournalFile file(io, folders.run);
+    store::JournalFile file(io, folders);
     const auto before = file.read();
     auto after = before;
     forget(after);

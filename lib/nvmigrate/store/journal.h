@@ -60,8 +60,11 @@ class Journal {
 
   [[nodiscard]] const std::optional<JournalTrouble>& trouble() const noexcept { return trouble_; }
   /// Where the remains of an earlier journal are, when that was damaged and set aside: what is
-  /// suspended without a record may have been exported. Empty when there was no damaged journal.
+  /// suspended without a record may have been exported. Where the file was, when it is_gone().
+  /// Empty when no records were lost in this boot of the host.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
+  /// There were records in this boot of the host, and the file was not there any more.
+  [[nodiscard]] bool is_gone() const;
   /// The same, of one function; empty as well when it is known again where its guest is: what was
   /// recorded of it since then has been struck.
   [[nodiscard]] std::string lost(std::uint16_t cntlid) const;

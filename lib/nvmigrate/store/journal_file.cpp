@@ -16,6 +16,7 @@ namespace nvmigrate::store {
 namespace {
 
 constexpr auto name_of_file = "journal.json";
+constexpr auto name_of_note = "journal.boot";
 constexpr auto schema = "nvmigrate.journal/2";
 constexpr std::string_view schema_stem = "nvmigrate.journal/";
 
@@ -36,8 +37,12 @@ JournalError::JournalError(const std::string& code, std::string path, const std:
 
 std::string aside_of(const std::string& path) { return path + ".damaged-" + utc_now(); }
 
-JournalFile::JournalFile(Io& io, const std::string& folder)
-    : io_(&io), folder_(folder), document_(io, folder, name_of_file) {}
+JournalFile::JournalFile(Io& io, const Folders& folders)
+    : io_(&io),
+      folder_(folders.run),
+      boot_(folders.boot.empty() ? "" : folders.boot + '\n'),
+      document_(io, folder_, name_of_file),
+      noted_(io, folders.state, name_of_note) {}
 
 JournalFile::Text JournalFile::read_text() {
   try {
@@ -47,12 +52,32 @@ JournalFile::Text JournalFile::read_text() {
   }
 }
 
-JournalFile::Json JournalFile::parse(const Text& text) const {
+bool JournalFile::is_gone() {
+  try {
+    return !boot_.empty() && noted_.read() == boot_;
+  } catch (const Error& error) {
+    throw JournalError("journal_unreadable", path(), error.what());
+  }
+}
+
+/// The journal itself is what counts. \return false when the note could not be written
+bool JournalFile::note(bool any) {
+  if (boot_.empty()) return true;
+  try {
+    const bool noted = noted_.read() == boot_;
+    if (noted != any) noted_.replace(any ? boot_ : "");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+JournalFile::Json JournalFile::parse(const Text& text) {
   if (!text) {
     return {{"schema", schema},
             {"subsystems", Json::array()},
             {"ledger", Json::array()},
-            {"lost", nullptr}};
+            {"lost", is_gone() ? Json(path()) : Json()}};
   }
   const auto damaged = [this](const std::string& why) {
     return JournalError("journal_damaged", path(), path() + ": " + why);
@@ -103,7 +128,11 @@ void JournalFile::update(const Edit& edit) {
   const auto only = lock();
   auto document = read();
   edit(document);
-  document_.replace(text_of(document));
+  auto text = text_of(document);
+  // Without its note an empty journal may be removed; with it, it would count as gone.
+  if (text.empty() && !note(false)) text = dump(document);
+  document_.replace(text);
+  if (!text.empty()) static_cast<void>(note(true));
 }
 
 std::string JournalFile::set_aside() {
@@ -118,6 +147,7 @@ std::string JournalFile::set_aside() {
   auto document = parse({});
   document["lost"] = aside;
   document_.replace(text_of(document));
+  static_cast<void>(note(true));
   return aside;
 }
 

@@ -9,6 +9,7 @@
 
 #include "nvmigrate/base/error.h"
 #include "nvmigrate/store/document.h"
+#include "nvmigrate/store/records.h"
 
 namespace nvmigrate::store {
 
@@ -34,10 +35,11 @@ class JournalFile {
   using Json = nlohmann::ordered_json;
   using Edit = std::function<void(Json& document)>;
 
-  JournalFile(Io& io, const std::string& folder);
+  JournalFile(Io& io, const Folders& folders);
 
   [[nodiscard]] const std::string& path() const noexcept { return document_.path(); }
-  /// The document; empty if the file does not exist. \throws JournalError
+  /// The document; empty if the file does not exist. If there was one in this boot of the host, its
+  /// records are lost: the document names its path as what is left of it. \throws JournalError
   [[nodiscard]] Json read();
   /// \throws JournalError, OsError; the file is as it was
   void update(const Edit& edit);
@@ -59,12 +61,15 @@ class JournalFile {
   using Text = std::optional<std::string>;  ///< nothing: there is no file
 
   [[nodiscard]] Text read_text();
-  [[nodiscard]] Json parse(const Text& text) const;
+  [[nodiscard]] Json parse(const Text& text);
+  [[nodiscard]] bool is_gone();
+  [[nodiscard]] bool note(bool any);
 
   Io* io_;
-  std::string folder_;
+  std::string folder_, boot_;
   Document document_;
-  Text seen_;  ///< by read()
+  Document noted_;  ///< in the state folder: the boot in which there are records
+  Text seen_;       ///< by read()
 };
 
 /// Without commit() it changes nothing and leaves no file behind.

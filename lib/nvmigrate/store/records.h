@@ -21,6 +21,9 @@ struct Folders {
   std::string run;       ///< journal and locks
   std::string sim;       ///< simulated subsystems
   std::string config{};  ///< what administrators write: profiles; empty: there is none
+  /// Names this boot of the host, so that a journal which is gone is not taken for one that was not
+  /// begun yet; empty: not known.
+  std::string boot{};
 };
 
 /// What tells an NVM subsystem from every other one on this host: its records and its lock are

@@ -189,6 +189,64 @@ TEST_F(AsideTest, AFunctionIsNoLongerLostOnceItsGuestIsKnownAgain) {
   EXPECT_NE(open().lost(3), "");
 }
 
+// --- gone
+
+TEST_F(JournalFileTest, OneThatIsGoneInTheSameBootIsLost) {
+  folders.boot = "one";
+  open().record(IntentKind::away, 3);
+  EXPECT_EQ(open().lost(), "");
+  std::filesystem::remove_all(folders.run);
+  EXPECT_EQ(open().lost(), path());
+  EXPECT_TRUE(open().is_gone());
+  open_other().record(IntentKind::suspended, 4);
+  EXPECT_EQ(open().lost(3), path()) << "a new one remembers it";
+  open_other().strike_custody(4);
+  EXPECT_EQ(open().lost(3), path());
+  EXPECT_EQ(open_other().lost(4), "");
+  std::filesystem::remove_all(folders.run);
+  folders.boot = "two";
+  EXPECT_EQ(open().lost(), "") << "the host was restarted";
+  EXPECT_FALSE(open().is_gone());
+}
+
+TEST_F(JournalFileTest, OneThatBecameEmptyIsNotLost) {
+  folders.boot = "one";
+  open().record(IntentKind::suspended, 3);
+  open().strike_custody(3);
+  EXPECT_THAT(names(), IsEmpty());
+  EXPECT_EQ(open().lost(), "");
+}
+
+TEST_F(JournalFileTest, OneThatCouldNotBeNotedIsKeptAllTheSame) {
+  folders.boot = "one";
+  io.fail_kind("mkdir", EIO, 2, 1);
+  open().record(IntentKind::suspended, 3);
+  io.heal();
+  EXPECT_FALSE(std::filesystem::exists(folders.state + "/journal.boot"));
+  EXPECT_TRUE(open().custody(3));
+  open().record(IntentKind::away, 3);
+  EXPECT_TRUE(std::filesystem::exists(folders.state + "/journal.boot")) << "the next change did";
+}
+
+TEST_F(JournalFileTest, WhereTheNoteStaysTheJournalStaysToo) {
+  folders.boot = "one";
+  open().record(IntentKind::suspended, 3);
+  io.fail_kind("unlink", EIO);
+  open().strike_custody(3);
+  io.heal();
+  EXPECT_THAT(open().intents(), IsEmpty());
+  EXPECT_EQ(open().lost(), "");
+  open().record(IntentKind::suspended, 3);
+  open().strike_custody(3);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(JournalFileTest, WhereTheNoteCannotBeReadNobodyKnows) {
+  folders.boot = "one";
+  std::filesystem::create_directories(folders.state + "/journal.boot");
+  EXPECT_EQ(code(), "journal_unreadable");
+}
+
 TEST_F(JournalFileTest, WhereNothingWasLostNothingIsSettled) {
   open().record(IntentKind::away, 3);
   open().record(IntentKind::away, 4);

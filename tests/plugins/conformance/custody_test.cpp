@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <filesystem>
+
 #include "tests/plugins/conformance/custody_rig.h"
 
 namespace nvmigrate::test {
@@ -44,6 +46,16 @@ TEST_P(CustodyConformanceTest, ATransferToAnotherHostMovesTheGuest) {
   EXPECT_EQ(custody("sim:a"), Custody::away);
   EXPECT_EQ(custody("sim:b"), Custody::running);
   EXPECT_THAT(discontinuities(), IsEmpty());
+}
+
+TEST_P(CustodyConformanceTest, AGuestThatLeftIsNotRunAgainWhenTheJournalIsGone) {
+  workspace.folders.boot = "one";
+  export_to_file(*open("sim:a"), 1, file());
+  std::filesystem::remove_all(workspace.folders.run);
+  EXPECT_EQ(custody("sim:a"), Custody::exported);
+  EXPECT_THAT(refused([&] { resume_function(*open("sim:a"), 1); }), Contains("exported"));
+  resume_function(*open("sim:a"), 1, {.allowed = {"exported"}});
+  EXPECT_EQ(custody("sim:a"), Custody::running);
 }
 
 TEST_P(CustodyConformanceTest, AFailedExportLetsTheGuestRunOn) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nvmigrate/base/error.h"
+#include "nvmigrate/nvme/wire.h"
 #include "nvmigrate/state/state.h"
 #include "nvmigrate/state/stream.h"
 #include "tests/journey/custody_world.h"
@@ -35,7 +36,9 @@ std::optional<FileFacts> guest_in(const std::string& content) {
     const auto state = StoredState::open(io, "/files/x.state");
     const auto source = state.source();
     const auto bytes = source->view(source->size());
-    const auto* vendor = bytes.data() + 48 + state.decoded()->header.nvme_bytes;
+    wire::StateHeader head{};  // also that of a state that only the device can read
+    std::memcpy(&head, bytes.data(), sizeof head);
+    const auto* vendor = bytes.data() + sizeof head + 4 * std::uint64_t{head.nvmecss};
     FileFacts read;
     std::memcpy(&read.seed, vendor + 8, 8);
     std::memcpy(&read.progress, vendor + 16, 8);

@@ -255,7 +255,9 @@ class Taker {
   /// As another tool does it: through the admin queue, without a record.
   void raw_resume() {
     const auto device = sim::open_in_memory(stage_.memory(step_->at), device_of(step_->at));
-    device->admin().submit(command::resume(vf));
+    const bool rfc = stage_.memory(step_->at).now->parameters.personality == sim::Personality::rfc;
+    device->admin().submit(rfc ? command::vf::control(command::opcode::vf_resume, 1)
+                               : command::resume(vf));
   }
 
   void import(Process& process, const std::string& file, std::size_t to, bool resume) {
@@ -347,10 +349,11 @@ class Taker {
 
 }  // namespace
 
-CustodyWorld first_world() {
+CustodyWorld first_world(sim::Personality personality) {
   CustodyWorld world;
   for (std::size_t i = 0; i < subsystem_names.size(); ++i) {
     sim::Parameters parameters;
+    parameters.personality = personality;
     parameters.vfs_total = 1;
     parameters.state_size = 512;
     parameters.vq = 8;
@@ -361,7 +364,8 @@ CustodyWorld first_world() {
   Stage stage(world);
   for (std::size_t i = 0; i < subsystem_names.size(); ++i) {
     Process process(world, host_of(i), {});
-    const auto workspace = stage.workspace(process, host_of(i), "prepare");
+    auto workspace = stage.workspace(process, host_of(i), "prepare");
+    workspace.backend_name = personality == sim::Personality::rfc ? "intel" : "";
     const auto session = Session::open(workspace, device_of(i), Access::change);
     provision(*session, {.vfs = 1, .queues = 3, .interrupts = 3});
     mark(*session, "1");

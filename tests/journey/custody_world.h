@@ -123,7 +123,7 @@ struct Outcome {
 /// world.
 void check(const CustodyWorld& before, const Step& step, Outcome& outcome);
 /// A guest runs on sim:a; VMs that wait hold the functions of sim:b and sim:c.
-CustodyWorld first_world();
+CustodyWorld first_world(sim::Personality personality = sim::Personality::spec);
 /// Takes the step and checks the invariants.
 Outcome take(const CustodyWorld& world, const Step& step, const Disturbance& disturbance = {});
 /// Worlds with equal signatures behave the same.

@@ -28,8 +28,8 @@ struct EndOfLoad {
   std::string advice;              ///< `reset it`
   std::optional<Remedy> remedy{};  ///< nothing: it is not known where the function is
 };
-/// Where the device cannot tell, a reset of the function alone would not be seen; to unbind it ends
-/// the record once nobody holds it open, since whoever opens it resets it.
+/// Where the device cannot tell, a reset of the function alone would not be seen. To unbind it,
+/// once nobody holds it open, resets it and ends the record.
 EndOfLoad end_of_load(const std::string& device, const ControlledFunction& function);
 
 /// Where the guest of a function is: what the device says, held against what is recorded. The

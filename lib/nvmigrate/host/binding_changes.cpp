@@ -54,14 +54,15 @@ class OneChange {
 
   void unbind(const UnbindRequest& request) {
     if (!change_->changed) {
-      pending_->strike_custody = is_left_alone();
+      pending_->strike_custody = is_left_alone() && reset_it();
       return;
     }
     if (!change_->gone) release(request);
     end_records();
     if (is_vfio_driver(change_->to)) return;
     // Its own driver resets it. Without a driver the device decides, if it can be asked.
-    pending_->strike_custody = change_->to || !function().suspended().has_value();
+    const bool tells = function().suspended().has_value();
+    pending_->strike_custody = change_->to || change_->gone || (!tells && reset_it());
   }
 
   void skip() {
@@ -104,12 +105,24 @@ class OneChange {
   [[nodiscard]] const ControlledFunction& function() const { return *pending_->function; }
   [[nodiscard]] const OriginalDriver& original() const { return pending_->original; }
 
-  /// Nobody has it, and whoever opens it resets it: a guest that is elsewhere, or a part of a
-  /// state, is not kept for anybody. The device cannot be asked.
+  /// Nobody has it: a guest that is elsewhere, or a part of a state, is not kept for anybody. The
+  /// device cannot be asked.
   [[nodiscard]] bool is_left_alone() const {
     const bool unused = function().has(IntentKind::away) || function().has(IntentKind::loading);
     const bool taken = function().kernel_name || function().on_vfio() || !function().unread.empty();
     return function().untold() && unused && !taken;
+  }
+
+  /// So that nothing is left of a guest, and the record can go, before somebody opens it and resets
+  /// it. \return false when it could not be reset
+  [[nodiscard]] bool reset_it() {
+    if (function().custody() == nullptr) return false;
+    try {
+      bus_->reset(change_->address);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
   }
 
   void end_records() { pending_->forget = pending_->strike = true; }

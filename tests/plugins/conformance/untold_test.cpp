@@ -5,7 +5,9 @@
 #include "nvmigrate/account/account.h"
 #include "nvmigrate/ports/pci_bus.h"
 #include "nvmigrate/store/journal.h"
+#include "plugins/sim/store.h"
 #include "tests/plugins/conformance/custody_rig.h"
+#include "tests/support/watched_seams.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -205,6 +207,24 @@ TEST_P(HalfLoadedTest, EndsWithoutABindingToo) {
   open("sim:b")->journal().record(IntentKind::exported, 1);
   unbind_one("sim:b");
   EXPECT_EQ(custody("sim:b"), Custody::exported) << "that is for a release to end";
+}
+
+TEST_P(HalfLoadedTest, StaysUntilTheFunctionWasReset) {
+  sim::stop_guest(lab.folders(), "sim:b", "vf1");
+  suspend_function(*open("sim:b"), 1);
+  Watcher watcher;
+  watcher.set(
+      [](const SeamCall& call) { return Verdict{.error = call.name == "reset" ? EIO : 0}; });
+  workspace.wrap = [&](std::unique_ptr<Device> device) {
+    return watch(std::move(device), watcher);
+  };
+  unbind_one("sim:b");
+  EXPECT_EQ(custody("sim:b"), Custody::loading);
+  workspace.wrap = {};
+  unbind_one("sim:b");
+  EXPECT_EQ(custody("sim:b"), Custody::running);
+  const auto now = sim::Store(lab.folders().sim, "b").read();
+  EXPECT_FALSE(now->functions.at(1).suspended()) << "nothing would say so";
 }
 
 TEST_P(HalfLoadedTest, EndsWithTheVfs) {

@@ -73,10 +73,9 @@ class Account {
       add_host(trouble->code, {{"reason", trouble->message}});
     }
     if (journal.lost().empty()) return;
-    add_host(
-        "journal_lost",
-        {{"what", journal.is_gone() ? "the journal " + journal.lost() + " was removed"
-                                    : "a damaged journal was set aside as " + journal.lost()}});
+    const std::string reason =
+        journal.is_gone() ? "the journal was removed: " : "a damaged journal was set aside as ";
+    add_host("journal_lost", {{"reason", reason + journal.lost()}});
   }
 
   void add_oddities() {

@@ -403,12 +403,12 @@ constexpr std::array table{
     no_journal({.code = "journal_unreadable",
                 .sentence = "the journal cannot be read: {reason}",
                 .advice = "nothing can be changed until it can be read"}),
-    Condition{
-        .code = "journal_lost",
-        .looks_at = "the journal",
-        .sentence =
-            "{what}: functions without a record that are suspended, or cannot be asked, count "
-            "as exported until they are resumed or released"},
+    Condition{.code = "journal_lost",
+              .looks_at = "the journal, and the note in the state folder of the boot it is of",
+              .sentence =
+                  "records were lost, since {reason}; functions without a record that are "
+                  "suspended, or cannot be asked, count as exported until they are resumed or "
+                  "released"},
     custody({.code = "unbound",
              .sentence = "{function} was unbound from its driver and not bound to another{by}",
              .remedy = Action::unbind,

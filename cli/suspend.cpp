@@ -52,7 +52,7 @@ std::string line_of(const Controlled& each, const ControlledFunction& function, 
   if (!each.result.changed) return who + "already " + done + "\n";
   const bool may_be_so = !each.result.suspended && !each.result.suspended_before;
   return who + (dry_run ? "would be " : "now ") + done +
-         (may_be_so ? "; the device does not say whether it was suspended\n" : "\n");
+         (may_be_so ? "; it is not known whether it was suspended\n" : "\n");
 }
 
 /// Suspends, resumes or releases several functions, each by itself.

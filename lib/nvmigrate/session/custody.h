@@ -33,7 +33,7 @@ std::string detail_of(const Intent& intent, const std::string& name);
 /// are as they were, and when the function has vanished.
 /// \param lost where the remains of a journal are that is lost or cannot be used; then a suspended
 /// function without a record counts as exported, and so does one of which the device cannot tell.
-/// Empty if the journal was not lost.
+/// Empty if the journal was not lost, or where the guest is known again (see Journal::lost()).
 void judge_intents(ControlledFunction& function, const std::string& lost);
 
 }  // namespace nvmigrate

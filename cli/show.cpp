@@ -50,7 +50,9 @@ std::string backend_text(Session& session, std::uint16_t cntlid) {
   const auto name =
       choice.serving != nullptr ? std::string{choice.serving->row->name} : choice.name;
   if (name.empty()) return "none serves " + session.device();
-  const auto text = name + ", " + why_chosen(choice);
+  const auto text =
+      name + ", " + why_chosen(choice) +
+      (choice.differs ? "; its mark records " + session.recorded_backend(cntlid) : "");
   if (choice.serving == nullptr) return text + "; it does not serve " + session.device();
   return reason.empty() ? text : text + "; not for this function: " + reason;
 }

@@ -12,8 +12,8 @@
 namespace nvmigrate::sim {
 
 /// How the controlling functions behave: as the specification says; like the known emulator with
-/// its quirks (only whole images, CSUP only in the header, other statuses); with the vendor commands
-/// of Intel's RFC in place of Migration Send and Receive; or with both command sets.
+/// its quirks (only whole images, CSUP only in the header, other statuses); with the vendor
+/// commands of Intel's RFC in place of Migration Send and Receive; or with both command sets.
 enum class Personality { spec, emulator, rfc, both };
 /// `spec`, …
 std::string_view to_string(Personality personality) noexcept;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "nvmigrate/nvme/status.h"
+#include "nvmigrate/store/registry.h"
 #include "plugins/sim/store.h"
 #include "tests/journey/job.h"
 #include "tests/journey/peer_proxy.h"
@@ -102,6 +103,72 @@ TEST_F(PeerJourney, OtherNamespacesAreRefusedBeforeAnythingIsSuspended) {
   EXPECT_EQ(passed.sent.back(), "PREP");
   EXPECT_TRUE(hosts.runs_on_a());
   EXPECT_FALSE(hosts.runs_on_b());
+}
+
+/// Two backends serve both devices; the functions are marked for one, and the transfer names one.
+class PeerJourneyOfBackends : public PeerJourney {
+ protected:
+  static PeerMode mode(const std::string& named) {
+    return {.functions = "--vfs-total 1 --personality both", .marked_for = "intel", .named = named};
+  }
+  static void mark_on_b(PeerHosts& hosts, const std::string& backend) {
+    Session::open(hosts.b.workspace("mark"), "sim:b", Access::change)->registry().mark(1, backend);
+  }
+  static void expect_untouched(const PeerHosts& hosts, const Passed& passed,
+                               const std::string& code) {
+    EXPECT_EQ(passed.source.code, code) << passed.source.error;
+    EXPECT_EQ(passed.sent.back(), "PREP");
+    EXPECT_TRUE(hosts.runs_on_a());
+    EXPECT_FALSE(hosts.runs_on_b());
+  }
+  const std::string small = "8000";  ///< for one command
+};
+
+TEST_F(PeerJourneyOfBackends, TheMarksDecideWhereNoneIsNamed) {
+  PeerHosts hosts(small, mode(""));
+  const auto passed = pass(hosts, {});
+  EXPECT_EQ(passed.source.error + passed.destination.error, "");
+  hosts.expect_saved(passed.source, true);
+}
+
+/// A mark of a former version does not record a backend, and stands for the first.
+TEST_F(PeerJourneyOfBackends, TheNameCountsOnBothSides) {
+  for (const auto* named : {"", "intel"}) {
+    PeerHosts hosts(small, mode(named));
+    mark_on_b(hosts, "");
+    const auto passed = pass(hosts, {});
+    if (*named == '\0') {
+      expect_untouched(hosts, passed, "backend");
+      continue;
+    }
+    EXPECT_EQ(passed.source.error + passed.destination.error, "");
+    EXPECT_TRUE(hosts.runs_on_b());
+    EXPECT_FALSE(hosts.runs_on_a());
+    EXPECT_EQ(hosts.settle(), Settlement::nothing);
+  }
+}
+
+TEST_F(PeerJourneyOfBackends, AMarkThereForAnotherOneIsNotOverruled) {
+  PeerHosts hosts(small, mode("intel"));
+  mark_on_b(hosts, "nvme");
+  const auto passed = pass(hosts, {});
+  expect_untouched(hosts, passed, "backend_differs");
+  EXPECT_NE(passed.source.error.find("marked for backend nvme"), std::string::npos);
+}
+
+TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotMisled) {
+  const std::string older = R"({"controller_id": 1, "vfn": 1, "findings": []})";
+  for (const auto* named : {"", "intel"}) {
+    PeerHosts hosts(small, mode(named));
+    const auto passed =
+        pass(hosts, {.kind = Kind::other, .piece = 2, .tag = "REDY", .body = older});
+    EXPECT_TRUE(passed.disturbed);
+    if (*named != '\0') {
+      expect_untouched(hosts, passed, "protocol_version");
+    } else {
+      EXPECT_EQ(passed.source.error, "") << "it need not be told";
+    }
+  }
 }
 
 class PeerJourneyOfModes : public PeerJourney, public testing::WithParamInterface<PeerMode> {};

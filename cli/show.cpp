@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fmt/core.h>
-
 #include "cli/commands_table.h"
 #include "cli/text/describe.h"
 #include "cli/text/fields.h"
@@ -75,6 +73,7 @@ Json migration_json(Session& session) {
 }
 
 std::string without_backend(Session& session) {
+  if (const auto name = session.chosen().name; !name.empty()) return "not by backend " + name;
   if (!names_of_usable(session).empty()) return "only by a backend that is named";
   return session.identity().live_migration ? "yes, but no backend serves it" : "no";
 }
@@ -92,7 +91,8 @@ void describe_migration(Description& text, Session& session) {
     if (!asked.query) text.add("not by backend", name + ": " + asked.reason);
     if (asked.query && &asked != first) {
       text.add("also by backend",
-               fmt::format("{} ({}), with --backend {}", name, asked.row->command_set, name));
+               name + " (" + std::string{asked.row->command_set} + "), " +
+                   (is_default(session, asked) ? "when none is named" : "with --backend " + name));
     }
   }
   if (first == nullptr) return;

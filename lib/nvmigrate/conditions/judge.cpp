@@ -156,9 +156,16 @@ bool Judge::look_at_belonging(const ControlledFunction& function) {
 }
 
 void Judge::look_at_readiness(const ControlledFunction& function) {
-  if (!function.marked) add("unmarked", function);
+  if (!function.marked) look_at_lack_of_mark(function);
   if (!function.may_be_online()) add("offline", function);
   if (cares("backend_cannot") || cares("backend_differs")) look_at_backend(function);
+}
+
+void Judge::look_at_lack_of_mark(const ControlledFunction& function) {
+  auto fact = fact_of("unmarked", session_->device(), function);
+  const auto& named = session_->workspace().backend_name;
+  if (!named.empty()) fact.remedies = {session_->to_mark(function.cntlid, named)};
+  add(fact);
 }
 
 /// The function as its backend sees it, and what its mark says of that.

@@ -59,6 +59,7 @@ class Judge {
   [[nodiscard]] bool look_at_control(const ControlledFunction& function);
   [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
+  void look_at_lack_of_mark(const ControlledFunction& function);
   void look_at_opening(const ControlledFunction& function);
   void look_at_backend(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);

@@ -108,8 +108,10 @@ TEST_F(PeerJourney, OtherNamespacesAreRefusedBeforeAnythingIsSuspended) {
 /// Two backends serve both devices; the functions are marked for one, and the transfer names one.
 class PeerJourneyOfBackends : public PeerJourney {
  protected:
-  static PeerMode mode(const std::string& named) {
-    return {.functions = "--vfs-total 1 --personality both", .marked_for = "intel", .named = named};
+  static PeerMode mode(const std::string& named, const std::string& personality = "both") {
+    return {.functions = "--vfs-total 1 --personality " + personality,
+            .marked_for = "intel",
+            .named = named};
   }
   static void mark_on_b(PeerHosts& hosts, const std::string& backend) {
     Session::open(hosts.b.workspace("mark"), "sim:b", Access::change)->registry().mark(1, backend);
@@ -131,14 +133,14 @@ TEST_F(PeerJourneyOfBackends, TheMarksDecideWhereNoneIsNamed) {
   hosts.expect_saved(passed.source, true);
 }
 
-/// A mark of a former version does not record a backend, and stands for the first.
+/// A mark that records no backend, as of a former version, does not say that it must be named.
 TEST_F(PeerJourneyOfBackends, TheNameCountsOnBothSides) {
   for (const auto* named : {"", "intel"}) {
-    PeerHosts hosts(small, mode(named));
+    PeerHosts hosts(small, mode(named, "rfc"));
     mark_on_b(hosts, "");
     const auto passed = pass(hosts, {});
     if (*named == '\0') {
-      expect_untouched(hosts, passed, "backend");
+      expect_untouched(hosts, passed, "no_live_migration");
       continue;
     }
     EXPECT_EQ(passed.source.error + passed.destination.error, "");
@@ -149,11 +151,13 @@ TEST_F(PeerJourneyOfBackends, TheNameCountsOnBothSides) {
 }
 
 TEST_F(PeerJourneyOfBackends, AMarkThereForAnotherOneIsNotOverruled) {
-  PeerHosts hosts(small, mode("intel"));
-  mark_on_b(hosts, "nvme");
-  const auto passed = pass(hosts, {});
-  expect_untouched(hosts, passed, "backend_differs");
-  EXPECT_NE(passed.source.error.find("marked for backend nvme"), std::string::npos);
+  for (const auto* recorded : {"nvme", ""}) {
+    PeerHosts hosts(small, mode("intel"));
+    mark_on_b(hosts, recorded);
+    const auto passed = pass(hosts, {});
+    expect_untouched(hosts, passed, "backend_differs");
+    EXPECT_NE(passed.source.error.find("marked for backend nvme"), std::string::npos);
+  }
 }
 
 TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotMisled) {

@@ -398,7 +398,7 @@ Fact backend_differs(Session& session, const ControlledFunction& function) {
                    !backend_in_use(session, function.cntlid, named);
   auto fact = fact_of("backend_differs", session.device(), function,
                       {{"backend", named},
-                       {"recorded", function.backend},
+                       {"recorded", session.recorded_backend(function.cntlid)},
                        {"or_mark", can ? ", or mark the function for that one" : ""}});
   if (can) fact.remedies = {session.to_mark(function.cntlid, named)};
   return fact;

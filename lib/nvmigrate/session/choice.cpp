@@ -16,6 +16,8 @@ constexpr auto no_backend =
     "name the controlling function, usually the physical function; its firmware must have "
     "host-managed live migration";
 constexpr auto some_backend = "mark its functions for a backend that serves it";
+constexpr auto other_function =
+    "name another function: no backend that serves the device can migrate this one";
 
 std::string reason_of(const std::vector<Serving>& asked, const std::string& name) {
   const auto found = std::find_if(asked.begin(), asked.end(),
@@ -43,6 +45,40 @@ std::vector<Remedy> ways_to_mark(Session& session, std::uint16_t cntlid) {
 }
 
 }  // namespace
+
+BackendChoice Session::chosen(std::optional<std::uint16_t> cntlid) {
+  using Why = BackendChoice::Why;
+  BackendChoice choice{.why = Why::named, .name = workspace().backend_name};
+  if (!choice.name.empty() && cntlid) {
+    const auto recorded = recorded_backend(*cntlid);
+    choice.differs = !recorded.empty() && recorded != choice.name;
+  } else if (cntlid) {
+    choice = {.why = Why::mark, .name = registry().backend_of(*cntlid)};
+  }
+  if (choice.name.empty()) choice.why = Why::first;
+  choice.serving = serving_as(choice.name);
+  return choice;
+}
+
+const Serving* Session::serving_as(const std::string& name) {
+  const auto& asked = asked_backends();
+  const auto found = std::find_if(asked.begin(), asked.end(), [&](const Serving& one) {
+    const bool may = name.empty() ? !one.row->only_by_name : one.row->name == name;
+    return may && one.query.has_value();
+  });
+  return found == asked.end() ? nullptr : &*found;
+}
+
+const Serving* Session::serving(std::optional<std::uint16_t> cntlid) {
+  return chosen(cntlid).serving;
+}
+
+std::string Session::recorded_backend(std::uint16_t cntlid) {
+  auto name = registry().backend_of(cntlid);
+  if (!name.empty() || !registry().is_marked(cntlid)) return name;
+  const auto* first = serving_as({});
+  return first == nullptr ? std::string{} : std::string{first->row->name};
+}
 
 Remedy Session::to_mark(std::uint16_t cntlid, std::string backend) const {
   return {.action = Remedy::Action::mark,
@@ -78,9 +114,10 @@ Unserved unserved(Session& session, std::optional<std::uint16_t> cntlid) {
   }
   if (choice.differs) {
     why.advice = fmt::format("name no backend: controller {} is marked for {}", *cntlid,
-                             session.registry().backend_of(*cntlid));
+                             session.recorded_backend(*cntlid));
   } else if (cntlid) {
     why.remedies = ways_to_mark(session, *cntlid);
+    if (any && session.able(*cntlid).empty()) why.advice = other_function;
   }
   return why;
 }

@@ -311,30 +311,6 @@ std::string Session::name_backend(std::string name) {
   return std::exchange(parts_->workspace.backend_name, std::move(name));
 }
 
-BackendChoice Session::chosen(std::optional<std::uint16_t> cntlid) {
-  using Why = BackendChoice::Why;
-  BackendChoice choice{.why = Why::named, .name = parts_->workspace.backend_name};
-  const auto recorded = cntlid ? registry().backend_of(*cntlid) : std::string{};
-  choice.differs = !choice.name.empty() && !recorded.empty() && recorded != choice.name;
-  if (choice.name.empty()) choice = {.why = Why::mark, .name = recorded};
-  if (choice.name.empty()) choice.why = Why::first;
-  choice.serving = serving_as(choice.name);
-  return choice;
-}
-
-const Serving* Session::serving_as(const std::string& name) {
-  const auto& asked = asked_backends();
-  const auto found = std::find_if(asked.begin(), asked.end(), [&](const Serving& one) {
-    const bool may = name.empty() ? !one.row->only_by_name : one.row->name == name;
-    return may && one.query.has_value();
-  });
-  return found == asked.end() ? nullptr : &*found;
-}
-
-const Serving* Session::serving(std::optional<std::uint16_t> cntlid) {
-  return chosen(cntlid).serving;
-}
-
 const Serving& Session::insist_on_backend(std::optional<std::uint16_t> cntlid) {
   const auto choice = chosen(cntlid);
   if (choice.serving != nullptr) return *choice.serving;
@@ -374,13 +350,6 @@ std::vector<std::string> Session::able(std::uint16_t cntlid) {
     if (can) names.emplace_back(one.row->name);
   }
   return names;
-}
-
-std::string Session::recorded_backend(std::uint16_t cntlid) {
-  auto name = registry().backend_of(cntlid);
-  if (!name.empty() || !registry().is_marked(cntlid)) return name;
-  const auto* first = serving_as({});
-  return first == nullptr ? std::string{} : std::string{first->row->name};
 }
 
 const ControlledFunction& Session::ask(std::uint16_t cntlid) {

@@ -157,7 +157,7 @@ struct BackendChoice {
   Why why = Why::first;
   std::string name{};                ///< of the one that was named or recorded
   const Serving* serving = nullptr;  ///< nullptr: it does not serve the device, or none does
-  bool differs = false;              ///< it was named, and the mark records another one
+  bool differs = false;              ///< it was named, and the mark stands for another one
 };
 /// `first`, `named`, `mark`.
 NVMIGRATE_API std::string_view to_string(BackendChoice::Why why) noexcept;

@@ -254,6 +254,8 @@ TEST_P(BesideTest, AMarkWithoutABackendStandsForTheFirst) {
   open("sim:a")->registry().mark(1);
   suspend_function(*open("sim:a"), 1);
   EXPECT_THAT(refused([&] { mark_by("a", "intel"); }), Contains("backend_in_use"));
+  workspace.backend_name = "intel";
+  EXPECT_THAT(refused([&] { resume_function(*open("sim:a"), 1); }), Contains("backend_differs"));
   mark_by("a", "nvme");
   EXPECT_EQ(open("sim:a")->recorded_backend(1), "nvme");
 }

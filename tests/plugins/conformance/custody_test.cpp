@@ -1,130 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <array>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
-#include "nvmigrate/host/functions.h"
-#include "nvmigrate/host/provision.h"
-#include "nvmigrate/migrate/migrate.h"
-#include "nvmigrate/nvme/commands.h"
-#include "nvmigrate/plugins.h"
-#include "nvmigrate/remote/peer.h"
-#include "nvmigrate/session/custody.h"
-#include "nvmigrate/store/registry.h"
-#include "tests/plugins/conformance/toy_backend.h"
-#include "tests/plugins/sim/lab.h"
+#include "tests/plugins/conformance/custody_rig.h"
 
 namespace nvmigrate::test {
 namespace {
 
 using sim::Personality;
 using testing::Contains;
-using testing::Field;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
-
-/// A backend on subsystems of the simulator, with sessions, records and conditions above it.
-struct Place {
-  std::string backend;
-  sim::Parameters parameters;
-};
-
-class CustodyConformanceTest : public testing::TestWithParam<Place> {
- protected:
-  CustodyConformanceTest() {
-    catalog.backends.push_back(
-        {.name = "toy",
-         .summary = "",
-         .command_set = "",
-         .only_by_name = true,
-         .make = [](const BackendPlace& place) { return std::make_unique<ToyBackend>(place); }});
-    workspace = default_workspace("test");
-    workspace.folders = lab.folders();
-    workspace.catalog = &catalog;
-    for (const auto* name : {"a", "b"}) {
-      add(name, GetParam().parameters);
-      mark_by(name, GetParam().backend);
-    }
-    sim::start_guest(lab.folders(), "sim:a", "vf1", 2);
-    sim::start_guest(lab.folders(), "sim:b", "vf1", 0);
-  }
-
-  void add(const std::string& name, const sim::Parameters& parameters) {
-    lab.create(name, parameters);
-    const auto device = "sim:" + name;
-    provision(*open(device), {.vfs = 2});
-    const auto session = open(device);
-    bind(*session, select(session->topology(), "1", "bind"), {});
-  }
-  void mark_by(const std::string& name, const std::string& backend) {
-    const auto session = open("sim:" + name);
-    session->name_backend(backend);
-    mark(*session, "1");
-  }
-  [[nodiscard]] std::unique_ptr<Session> open(const std::string& device) const {
-    return Session::open(workspace, device, Access::change);
-  }
-  [[nodiscard]] Custody custody(const std::string& device) const {
-    return custody_of(open(device)->ask(1));
-  }
-  [[nodiscard]] std::string file() const { return lab.folders().state + "/state"; }
-  [[nodiscard]] std::vector<std::string> discontinuities() const {
-    return sim::discontinuities(sim::guest_report(lab.folders(), "sim:a", "vf1"),
-                                sim::guest_report(lab.folders(), "sim:b", "vf1"));
-  }
-  /// As through ssh, with the destination in a thread.
-  void move_to_peer(const std::string& destination) const {
-    std::array<int, 2> there{}, back{};
-    ASSERT_EQ(::pipe2(there.data(), O_CLOEXEC), 0);
-    ASSERT_EQ(::pipe2(back.data(), O_CLOEXEC), 0);
-    std::thread serving([&] {
-      serve_peer(workspace, there[0], back[1]);
-      ::close(back[1]);
-    });
-    const auto end = [&] {
-      ::close(there[1]);
-      serving.join();
-      ::close(there[0]);
-      ::close(back[0]);
-    };
-    try {
-      transfer_to_peer(*open("sim:a"), 1,
-                       {.in = back[0],
-                        .out = there[1],
-                        .host = "there",
-                        .url = "ssh://there/",
-                        .device = destination,
-                        .function = "1"});
-    } catch (...) {
-      end();
-      throw;
-    }
-    end();
-  }
-  static Findings refusals_of(const std::function<void()>& act) {
-    try {
-      act();
-    } catch (const Refusal& refusal) {
-      return refusal.findings();
-    }
-    return {};
-  }
-  static std::vector<std::string> refused(const std::function<void()>& act) {
-    std::vector<std::string> codes;
-    for (const auto& found : refusals_of(act))
-      codes.push_back(found.code);
-    return codes;
-  }
-
-  Lab lab;
-  Catalog catalog = built_in();
-  Workspace workspace;
-};
 
 TEST_P(CustodyConformanceTest, AnExportedStateIsLoadedOnce) {
   {
@@ -189,95 +75,16 @@ TEST_P(CustodyConformanceTest, AStateOfAnotherBackendIsRefused) {
   EXPECT_THAT(refused([&] { import_state(state, *open("sim:c"), 1); }), Contains("backend"));
 }
 
-const Place beside_the_standard{"intel", {.personality = Personality::both, .vfs_total = 2}};
-
 INSTANTIATE_TEST_SUITE_P(
     Backends, CustodyConformanceTest,
     testing::Values(Place{"nvme", {.vfs_total = 2}},
                     Place{"intel", {.personality = Personality::rfc, .vfs_total = 2}},
-                    beside_the_standard, Place{"toy", {.vfs_total = 2, .vendor = false}}),
+                    Place{"intel", {.personality = Personality::both, .vfs_total = 2}},
+                    Place{"toy", {.vfs_total = 2, .vendor = false}}),
     [](const auto& about) {
       const bool both = about.param.parameters.personality == Personality::both;
       return about.param.backend + (both ? "_beside_nvme" : "");
     });
-
-/// Of a device that two backends serve, whose functions are marked for one of them.
-class BesideTest : public CustodyConformanceTest {
- protected:
-  /// Suspends it through the commands of the specification, without a record.
-  void suspend_by_others(const std::string& device) {
-    const auto status =
-        open(device)->admin().submit(command::suspend(1, command::SuspendType::suspend)).status;
-    EXPECT_TRUE(status.ok());
-  }
-};
-
-TEST_P(BesideTest, BothAreAbleAndTheMarkChooses) {
-  const auto session = open("sim:a");
-  EXPECT_THAT(session->able(1), IsSupersetOf({"nvme", "intel"}));
-  EXPECT_EQ(session->chosen(1).serving->row->name, "intel");
-  EXPECT_EQ(session->chosen(2).serving->row->name, "nvme");
-}
-
-TEST_P(BesideTest, WhatTheOtherCommandSetSuspendedIsHeld) {
-  suspend_by_others("sim:a");
-  EXPECT_TRUE(open("sim:a")->ask(1).suspended_without_record());
-  EXPECT_THAT(refused([&] { deprovision(*open("sim:a")); }), Contains("suspended_unrecorded"));
-  EXPECT_THAT(refused([&] { mark_by("a", "nvme"); }), Contains("backend_in_use"));
-  EXPECT_THAT(refused([&] { unmark(*open("sim:a"), "1"); }), Contains("backend_in_use"));
-  resume_function(*open("sim:a"), 1);
-  EXPECT_EQ(custody("sim:a"), Custody::running);
-  mark_by("a", "nvme");
-  EXPECT_EQ(open("sim:a")->ask(1).suspended(), false);
-}
-
-/// It cannot tell how the vendor's commands left the function.
-TEST_P(BesideTest, ThatTheOtherCommandSetCallsItRunningProvesNothing) {
-  suspend_function(*open("sim:a"), 1);
-  open("sim:a")->admin().submit(command::resume(1));
-  EXPECT_EQ(custody("sim:a"), Custody::suspended);
-  EXPECT_THAT(refused([&] { deprovision(*open("sim:a")); }), Contains("suspended"));
-}
-
-TEST_P(BesideTest, AGuestStaysWithTheBackendThatSuspendedIt) {
-  suspend_function(*open("sim:a"), 1);
-  workspace.backend_name = "nvme";
-  EXPECT_THAT(refused([&] { resume_function(*open("sim:a"), 1); }), Contains("backend_differs"));
-  EXPECT_THAT(refused([&] { export_to_file(*open("sim:a"), 1, file()); }),
-              Contains("backend_differs"));
-  EXPECT_THAT(refused([&] { mark(*open("sim:a"), "1"); }), Contains("backend_in_use"));
-  EXPECT_EQ(custody("sim:a"), Custody::suspended);
-}
-
-/// A former version did not record the backend, and took the first.
-TEST_P(BesideTest, AMarkWithoutABackendStandsForTheFirst) {
-  open("sim:a")->registry().mark(1);
-  suspend_function(*open("sim:a"), 1);
-  EXPECT_THAT(refused([&] { mark_by("a", "intel"); }), Contains("backend_in_use"));
-  workspace.backend_name = "intel";
-  EXPECT_THAT(refused([&] { resume_function(*open("sim:a"), 1); }), Contains("backend_differs"));
-  mark_by("a", "nvme");
-  EXPECT_EQ(open("sim:a")->recorded_backend(1), "nvme");
-}
-
-/// Only its own backend loads a state, and the refusal says how the function gets that.
-TEST_P(BesideTest, AnImportNeverGuesses) {
-  mark_by("b", "nvme");
-  export_to_file(*open("sim:a"), 1, file());
-  const auto state = StoredState::open(*workspace.io, file());
-  const auto load = [&] { import_state(state, *open("sim:b"), 1, {.resume = true}); };
-  const auto found = refusals_of(load);
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].code, "backend");
-  ASSERT_EQ(found[0].remedies.size(), 1U);
-  EXPECT_EQ(found[0].remedies[0].action, Remedy::Action::mark);
-  mark_by("b", found[0].remedies[0].object);
-  load();
-  EXPECT_THAT(discontinuities(), IsEmpty());
-}
-
-INSTANTIATE_TEST_SUITE_P(Backends, BesideTest, testing::Values(beside_the_standard),
-                         [](const auto& about) { return about.param.backend; });
 
 /// Of a device that has no command which asks whether a function is suspended.
 class UntoldTest : public CustodyConformanceTest {};

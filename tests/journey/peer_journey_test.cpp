@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "nvmigrate/nvme/status.h"
+#include "nvmigrate/remote/link.h"
 #include "nvmigrate/store/registry.h"
 #include "plugins/sim/store.h"
 #include "tests/journey/job.h"
@@ -173,6 +174,34 @@ TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotMisled) {
       EXPECT_EQ(passed.source.error, "") << "it need not be told";
     }
   }
+}
+
+TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotSettledByName) {
+  PeerHosts hosts(small, mode("intel"));
+  Pipe there, back;
+  std::thread older([&] {
+    SystemIo io;
+    remote::Link link(io, there.reading(), back.writing(), "a");
+    link.greet();
+    link.expect(remote::tags::ask);
+    link.send(remote::tags::doubt,
+              {{"controller_id", 1}, {"transfer", nullptr}, {"status", "running"}});
+  });
+  const auto session = Session::open(hosts.a.workspace("transfer"), "sim:a", Access::read);
+  session->name_backend("intel");
+  const Peer peer{.in = back.reading(),
+                  .out = there.writing(),
+                  .host = "b",
+                  .url = "ssh://b/",
+                  .device = "sim:b",
+                  .function = "1"};
+  try {
+    settle_with_peer(*session, 1, peer);
+    ADD_FAILURE() << "it was believed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "protocol_version");
+  }
+  older.join();
 }
 
 class PeerJourneyOfModes : public PeerJourney, public testing::WithParamInterface<PeerMode> {};

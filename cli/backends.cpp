@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/commands_table.h"
+#include "cli/text/describe.h"
 #include "cli/text/json.h"
 #include "cli/text/table.h"
 #include "nvmigrate/plugins.h"
@@ -15,12 +16,13 @@ Json object_of(const BackendRow& row) {
 }
 
 /// How a backend would be used for a device.
-std::string use_of(const Serving& asked, const BackendChoice& choice) {
+std::string use_of(Session& session, const Serving& asked, const BackendChoice& choice) {
   if (!asked.query) return "no";
   if (&asked == choice.serving) {
     return choice.why == BackendChoice::Why::named ? "yes, as named" : "yes, used";
   }
-  return asked.row->only_by_name ? "only when named" : "when named";
+  if (asked.row->only_by_name) return "only when named";
+  return is_default(session, asked) ? "when none is named" : "when named";
 }
 
 Outcome all_backends() {
@@ -54,7 +56,7 @@ Outcome serving(Context& context, const std::string& device) {
     one["reason"] = asked.query ? Json(nullptr) : Json(asked.reason);
     list.push_back(std::move(one));
     table.add({std::string{asked.row->name}, std::string{asked.row->command_set},
-               use_of(asked, choice), asked.reason});
+               use_of(*session, asked, choice), asked.reason});
   }
   outcome.text = table.text();
   return outcome;

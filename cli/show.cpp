@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fmt/core.h>
-
 #include "cli/commands_table.h"
 #include "cli/text/describe.h"
 #include "cli/text/fields.h"
@@ -50,7 +48,9 @@ std::string backend_text(Session& session, std::uint16_t cntlid) {
   const auto name =
       choice.serving != nullptr ? std::string{choice.serving->row->name} : choice.name;
   if (name.empty()) return "none serves " + session.device();
-  const auto text = name + ", " + why_chosen(choice);
+  const auto text =
+      name + ", " + why_chosen(choice) +
+      (choice.differs ? "; its mark records " + session.recorded_backend(cntlid) : "");
   if (choice.serving == nullptr) return text + "; it does not serve " + session.device();
   return reason.empty() ? text : text + "; not for this function: " + reason;
 }
@@ -73,6 +73,7 @@ Json migration_json(Session& session) {
 }
 
 std::string without_backend(Session& session) {
+  if (const auto name = session.chosen().name; !name.empty()) return "not by backend " + name;
   if (!names_of_usable(session).empty()) return "only by a backend that is named";
   return session.identity().live_migration ? "yes, but no backend serves it" : "no";
 }
@@ -90,7 +91,8 @@ void describe_migration(Description& text, Session& session) {
     if (!asked.query) text.add("not by backend", name + ": " + asked.reason);
     if (asked.query && &asked != first) {
       text.add("also by backend",
-               fmt::format("{} ({}), with --backend {}", name, asked.row->command_set, name));
+               name + " (" + std::string{asked.row->command_set} + "), " +
+                   (is_default(session, asked) ? "when none is named" : "with --backend " + name));
     }
   }
   if (first == nullptr) return;

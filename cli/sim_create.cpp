@@ -171,7 +171,7 @@ void declare_namespaces(Options& options, CreateOptions& chosen) {
 }
 
 void declare_formats(Options& options, CreateOptions& chosen) {
-  options.choice("--personality", chosen.personality, {"spec", "emulator", "rfc"},
+  options.choice("--personality", chosen.personality, {"spec", "emulator", "rfc", "both"},
                  "Device whose behaviour it imitates");
   options.size("--state-size", chosen.state_size, "Size of a whole state, a multiple of 4");
   options.flag("--vendor", chosen.vendor, "With vendor state, which is the default");

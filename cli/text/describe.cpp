@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/text/describe.h"
 
+#include <algorithm>
+
 #include "nvmigrate/base/numbers.h"
 #include "nvmigrate/session/custody.h"
 
@@ -86,6 +88,14 @@ bool went_offline(const ControlledFunction& function) {
 }
 
 }  // namespace
+
+bool is_default(Session& session, const Serving& one) {
+  const auto& asked = session.asked_backends();
+  const auto first = std::find_if(asked.begin(), asked.end(), [](const Serving& each) {
+    return each.query && !each.row->only_by_name;
+  });
+  return first != asked.end() && &*first == &one;
+}
 
 std::string label_of(const ControlledFunction& function) {
   return label_of(function.cntlid, function.vfn);

@@ -28,6 +28,9 @@ std::string namespaces_text(const std::optional<std::vector<std::uint32_t>>& ids
 std::string namespaces_text(const Topology& topology,
                             const std::optional<std::vector<std::uint32_t>>& ids);
 
+/// Whether the backend would be used where neither a caller nor a mark names one.
+bool is_default(Session& session, const Serving& one);
+
 Json json_of(const Intent& intent);
 /// One controlled function: the same object in every document.
 Json json_of(const ControlledFunction& function);

@@ -19,6 +19,9 @@ namespace {
 using Action = Remedy::Action;
 using Argv = std::vector<std::string>;
 
+/// Where a command names its functions.
+constexpr std::size_t at_functions = 3;
+
 std::string id_of(const Remedy& remedy) {
   return remedy.function ? std::to_string(*remedy.function) : "all";
 }
@@ -26,6 +29,15 @@ std::string id_of(const Remedy& remedy) {
 std::string sim_name(const Remedy& remedy) {
   const auto name = remedy.device.substr(remedy.device.find(':') + 1);
   return name.substr(0, name.find('/'));
+}
+
+/// Whether one command marks both functions.
+bool marks_alike(const Remedy& one, Remedy other) {
+  if (one.action != Action::mark || !one.function || !other.function || is_ssh(one.device)) {
+    return false;
+  }
+  other.function = one.function;
+  return one == other;
 }
 
 Argv reset_of(const Remedy& remedy) {
@@ -238,6 +250,20 @@ std::vector<std::string> command_of(const Remedy& remedy) {
   return {};
 }
 
+std::vector<Argv> commands_of(const std::vector<Remedy>& remedies) {
+  std::vector<Argv> commands;
+  const Remedy* before = nullptr;
+  for (const auto& remedy : remedies) {
+    if (before != nullptr && marks_alike(*before, remedy)) {
+      commands.back()[at_functions] += "," + id_of(remedy);
+    } else {
+      commands.push_back(command_of(remedy));
+    }
+    before = &remedy;
+  }
+  return commands;
+}
+
 std::string quoted_for_sh(const std::string& word) {
   std::string text = "'";
   for (const char c : word)
@@ -260,8 +286,8 @@ std::string next_steps(const std::string& advice, const std::vector<Remedy>& rem
                        std::size_t indent, const Screen& screen) {
   const std::string margin(indent, ' ');
   std::string text = advice.empty() ? "" : margin + wrapped(advice, indent, screen.width) + '\n';
-  for (const auto& remedy : remedies)
-    text += margin + "-> " + line_of(command_of(remedy)) + '\n';
+  for (const auto& command : commands_of(remedies))
+    text += margin + "-> " + line_of(command) + '\n';
   return text;
 }
 
@@ -321,8 +347,8 @@ std::string details_of(const Error& error) {
 
 Json commands_json(const std::vector<Remedy>& remedies) {
   Json list = Json::array();
-  for (const auto& remedy : remedies)
-    list.push_back(command_of(remedy));
+  for (auto& command : commands_of(remedies))
+    list.push_back(std::move(command));
   return list;
 }
 

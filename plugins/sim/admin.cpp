@@ -82,7 +82,7 @@ Answer SimAdminPort::execute(const AdminCommand& command, const Subsystem& subsy
   if (opcode == command::opcode::migration_receive && p.is_standard()) {
     return execute_receive(command, subsystem);
   }
-  if (p.is_rfc() && p.migration) return execute_vendor(command, subsystem);
+  if (p.is_vendors() && p.migration) return execute_vendor(command, subsystem);
   return {.status = sc::invalid_opcode};
 }
 

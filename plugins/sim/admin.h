@@ -76,7 +76,7 @@ class SimAdminPort final : public AdminPort {
   Answer execute_attachment(const AdminCommand& command);
   Answer execute_virtualization(const AdminCommand& command);
   Answer execute_send(const AdminCommand& command, const Subsystem& subsystem);
-  /// The vendor commands of the personality `rfc`.
+  /// The vendor commands of the personalities `rfc` and `both`.
   Answer execute_vendor(const AdminCommand& command, const Subsystem& subsystem);
   Answer execute_vendor_control(const AdminCommand& command, const Function& function);
   Answer execute_vendor_load(const AdminCommand& command, const Subsystem& subsystem,

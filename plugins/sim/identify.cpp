@@ -50,7 +50,7 @@ nvme_id_ctrl controller(const Subsystem& subsystem, std::uint16_t id) {
   nvme_id_ctrl data{};
   data.vid = htole16(vendor);
   data.ssvid = htole16(vendor);
-  data.vs[0] = p.is_rfc() && p.migration ? command::vf::supported : 0;
+  data.vs[0] = p.is_vendors() && p.migration ? command::vf::supported : 0;
   pad(data.sn, serial_of(subsystem));
   pad(data.mn, bytes_of(p.model));
   pad(data.fr, bytes_of(p.firmware));

@@ -16,7 +16,7 @@ namespace nvmigrate::sim {
 namespace {
 
 constexpr std::uint64_t page_size = 4096;
-constexpr std::array<std::string_view, 3> personalities{"spec", "emulator", "rfc"};
+constexpr std::array<std::string_view, 4> personalities{"spec", "emulator", "rfc", "both"};
 constexpr std::array<std::string_view, 4> primary_resets{"function", "controller", "both", "never"};
 constexpr std::array<std::string_view, 5> all_effects{"absent", "free", "same-namespace",
                                                       "any-namespace", "unreadable"};
@@ -56,7 +56,7 @@ void check_sizes(const Parameters& p) {
     require(*p.state_size == state_header_size || *p.state_size >= state_header_size + 8,
             "a state size of 48 (a bare header) or at least 56");
     require(*p.state_size <= std::uint64_t{1} << 60U, "a state size of at most 2^60");
-    require(!p.is_rfc() || *p.state_size <= command::vf::most,
+    require(!p.is_vendors() || *p.state_size <= command::vf::most,
             "a state size of at most 256K with the commands of the RFC");
   }
   const std::uint64_t mdts = *p.mdts;
@@ -74,7 +74,8 @@ void check_namespaces(const Parameters& p) {
 
 void check_formats(const Parameters& p) {
   require(!p.versions.empty() && p.versions.size() <= max_formats, "1 to 64 state versions");
-  require(p.personality == Personality::spec || p.versions.size() == 1,
+  const bool follows = p.personality == Personality::spec || p.personality == Personality::both;
+  require(follows || p.versions.size() == 1,
           "a single state version, and so a single order of them, unless it follows the "
           "specification");
   require(p.vendor_uuids.size() <= max_formats, "at most 64 vendor formats");
@@ -196,7 +197,7 @@ std::vector<Uuid> vendors_of(const Parameters& p, std::uint16_t controlling) {
 }
 
 std::uint16_t Parameters::vendor_id() const noexcept {
-  return is_rfc() ? command::vf::vendor : pci_vendor;
+  return is_vendors() ? command::vf::vendor : pci_vendor;
 }
 
 }  // namespace nvmigrate::sim

@@ -12,9 +12,9 @@
 namespace nvmigrate::sim {
 
 /// How the controlling functions behave: as the specification says; like the known emulator with
-/// its quirks (only whole images, CSUP only in the header, other statuses); or with the vendor
-/// commands of Intel's RFC in place of Migration Send and Receive.
-enum class Personality { spec, emulator, rfc };
+/// its quirks (only whole images, CSUP only in the header, other statuses); with the vendor
+/// commands of Intel's RFC in place of Migration Send and Receive; or with both command sets.
+enum class Personality { spec, emulator, rfc, both };
 /// `spec`, …
 std::string_view to_string(Personality personality) noexcept;
 /// \return nothing for an unknown name
@@ -106,11 +106,16 @@ struct Parameters {
   std::uint64_t seed = 1;
 
   [[nodiscard]] bool is_emulator() const noexcept { return personality == Personality::emulator; }
-  [[nodiscard]] bool is_rfc() const noexcept { return personality == Personality::rfc; }
+  /// Whether they are a vendor's that has the commands of the RFC.
+  [[nodiscard]] bool is_vendors() const noexcept {
+    return personality == Personality::rfc || personality == Personality::both;
+  }
   /// PCI vendor of every function.
   [[nodiscard]] std::uint16_t vendor_id() const noexcept;
   /// Whether they have Migration Send and Receive (HMLMS).
-  [[nodiscard]] bool is_standard() const noexcept { return migration && !is_rfc(); }
+  [[nodiscard]] bool is_standard() const noexcept {
+    return migration && personality != Personality::rfc;
+  }
   bool operator==(const Parameters&) const = default;
 };
 

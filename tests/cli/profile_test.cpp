@@ -66,6 +66,46 @@ TEST_F(Profiles, WhatIsNotWantedIsTakenBack) {
   EXPECT_EQ(json_of("apply " + file)["changed"], false);
 }
 
+TEST_F(Profiles, TheMarkOfAHeldGuestStays) {
+  must("sim create a --personality both --vfs-total 2");
+  must("provision sim:a --vfs 2");
+  must("mark sim:a vf1 --backend intel");
+  must("suspend sim:a vf1");
+  const std::vector<std::string> wishes{R"("marked": false)",
+                                        R"("marked": true, "backend": "nvme")"};
+  for (const auto& wish : wishes) {
+    const auto file = write("p.json", {entry("a", R"(, "functions": {"vf1": {)" + wish + "}}")});
+    for (const std::string verb : {"plan ", "apply --dry-run ", "apply "}) {
+      EXPECT_EQ(error_of(verb + file, ExitStatus::refused)["code"], "backend_in_use")
+          << verb << wish;
+    }
+    EXPECT_EQ(functions_of("sim:a")[0]["backend"], "intel");
+    EXPECT_THAT(json_of("list sim:a")["devices"][0]["findings"], SizeIs(1))
+        << "no unfinished apply";
+  }
+  must("resume sim:a vf1");
+  for (const auto& wish : {wishes[1], wishes[0]}) {
+    const auto file = write("p.json", {entry("a", R"(, "functions": {"vf1": {)" + wish + "}}")});
+    EXPECT_EQ(json_of("apply " + file)["changed"], true);
+    EXPECT_EQ(json_of("apply " + file)["changed"], false);
+  }
+}
+
+TEST_F(Profiles, WithoutAMarkNoBackendIsGuessed) {
+  must("sim create a --personality rfc --vfs-total 2");
+  const std::string wish = R"(, "vfs": 1, "defaults": {"marked": true)";
+  const auto file = write("p.json", {entry("a", wish + "}")});
+  const auto refused = error_of("apply " + file, ExitStatus::unsupported);
+  EXPECT_EQ(refused["code"], "no_live_migration");
+  EXPECT_THAT(refused["advice"].dump(), HasSubstr("profile"));
+  EXPECT_THAT(refused["commands"], IsEmpty());
+  must("apply " + write("q.json", {entry("a", wish + R"(, "backend": "intel"})")}));
+  EXPECT_EQ(json_of("apply " + file)["changed"], false) << "it is marked already";
+  error_of("apply --recreate " + write("r.json", {entry("a", wish + R"(, "queues": 3})")}),
+           ExitStatus::unsupported);
+  EXPECT_EQ(functions_of("sim:a")[0]["backend"], "intel");
+}
+
 TEST_F(Profiles, WhatWouldDestroyIsRefusedWithEverythingElse) {
   prepare("a", 3);
   must("bind sim:a vf1");

@@ -60,7 +60,8 @@ void prepare_host(World& world, const std::string& device, const PeerMode& mode,
   if (mode.function.starts_with("vf")) world.must("provision sim:" + device + " --vfs 1");
   for (const std::string verb : {"bind", "mark", "sim guest start"}) {
     world.must(verb + " sim:" + device + " " + mode.function +
-               (verb == "sim guest start" ? guest : ""));
+               (verb == "sim guest start" ? guest : "") +
+               (verb == "mark" && !mode.marked_for.empty() ? " --backend " + mode.marked_for : ""));
   }
   world.remember();
 }
@@ -94,6 +95,7 @@ void PeerHosts::restore() {
 SideEnd PeerHosts::send(Pipe& from_there, Pipe& to_there) {
   const auto end = ending([&] {
     const auto session = Session::open(a.workspace("transfer"), "sim:a", Access::read);
+    session->name_backend(mode_.named);
     const auto result = transfer_to_peer(*session, id_of(*session, mode_.function),
                                          peer_through(from_there, to_there, mode_.function),
                                          {.resume = !mode_.keep_suspended});
@@ -156,6 +158,7 @@ std::optional<Settlement> PeerHosts::settle() {
   std::thread destination([&] { served = serve(there, back); });
   const auto end = ending([&] {
     const auto session = Session::open(a.workspace("transfer"), "sim:a", Access::read);
+    session->name_backend(mode_.named);
     result = settle_with_peer(*session, id_of(*session, mode_.function),
                               peer_through(back, there, mode_.function));
     return SideEnd{};

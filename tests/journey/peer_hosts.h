@@ -44,6 +44,7 @@ struct PeerMode {
   bool suspended_before = false;  ///< the source
   bool keep_suspended = false;    ///< the destination
   std::string functions = "--vfs-total 1", function = "vf1";
+  std::string marked_for{}, named{};  ///< backends: of the marks, and for the transfer
 };
 
 inline void PrintTo(const PeerMode& mode, std::ostream* out) { *out << mode.name; }

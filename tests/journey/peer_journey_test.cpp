@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "nvmigrate/nvme/status.h"
+#include "nvmigrate/remote/link.h"
+#include "nvmigrate/store/registry.h"
 #include "plugins/sim/store.h"
 #include "tests/journey/job.h"
 #include "tests/journey/peer_proxy.h"
@@ -102,6 +104,104 @@ TEST_F(PeerJourney, OtherNamespacesAreRefusedBeforeAnythingIsSuspended) {
   EXPECT_EQ(passed.sent.back(), "PREP");
   EXPECT_TRUE(hosts.runs_on_a());
   EXPECT_FALSE(hosts.runs_on_b());
+}
+
+/// Two backends serve both devices; the functions are marked for one, and the transfer names one.
+class PeerJourneyOfBackends : public PeerJourney {
+ protected:
+  static PeerMode mode(const std::string& named, const std::string& personality = "both") {
+    return {.functions = "--vfs-total 1 --personality " + personality,
+            .marked_for = "intel",
+            .named = named};
+  }
+  static void mark_on_b(PeerHosts& hosts, const std::string& backend) {
+    Session::open(hosts.b.workspace("mark"), "sim:b", Access::change)->registry().mark(1, backend);
+  }
+  static void expect_untouched(const PeerHosts& hosts, const Passed& passed,
+                               const std::string& code) {
+    EXPECT_EQ(passed.source.code, code) << passed.source.error;
+    EXPECT_EQ(passed.sent.back(), "PREP");
+    EXPECT_TRUE(hosts.runs_on_a());
+    EXPECT_FALSE(hosts.runs_on_b());
+  }
+  const std::string small = "8000";  ///< for one command
+};
+
+TEST_F(PeerJourneyOfBackends, TheMarksDecideWhereNoneIsNamed) {
+  PeerHosts hosts(small, mode(""));
+  const auto passed = pass(hosts, {});
+  EXPECT_EQ(passed.source.error + passed.destination.error, "");
+  hosts.expect_saved(passed.source, true);
+}
+
+/// A mark that records no backend, as of a former version, does not say that it must be named.
+TEST_F(PeerJourneyOfBackends, TheNameCountsOnBothSides) {
+  for (const auto* named : {"", "intel"}) {
+    PeerHosts hosts(small, mode(named, "rfc"));
+    mark_on_b(hosts, "");
+    const auto passed = pass(hosts, {});
+    if (*named == '\0') {
+      expect_untouched(hosts, passed, "no_live_migration");
+      continue;
+    }
+    EXPECT_EQ(passed.source.error + passed.destination.error, "");
+    EXPECT_TRUE(hosts.runs_on_b());
+    EXPECT_FALSE(hosts.runs_on_a());
+    EXPECT_EQ(hosts.settle(), Settlement::nothing);
+  }
+}
+
+TEST_F(PeerJourneyOfBackends, AMarkThereForAnotherOneIsNotOverruled) {
+  for (const auto* recorded : {"nvme", ""}) {
+    PeerHosts hosts(small, mode("intel"));
+    mark_on_b(hosts, recorded);
+    const auto passed = pass(hosts, {});
+    expect_untouched(hosts, passed, "backend_differs");
+    EXPECT_NE(passed.source.error.find("marked for backend nvme"), std::string::npos);
+  }
+}
+
+TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotMisled) {
+  const std::string older = R"({"controller_id": 1, "vfn": 1, "findings": []})";
+  for (const auto* named : {"", "intel"}) {
+    PeerHosts hosts(small, mode(named));
+    const auto passed =
+        pass(hosts, {.kind = Kind::other, .piece = 2, .tag = "REDY", .body = older});
+    EXPECT_TRUE(passed.disturbed);
+    if (*named != '\0') {
+      expect_untouched(hosts, passed, "protocol_version");
+    } else {
+      EXPECT_EQ(passed.source.error, "") << "it need not be told";
+    }
+  }
+}
+
+TEST_F(PeerJourneyOfBackends, AnOlderDestinationIsNotSettledByName) {
+  PeerHosts hosts(small, mode("intel"));
+  Pipe there, back;
+  std::thread older([&] {
+    SystemIo io;
+    remote::Link link(io, there.reading(), back.writing(), "a");
+    link.greet();
+    link.expect(remote::tags::ask);
+    link.send(remote::tags::doubt,
+              {{"controller_id", 1}, {"transfer", nullptr}, {"status", "running"}});
+  });
+  const auto session = Session::open(hosts.a.workspace("transfer"), "sim:a", Access::read);
+  session->name_backend("intel");
+  const Peer peer{.in = back.reading(),
+                  .out = there.writing(),
+                  .host = "b",
+                  .url = "ssh://b/",
+                  .device = "sim:b",
+                  .function = "1"};
+  try {
+    settle_with_peer(*session, 1, peer);
+    ADD_FAILURE() << "it was believed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "protocol_version");
+  }
+  older.join();
 }
 
 class PeerJourneyOfModes : public PeerJourney, public testing::WithParamInterface<PeerMode> {};

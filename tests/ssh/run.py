@@ -39,7 +39,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 class Hosts(scratch.Scratch):
     """Two hosts: commands of a are run as they are, those of b as `./b LINE`."""
 
-    def __init__(self, tool, server, size="20000", model_of_b=""):
+    def __init__(self, tool, server, size="20000", model_of_b="", personality="spec", mark=""):
         super().__init__(tool)
         self.server = server
         self.script("b.sh", REMOTE.format(root=self.root, tool=tool))
@@ -47,8 +47,9 @@ class Hosts(scratch.Scratch):
         self.script("measured.py", MEASURED)
         for host, on, more, guest in (("a", "nvmigrate", "", ""),
                                       ("b", "./b.sh", model_of_b, " --empty")):
-            self.must(f"{on} sim create {host} --vfs-total 1 --vendor --state-size {size} {more} && "
-                      f"{on} provision sim:{host} --vfs 1 && {on} mark sim:{host} vf1 && "
+            self.must(f"{on} sim create {host} --vfs-total 1 --vendor --state-size {size} {more} "
+                      f"--personality {personality} && "
+                      f"{on} provision sim:{host} --vfs 1 && {on} mark sim:{host} vf1 {mark} && "
                       f"{on} bind sim:{host} vf1 && {on} sim guest start sim:{host} vf1{guest}")
 
     def script(self, name, text):
@@ -114,6 +115,33 @@ def succeeds(tool, server):
         expect(hosts.status("a") == "away", hosts.status("a"))
         status, said = hosts.transfer("--settle")
         expect(status == 0 and "not in doubt" in said, said)
+
+
+def moves_by_a_vendors_commands(tool, server):
+    with Hosts(tool, server, personality="rfc", mark="--backend intel") as hosts:
+        status, said = hosts.transfer("--backend intel --dry-run")
+        expect(status == 0 and hosts.guest("a"), said)
+        status, said = hosts.transfer("--backend intel")
+        expect(status == 0, said)
+        hosts.expect_guest_on("b")
+        expect(hosts.status("a") == "away", hosts.status("a"))
+        status, said = hosts.transfer("--backend intel --settle")
+        expect(status == 0 and "not in doubt" in said, said)
+        status, said = hosts.transfer("--backend nvme --settle")
+        expect(status == 4 and "marked for backend intel" in said, f"{status} {said}")
+
+
+def refuses_another_backend(tool, server):
+    with Hosts(tool, server, personality="both", mark="--backend intel") as hosts:
+        hosts.must("./b.sh mark sim:b vf1 --backend nvme")
+        status, said = hosts.transfer()
+        expect(status == 8 and "read by the backend 'intel'" in said, f"{status} {said}")
+        status, said = hosts.transfer("--backend intel")
+        expect(status == 4 and "marked for backend nvme, not for intel" in said, f"{status} {said}")
+        status, said = hosts.transfer("--backend intel --settle")
+        expect(status == 4 and "marked for backend nvme, not for intel" in said, f"{status} {said}")
+        hosts.expect_guest_on("a")
+        expect(hosts.status("b") == "running", hosts.status("b"))
 
 
 def refuses_another_model(tool, server):
@@ -211,8 +239,8 @@ def wait_for(path):
         time.sleep(0.02)
 
 
-TESTS = (succeeds, refuses_another_model, refuses_another_version, tells_what_ssh_says,
-         survives_a_cut, ends_at_ctrl_c, moves_much)
+TESTS = (succeeds, moves_by_a_vendors_commands, refuses_another_backend, refuses_another_model,
+         refuses_another_version, tells_what_ssh_says, survives_a_cut, ends_at_ctrl_c, moves_much)
 
 
 def main(tool, *wanted):

@@ -217,26 +217,14 @@ EndOfLoad end_of_load(const std::string& device, const ControlledFunction& funct
   return {"resume it without one", remedy};
 }
 
-Fact backend_in_use(Session& session, const ControlledFunction& function) {
-  Findings of_guest;
+Finding end_of_guest(Session& session, const ControlledFunction& function) {
   if (const auto& trouble = session.journal().trouble()) {
-    of_guest.push_back(told({.code = trouble->code,
-                             .device = session.device(),
-                             .words = {{"reason", trouble->message}}}));
-  } else {
-    for (const auto& fact : guest_facts(session, function))
-      of_guest.push_back(told(fact));
+    return told({.code = trouble->code,
+                 .device = session.device(),
+                 .words = {{"reason", trouble->message}}});
   }
-  auto fact = fact_of("backend_in_use", session.device(), function);
-  std::string end = "resume it first";
-  for (const auto& found : of_guest) {
-    fact.remedies.insert(fact.remedies.end(), found.remedies.begin(), found.remedies.end());
-    if (!found.advice.empty()) end = found.advice;
-  }
-  fact.words = {{"status", std::string{to_string(custody_of(function))}},
-                {"recorded", function.backend},
-                {"end", std::move(end)}};
-  return fact;
+  const auto facts = guest_facts(session, function);
+  return facts.empty() ? Finding{} : told(facts.front());
 }
 
 std::vector<Fact> guest_facts(const Session& session, const ControlledFunction& function) {

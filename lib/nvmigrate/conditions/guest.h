@@ -36,8 +36,8 @@ EndOfLoad end_of_load(const std::string& device, const ControlledFunction& funct
 /// device was asked before, see Session::ask().
 std::vector<Fact> guest_facts(const Session& session, const ControlledFunction& function);
 
-/// `backend_in_use`, of a function with a record of its guest. What ends it is what ends the state
-/// that the guest is in.
-Fact backend_in_use(Session& session, const ControlledFunction& function);
+/// What is to be ended first where the guest of a function is in the way, and how: that of
+/// guest_facts(), or the trouble of the journal. Empty when there is nothing.
+Finding end_of_guest(Session& session, const ControlledFunction& function);
 
 }  // namespace nvmigrate

@@ -157,9 +157,16 @@ bool Judge::look_at_belonging(const ControlledFunction& function) {
 }
 
 void Judge::look_at_readiness(const ControlledFunction& function) {
-  if (!function.marked) add("unmarked", function);
+  if (!function.marked) look_at_lack_of_mark(function);
   if (!function.may_be_online()) add("offline", function);
-  if (cares("backend_cannot")) look_at_backend(function);
+  if (cares("backend_cannot") || cares("backend_differs")) look_at_backend(function);
+}
+
+void Judge::look_at_lack_of_mark(const ControlledFunction& function) {
+  auto fact = fact_of("unmarked", session_->device(), function);
+  const auto& named = session_->workspace().backend_name;
+  if (!named.empty()) fact.remedies = {session_->to_mark(function.cntlid, named)};
+  add(fact);
 }
 
 /// The function as its backend sees it, and what its mark says of that.
@@ -171,12 +178,11 @@ void Judge::look_at_backend(const ControlledFunction& function) {
   } else if (cares("open_elsewhere")) {
     look_at_opening(function);
   }
-  if (!choice.differs) return;
-  if (cares("backend_differs")) {
-    add("backend_differs", function, {{"backend", choice.name}, {"recorded", function.backend}});
-  } else if (function.custody() != nullptr) {
-    add(backend_in_use(*session_, function));
-  }
+  if (choice.differs && cares("backend_differs")) add(backend_differs(*session_, function));
+  if (!cares("backend_in_use")) return;
+  const auto* serving = choice.serving;
+  const auto next = serving != nullptr ? serving->row->name : std::string_view{choice.name};
+  if (const auto fact = backend_in_use(*session_, function.cntlid, next)) add(*fact);
 }
 
 /// Of a backend that has to open the function itself. What is read within one open, and resumed in
@@ -344,23 +350,58 @@ std::string Judge::strangers_in(unsigned group, const std::set<std::string>& our
 void Judge::look_at_abilities(std::optional<std::uint16_t> cntlid) {
   for (const auto& fact : ability_facts(*session_, cntlid)) {
     const auto found = judged(fact, verb_, allowed_);
-    const bool known = std::any_of(findings_.begin(), findings_.end(), [&](const Finding& one) {
+    const auto known = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& one) {
       return one.code == found.code && one.message == found.message;
     });
-    if (!known) add(found);
+    if (known == findings_.end()) {
+      add(found);
+    } else {
+      known->remedies.insert(known->remedies.end(), found.remedies.begin(), found.remedies.end());
+    }
   }
 }
 
 std::vector<Fact> ability_facts(Session& session, std::optional<std::uint16_t> cntlid) {
-  const auto choice = session.chosen(cntlid);
-  const auto* serving = choice.serving;
+  const auto* serving = session.serving(cntlid);
   if (serving == nullptr) {
+    auto why = unserved(session, cntlid);
     return {{.code = "no_live_migration",
              .device = session.device(),
-             .words = {{"reason", reasons_of(session.asked_backends(), choice.name)}}}};
+             .words = {{"by", why.by}, {"reason", why.reason}, {"advice", why.advice}},
+             .remedies = std::move(why.remedies)}};
   }
   if (serving->layout != StateLayout::nvme || !serving->query->formats.vendors.empty()) return {};
   return {{.code = "queues_only", .device = session.device()}};
+}
+
+std::optional<Fact> backend_in_use(Session& session, std::uint16_t cntlid, std::string_view next) {
+  const auto recorded = session.recorded_backend(cntlid);
+  if (recorded.empty() || recorded == next) return std::nullopt;
+  const auto& function = session.ask(cntlid);
+  const auto* guest = function.custody();
+  if (!function.held() || (guest != nullptr && guest->kind == IntentKind::away)) {
+    return std::nullopt;
+  }
+  auto end = end_of_guest(session, function);
+  auto fact = fact_of("backend_in_use", session.device(), function,
+                      {{"status", std::string{to_string(custody_of(function))}},
+                       {"recorded", recorded},
+                       {"end", end.advice.empty() ? "resume it first" : end.advice}});
+  fact.remedies = std::move(end.remedies);
+  return fact;
+}
+
+Fact backend_differs(Session& session, const ControlledFunction& function) {
+  const auto named = session.chosen(function.cntlid).name;
+  const auto able = session.able(function.cntlid);
+  const bool can = std::find(able.begin(), able.end(), named) != able.end() &&
+                   !backend_in_use(session, function.cntlid, named);
+  auto fact = fact_of("backend_differs", session.device(), function,
+                      {{"backend", named},
+                       {"recorded", session.recorded_backend(function.cntlid)},
+                       {"or_mark", can ? ", or mark the function for that one" : ""}});
+  if (can) fact.remedies = {session.to_mark(function.cntlid, named)};
+  return fact;
 }
 
 std::vector<Fact> effects_facts(Session& session) {

@@ -59,6 +59,7 @@ class Judge {
   [[nodiscard]] bool look_at_control(const ControlledFunction& function);
   [[nodiscard]] bool look_at_belonging(const ControlledFunction& function);
   void look_at_readiness(const ControlledFunction& function);
+  void look_at_lack_of_mark(const ControlledFunction& function);
   void look_at_opening(const ControlledFunction& function);
   void look_at_backend(const ControlledFunction& function);
   void look_at_place(const ControlledFunction& function);
@@ -82,6 +83,12 @@ class Judge {
 /// What the device cannot do, or can do only in part: `no_live_migration`, `queues_only`.
 /// \throws NvmeError, OsError
 std::vector<Fact> ability_facts(Session& session, std::optional<std::uint16_t> cntlid = {});
+
+/// `backend_in_use`: a guest is held by the backend of the function's mark, and the function is to
+/// have the one of this name next, empty for none. \throws NvmeError, OsError
+std::optional<Fact> backend_in_use(Session& session, std::uint16_t cntlid, std::string_view next);
+/// Another backend is named than the mark of the function records. \throws NvmeError, OsError
+Fact backend_differs(Session& session, const ControlledFunction& function);
 
 /// What commands do to the queues of this host: `effects_unread`, or `stops_queues`.
 std::vector<Fact> effects_facts(Session& session);

@@ -6,10 +6,8 @@
 #include <set>
 
 #include "nvmigrate/conditions/fact.h"
-#include "nvmigrate/conditions/guest.h"
 #include "nvmigrate/conditions/judge.h"
 #include "nvmigrate/conditions/selection.h"
-#include "nvmigrate/session/custody.h"
 #include "nvmigrate/store/registry.h"
 
 namespace nvmigrate {
@@ -34,12 +32,10 @@ MarkedFunction to_be_marked(Session& session, std::uint16_t cntlid) {
 
 /// Without its mark nobody would know which backend is to resume the guest.
 std::optional<Fact> held_by_named(Session& session, const ControlledFunction* function) {
-  if (function == nullptr || function->backend.empty()) return std::nullopt;
+  if (function == nullptr) return std::nullopt;
   const auto* unnamed = session.serving();
-  const bool same = unnamed != nullptr && unnamed->row->name == function->backend;
-  const auto* guest = session.ask(function->cntlid).custody();
-  if (same || guest == nullptr || guest->kind == IntentKind::away) return std::nullopt;
-  return backend_in_use(session, *function);
+  return backend_in_use(session, function->cntlid,
+                        unnamed == nullptr ? std::string_view{} : unnamed->row->name);
 }
 
 }  // namespace
@@ -89,7 +85,7 @@ MarkResult plan_unmark(Session& session, const std::string& words) {
       continue;
     }
     if (const auto fact = held_by_named(session, pick.function)) {
-      wrong.push_back(judged(*fact, Verb::mark));
+      wrong.push_back(judged(*fact, Verb::unmark));
     }
     const unsigned vfn = pick.function != nullptr ? pick.function->vfn : 0;
     const auto id = *pick.cntlid;

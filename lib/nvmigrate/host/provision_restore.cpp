@@ -72,7 +72,7 @@ class Restorer {
 
   void remember(const ControlledFunction& was) {
     auto& registry = session_->registry();
-    if (was.marked && !registry.is_marked(was.cntlid)) registry.mark(was.cntlid, was.backend);
+    if (was.marked) registry.mark(was.cntlid, was.backend);
     if (was.wanted) want_again(*was.wanted);
     if (was.binding && registry.binding_of(was.cntlid) == nullptr) registry.remember(*was.binding);
     for (const auto& intent : was.intents) {

@@ -113,16 +113,9 @@ void Fit::look_at_backend(const StateIdentity& identity) {
   if (is_ours(identity.backend)) return;
   auto fact = fact_of("backend", session_->device(), *function_,
                       {{"source", identity.backend}, {"destination", backend}});
-  const auto& asked = session_->asked_backends();
-  const bool could = std::any_of(asked.begin(), asked.end(), [&](const Serving& one) {
-    return one.row->name == identity.backend && one.query;
-  });
-  if (could) {
-    fact.remedies = {{.action = Remedy::Action::mark,
-                      .device = session_->device(),
-                      .function = function_->cntlid,
-                      .object = identity.backend}};
-  }
+  const auto able = session_->able(function_->cntlid);
+  const bool could = std::find(able.begin(), able.end(), identity.backend) != able.end();
+  if (could) fact.remedies = {session_->to_mark(function_->cntlid, identity.backend)};
   judge_->add(fact);
 }
 

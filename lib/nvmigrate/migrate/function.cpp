@@ -83,6 +83,15 @@ Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
   return judge;
 }
 
+void check_named_backend(Session& session, std::uint16_t cntlid, const std::string& action) {
+  if (session.workspace().backend_name.empty()) return;
+  if (session.chosen(cntlid).differs) {
+    const auto fact = backend_differs(session, session.function(cntlid));
+    throw Refusal(action, {judged(fact, Verb::transfer)});
+  }
+  static_cast<void>(session.query(cntlid));
+}
+
 std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid) {
   const auto& function = session.ask(cntlid);
   if (function.failure) std::rethrow_exception(function.failure);

@@ -24,6 +24,9 @@ enum class Then { runs, stays_suspended };
 /// \throws not_found; unsupported when the device cannot migrate, unless the verb is release
 Judge judge_function(Verb verb, Session& session, std::uint16_t cntlid,
                      const std::vector<std::string>& allowed, Then then = Then::runs);
+/// Where no judge looks: refuses a backend that was named for a function and is not that of its
+/// mark. \throws Refusal; unsupported when it does not serve the device
+void check_named_backend(Session& session, std::uint16_t cntlid, const std::string& action);
 /// The device's word on a function; nothing: there is nothing to ask.
 /// \throws what the device answers when it does not tell
 std::optional<FunctionState> word_on(Session& session, std::uint16_t cntlid);

@@ -99,7 +99,8 @@ class Steps {
 
   void add_mark(const WantedFunction& one) {
     const auto& backend = one.wants.backend;
-    const bool other = backend && one.function != nullptr && *backend != one.function->backend;
+    const bool other = backend && one.function != nullptr &&
+                       *backend != session_->recorded_backend(one.function->cntlid);
     const bool marked = one.function != nullptr && one.function->marked && !other;
     if (one.wants.marked == true && (!marked || is_remade(one))) add(one, Action::mark);
     const bool is_marked = one.function != nullptr && one.function->marked;
@@ -161,6 +162,7 @@ class Difference {
     if (provisioning) plan_provisioning(*provisioning);
     remade_ = remakes_vfs(result_.provisioning.steps);
     result_.steps = function_steps(*session_, functions, remade_);
+    plan_unmarking();
     plan_unbinding();
     for (const auto& group : bind_groups(result_.steps))
       plan_binding(group);
@@ -194,6 +196,13 @@ class Difference {
     judge.refuse("apply");
   }
 
+  void plan_unmarking() {
+    const auto ids = ids_of(result_.steps, Action::unmark);
+    if (ids.empty()) return;
+    plan_or_find(result_.findings,
+                 [&] { static_cast<void>(plan_unmark(*session_, words_of(ids))); });
+  }
+
   void plan_unbinding() {
     const auto ids = ids_of(result_.steps, Action::unbind);
     if (ids.empty()) return;
@@ -202,9 +211,13 @@ class Difference {
     });
   }
 
-  /// The remedies of `provision` would not lead to what the profile wants.
+  /// The remedies of `provision` and `mark` would not lead to what the profile wants.
   void turn_remedies() {
     for (auto& found : result_.findings) {
+      if (found.code == "no_live_migration") {
+        found.remedies.clear();
+        found.advice = "let the profile name a backend that serves it (backend)";
+      }
       if (found.code == "resources_short" && !found.remedies.empty()) {
         found.remedies.clear();
         found.advice =
@@ -256,6 +269,21 @@ class Difference {
       for (auto& found : plan_mark(*session_, words, request_->allowed).findings) {
         if (found.stands() || found.allowed) result_.findings.push_back(std::move(found));
       }
+    });
+    plan_first_marks();
+  }
+
+  /// Of functions that are made, or made again, no mark will say which backend is theirs.
+  void plan_first_marks() {
+    const auto& steps = result_.steps;
+    const bool any = std::any_of(steps.begin(), steps.end(), [&](const ProfileStep& step) {
+      return step.action == Action::mark && step.backend.empty() && (remade_ || !step.cntlid);
+    });
+    if (!any) return;
+    plan_or_find(result_.findings, [&] {
+      Judge judge(Verb::mark, *session_, request_->allowed);
+      judge.look_at_abilities();
+      judge.refuse("apply");
     });
   }
 

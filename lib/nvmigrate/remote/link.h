@@ -23,13 +23,17 @@ using Tag = std::array<char, 4>;
 /// The messages, by their tags. The source sends those on the left, the destination answers.
 ///
 ///   HELO {tool, host}                          HELO {tool, host}
-///   PREP {transfer, source, device, function,  REDY {device, controller_id, vfn, findings, …}
-///         identity, resume, allowed, dry_run}
+///   PREP {transfer, source, device, function,  REDY {controller_id, vfn, backend, findings}
+///         backend, identity, resume, allowed,
+///         dry_run}
 ///   HOLD {}                                    HELD {}: the destination is suspended
 ///   a state file                               LODD {sha256}: loaded and verified
 ///   COMT {}                                    DONE {resumed, blackout_ns, commands}
 ///   ABRT {}                                    DONE
-///   ASKS {device, function}                    DOUB {transfer, status}
+///   ASKS {device, function, backend, dry_run}  DOUB {controller_id, backend, transfer, status}
+///
+/// `backend` of the source is the one that was named for both sides, or empty; that of the
+/// destination is the one it uses. An older destination does not know it, and does not answer it.
 ///
 /// FAIL {error} may stand for every answer; after it the destination is as before, or the error
 /// says what it left.

@@ -42,9 +42,12 @@ struct PeerTransferResult {
 /// that point resumes the source if it was suspended here. After it only the destination may run;
 /// when its answer is lost, settle_with_peer() finds out how it stands.
 ///
+/// A backend that is named for the source, see Session::name_backend(), counts on both sides.
+///
 /// The destination that hears nothing more after it has loaded the state stays suspended,
-/// `in_doubt`. \throws as transfer_state(); Error(unsupported) when the other host has another
-/// version of the protocol; Error(io) with the code `connection_lost` or `connection`
+/// `in_doubt`. \throws as transfer_state(); Error(unsupported) with the code `protocol_version`
+/// when the other host has another version of the protocol, or cannot be told which backend is
+/// named; Error(io) with the code `connection_lost` or `connection`
 NVMIGRATE_API PeerTransferResult transfer_to_peer(Session& source, std::uint16_t cntlid,
                                                   const Peer& peer,
                                                   const TransferOptions& options = {});

@@ -81,9 +81,15 @@ class Destination {
   void open(const Json& body) {
     if (session_) refuse_message("a second transfer came in one connection");
     session_ = Session::open(*workspace_, body.at("device").get<std::string>(), Access::read);
+    session_->name_backend(body.value("backend", std::string{}));
     cntlid_ = select_one(session_->topology(), body.at("function").get<std::string>(), remote::step)
                   .cntlid;
     if (!body.at("dry_run").get<bool>()) session_->claim();
+  }
+
+  [[nodiscard]] std::string backend() const {
+    const auto* serving = session_->serving(cntlid_);
+    return serving == nullptr ? std::string{} : std::string{serving->row->name};
   }
 
   void prepare(const Json& body) {
@@ -98,6 +104,7 @@ class Destination {
     was_suspended_ = is_suspended(*session_, cntlid_);
     link_.send(tags::ready, {{"controller_id", cntlid_},
                              {"vfn", session_->function(cntlid_).vfn},
+                             {"backend", backend()},
                              {"findings", remote::to_json(judge.findings())}});
     refused_ = judge.stops() || body.at("dry_run").get<bool>();
   }
@@ -209,6 +216,7 @@ class Destination {
 
   void tell_doubt(const Json& body) {
     open(body);
+    check_named_backend(*session_, cntlid_, remote::step);
     const auto& function = session_->ask_again(cntlid_);
     const auto* guest = function.custody();
     const bool doubts = guest != nullptr && !detail_of(*guest, in_doubt_detail).empty();
@@ -220,6 +228,7 @@ class Destination {
       loaded_ = session_->claimed();
     }
     link_.send(tags::doubt, {{"controller_id", cntlid_},
+                             {"backend", backend()},
                              {"transfer", doubts ? Json(transfer_) : Json()},
                              {"status", to_string(custody_of(function))}});
   }

@@ -32,6 +32,16 @@ std::string new_transfer_id(const SubsystemKey& key, std::uint16_t cntlid) {
          std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
+/// A destination of an older version uses the backend that it chooses itself, and does not say so.
+void check_backend(const Session& session, const Json& answer, const std::string& host) {
+  const auto& named = session.workspace().backend_name;
+  if (named.empty() || answer.value("backend", std::string{}) == named) return;
+  throw Error(ExitStatus::unsupported,
+              host + " cannot be told which backend to use: the nvmigrate there is too old",
+              "install the same version of nvmigrate on both hosts, or name no backend")
+      .with_code("protocol_version");
+}
+
 std::string place_of(const Peer& peer) { return peer.url + peer.device + " " + peer.function; }
 
 /// Runs what speaks with the other host; what that host says in FAIL is said to be of there.
@@ -107,11 +117,13 @@ class PeerTransfer {
                                               std::to_string(cntlid_)},
                                {"device", peer_->device},
                                {"function", peer_->function},
+                               {"backend", session_->workspace().backend_name},
                                {"identity", encode(identity_)},
                                {"resume", options_->resume},
                                {"allowed", options_->allowed},
                                {"dry_run", options_->dry_run || only_asks}});
     const auto ready = link_.expect(tags::ready);
+    check_backend(*session_, ready, peer_->host);
     auto theirs = remote::findings_of(ready.at("findings"));
     remote::name_host(theirs, peer_->url);
     for (auto& finding : theirs)
@@ -298,13 +310,17 @@ PeerTransferResult transfer_to_peer(Session& source, std::uint16_t cntlid, const
 SettleResult settle_with_peer(Session& source, std::uint16_t cntlid, const Peer& peer,
                               bool dry_run) {
   if (!dry_run) source.claim();
+  check_named_backend(source, cntlid, remote::step);
   Link link(source.io(), peer.in, peer.out, peer.host);
   return speaking_with(peer, [&] {
     SettleResult result;
     result.host = link.greet().value("host", peer.host);
-    link.send(tags::ask,
-              {{"device", peer.device}, {"function", peer.function}, {"dry_run", dry_run}});
+    link.send(tags::ask, {{"device", peer.device},
+                          {"function", peer.function},
+                          {"backend", source.workspace().backend_name},
+                          {"dry_run", dry_run}});
     const auto doubt = link.expect(tags::doubt);
+    check_backend(source, doubt, peer.host);
     result.cntlid = doubt.at("controller_id").get<std::uint16_t>();
     result.status = doubt.value("status", std::string{});
     if (doubt.at("transfer").is_null()) return result;

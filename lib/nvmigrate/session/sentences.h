@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,10 +16,7 @@ namespace nvmigrate {
 namespace sentences {
 inline constexpr std::string_view unknown_function = "{device} has no controlled function {word}";
 inline constexpr std::string_view no_live_migration =
-    "{device} cannot migrate its controlled functions: {reason}";
-inline constexpr std::string_view no_live_migration_advice =
-    "name the controlling function, usually the physical function; its firmware must have "
-    "host-managed live migration, or a backend that serves it must be named";
+    "{device} cannot migrate its controlled functions{by}: {reason}";
 inline constexpr auto cannot_tell =
     "its command set has nothing that asks, and there is no record of it";
 inline constexpr std::string_view root = "only root may change a device";
@@ -25,8 +24,14 @@ inline constexpr std::string_view root_advice =
     "run it as root; in a container root needs CAP_SYS_ADMIN";
 }  // namespace sentences
 
-/// `nvme: OACS bit 11 … is clear`: why none of the backends is used, each with its reason.
-/// \param name only of the one that was named or recorded; empty: of all
-std::string reasons_of(const std::vector<Serving>& asked, const std::string& name = {});
+/// Why there is no backend for a function, or for the device.
+struct Unserved {
+  std::string by{};      ///< ` by backend intel`: the one that was named or recorded
+  std::string reason{};  ///< its reason, or that of each: `nvme: OACS bit 11 … is clear`
+  std::string advice{};
+  std::vector<Remedy> remedies{};  ///< to mark the function for a backend that could migrate it
+};
+/// \throws NvmeError, OsError
+Unserved unserved(Session& session, std::optional<std::uint16_t> cntlid);
 
 }  // namespace nvmigrate

@@ -91,14 +91,15 @@ bool serves_by_name(const std::vector<Serving>& asked) {
   });
 }
 
-Error unserved(const std::string& device, const std::vector<Serving>& asked,
-               const std::string& name) {
-  auto error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device),
-                                       fmt::arg("reason", reasons_of(asked, name))),
-                           std::string{sentences::no_live_migration_advice});
-  error.set_code("no_live_migration");
-  error.add_remedy({.action = Remedy::Action::show, .device = device});
-  return error;
+/// Why it cannot migrate the function; empty: it can.
+std::string reason_against(MigrationBackend& backend, std::uint16_t cntlid) {
+  try {
+    backend.check(cntlid);
+    return {};
+  } catch (const Error& error) {
+    if (error.status() != ExitStatus::unsupported) throw;
+    return error.what();
+  }
 }
 
 }  // namespace
@@ -107,30 +108,6 @@ std::size_t TransferLimits::most() const noexcept {
   auto most = device == 0 ? largest_chunk : std::min(device, largest_chunk);
   const auto of_kernel = kernel ? kernel->most() : 0;
   return of_kernel == 0 ? most : std::min(most, of_kernel);
-}
-
-std::string reasons_of(const std::vector<Serving>& asked, const std::string& name) {
-  std::string reasons;
-  for (const auto& one : asked) {
-    const bool matters = name.empty() ? one.query || !one.row->only_by_name : one.row->name == name;
-    if (!matters) continue;
-    reasons += (reasons.empty() ? "" : "; ") + std::string{one.row->name} + ": " +
-               (one.query ? "it serves the device, but is used only when it is named" : one.reason);
-  }
-  if (!reasons.empty() || name.empty()) return reasons;
-  return "this program has no backend '" + name + "'";
-}
-
-std::string_view to_string(BackendChoice::Why why) noexcept {
-  switch (why) {
-    case BackendChoice::Why::first:
-      return "first";
-    case BackendChoice::Why::named:
-      return "named";
-    case BackendChoice::Why::mark:
-      return "mark";
-  }
-  return "first";
 }
 
 std::vector<std::string> Workspace::all_devices(std::vector<Error>* failures) const {
@@ -334,43 +311,26 @@ std::string Session::name_backend(std::string name) {
   return std::exchange(parts_->workspace.backend_name, std::move(name));
 }
 
-BackendChoice Session::chosen(std::optional<std::uint16_t> cntlid) {
-  using Why = BackendChoice::Why;
-  BackendChoice choice{.why = Why::named, .name = parts_->workspace.backend_name};
-  const auto recorded = cntlid ? registry().backend_of(*cntlid) : std::string{};
-  choice.differs = !choice.name.empty() && !recorded.empty() && recorded != choice.name;
-  if (choice.name.empty()) choice = {.why = Why::mark, .name = recorded};
-  if (choice.name.empty()) choice.why = Why::first;
-  const auto fits = [&](const Serving& one) {
-    const bool may = choice.name.empty() ? !one.row->only_by_name : one.row->name == choice.name;
-    return may && one.query.has_value();
-  };
-  const auto& asked = asked_backends();
-  const auto found = std::find_if(asked.begin(), asked.end(), fits);
-  if (found != asked.end()) choice.serving = &*found;
-  return choice;
-}
-
-const Serving* Session::serving(std::optional<std::uint16_t> cntlid) {
-  return chosen(cntlid).serving;
-}
-
 const Serving& Session::insist_on_backend(std::optional<std::uint16_t> cntlid) {
   const auto choice = chosen(cntlid);
   if (choice.serving != nullptr) return *choice.serving;
-  const auto refusal = [&] {
-    auto error = unserved(device(), parts_->asked, choice.name);
-    if (choice.differs) {
-      error.add_advice(fmt::format("controller {} is marked for backend {}", *cntlid,
-                                   registry().backend_of(*cntlid)));
-    }
-    return error;
-  };
-  throw refusal();
+  const auto why = unserved(*this, cntlid);
+  Error error = unsupported(fmt::format(sentences::no_live_migration, fmt::arg("device", device()),
+                                        fmt::arg("by", why.by), fmt::arg("reason", why.reason)),
+                            why.advice);
+  for (const auto& remedy : why.remedies)
+    error.add_remedy(remedy);
+  if (why.remedies.empty() && !choice.differs) {
+    error.add_remedy({.action = Remedy::Action::show, .device = device()});
+  }
+  throw error.with_code("no_live_migration");
 }
 
 MigrationBackend& Session::backend(std::optional<std::uint16_t> cntlid) {
-  const auto& serving = insist_on_backend(cntlid);
+  return made(insist_on_backend(cntlid));
+}
+
+MigrationBackend& Session::made(const Serving& serving) noexcept {
   return *parts_->backends[static_cast<std::size_t>(&serving - parts_->asked.data())];
 }
 
@@ -379,14 +339,17 @@ const BackendQuery& Session::query(std::optional<std::uint16_t> cntlid) {
 }
 
 std::string Session::unable(std::uint16_t cntlid) {
-  if (serving(cntlid) == nullptr) return {};
-  try {
-    backend(cntlid).check(cntlid);
-    return {};
-  } catch (const Error& error) {
-    if (error.status() != ExitStatus::unsupported) throw;
-    return error.what();
+  const auto* one = serving(cntlid);
+  return one == nullptr ? std::string{} : reason_against(made(*one), cntlid);
+}
+
+std::vector<std::string> Session::able(std::uint16_t cntlid) {
+  std::vector<std::string> names;
+  for (const auto& one : asked_backends()) {
+    const bool can = one.query && reason_against(made(one), cntlid).empty();
+    if (can) names.emplace_back(one.row->name);
   }
+  return names;
 }
 
 const ControlledFunction& Session::ask(std::uint16_t cntlid) {
@@ -396,11 +359,15 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
   if (function->may_be_online() && !function->controls) {
     stop_if_interrupted("nothing was changed");
     try {
-      if (serving(cntlid) == nullptr) {
+      // A guest is with the backend of the mark, also when another one is named now.
+      const auto recorded = recorded_backend(cntlid);
+      const auto* asks = recorded.empty() ? serving(cntlid) : serving_as(recorded);
+      if (asks == nullptr) {
         // Not named, a backend cannot be asked; the function may be suspended all the same.
         if (serves_by_name(asked_backends())) function->told = FunctionState{};
-      } else if (unable(cntlid).empty()) {
-        function->told = backend(cntlid).look(cntlid, whole_state(query(cntlid).formats));
+      } else if (reason_against(made(*asks), cntlid).empty()) {
+        function->told = made(*asks).look(cntlid, whole_state(asks->query->formats));
+        ask_others(*function, *asks);
       }
     } catch (const Interrupted&) {
       throw;
@@ -412,6 +379,20 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
   const auto& trouble = journal().trouble();
   judge_intents(*function, trouble ? trouble->path : journal().lost(cntlid));
   return *function;
+}
+
+void Session::ask_others(ControlledFunction& function, const Serving& asked) {
+  for (const auto& one : asked_backends()) {
+    const bool may = one.query && !one.row->only_by_name && &one != &asked;
+    if (!may || function.told->suspended) continue;
+    try {
+      const auto said = made(one).look(function.cntlid, whole_state(one.query->formats));
+      if (said.suspended == true) function.told = said;
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): then it does not tell either
+    }
+  }
 }
 
 void Session::renew(std::uint16_t cntlid) {
@@ -475,18 +456,6 @@ void Session::ask_namespace_shapes() {
       // It may have been deleted meanwhile.
     }
   }
-}
-
-FormatChoice whole_state(const StateFormats& formats) {
-  FormatChoice choice{.version = std::nullopt, .vendor = std::nullopt};
-  const auto& versions = formats.versions;
-  if (std::find(versions.begin(), versions.end(), 0) != versions.end()) {
-    choice.version = std::uint16_t{0};
-  } else if (!versions.empty()) {
-    choice.version = versions.front();
-  }
-  if (!formats.vendors.empty()) choice.vendor = formats.vendors.front();
-  return choice;
 }
 
 }  // namespace nvmigrate

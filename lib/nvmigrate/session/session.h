@@ -157,7 +157,7 @@ struct BackendChoice {
   Why why = Why::first;
   std::string name{};                ///< of the one that was named or recorded
   const Serving* serving = nullptr;  ///< nullptr: it does not serve the device, or none does
-  bool differs = false;              ///< it was named, and the mark records another one
+  bool differs = false;              ///< it was named, and the mark stands for another one
 };
 /// `first`, `named`, `mark`.
 NVMIGRATE_API std::string_view to_string(BackendChoice::Why why) noexcept;
@@ -229,10 +229,21 @@ class NVMIGRATE_API Session {
   /// Why the backend for this function serves the device, but cannot migrate the function; empty:
   /// it can, or no backend serves the device. \throws NvmeError, OsError
   [[nodiscard]] std::string unable(std::uint16_t cntlid);
+  /// The backends that could migrate this function, also those that must be named, in the order of
+  /// the table. \throws NvmeError, OsError
+  [[nodiscard]] std::vector<std::string> able(std::uint16_t cntlid);
+  /// The remedy that marks this function for a backend.
+  [[nodiscard]] Remedy to_mark(std::uint16_t cntlid, std::string backend) const;
+  /// The backend that the mark of this function stands for: the one that it records, else, as in
+  /// the marks of a former version, the first that need not be named. Empty without a mark. \throws
+  /// NvmeError, OsError
+  [[nodiscard]] std::string recorded_backend(std::uint16_t cntlid);
 
   /// Asks the device about a function, unless it was asked already, and has the answer in the
-  /// topology: whether it is suspended, and which of its intents that ends. Of an offline function,
-  /// of another controlling function, and where no backend serves, there is nothing to ask.
+  /// topology: whether it is suspended, and which of its intents that ends. It is asked through the
+  /// backend of the mark, and where that cannot tell, others may say that it is suspended, but not
+  /// that it runs. Of an offline function, of another controlling function, and where no backend
+  /// serves, there is nothing to ask.
   /// \throws Interrupted; whatever else the device answers is noted in ControlledFunction::not_told
   const ControlledFunction& ask(std::uint16_t cntlid);
   /// Has the function say what is recorded of it now, and the device asked anew by the next ask():
@@ -270,6 +281,9 @@ class NVMIGRATE_API Session {
  private:
   void tell_of_claim() const;
   const Serving& insist_on_backend(std::optional<std::uint16_t> cntlid);
+  const Serving* serving_as(const std::string& name);
+  MigrationBackend& made(const Serving& serving) noexcept;
+  void ask_others(ControlledFunction& function, const Serving& asked);
 
   struct Parts;
   std::unique_ptr<Parts> parts_;

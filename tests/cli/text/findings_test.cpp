@@ -32,6 +32,18 @@ TEST(FindingsTest, EveryRemedyIsACommandThatParses) {
   }
 }
 
+TEST(FindingsTest, FunctionsThatAreMarkedAlikeAreMarkedByOneCommand) {
+  std::vector<Remedy> remedies(3, remedy_of(Action::mark));
+  remedies[1].function = 4;
+  remedies[2].object = "nvme";
+  EXPECT_EQ(commands_json(remedies),
+            Json::parse(R"([["nvmigrate", "mark", "sim:a/1", "3,4", "--backend", "intel"],
+                            ["nvmigrate", "mark", "sim:a/1", "3", "--backend", "nvme"]])"));
+  remedies = std::vector<Remedy>(2, remedy_of(Action::resume));
+  remedies[1].function = 4;
+  EXPECT_EQ(commands_json(remedies).size(), 2U) << "each may fail for itself";
+}
+
 TEST(FindingsTest, ARemedyNamesDeviceFunctionAndObject) {
   EXPECT_THAT(command_of(remedy_of(Action::resume)),
               ElementsAre("nvmigrate", "resume", "sim:a/1", "3"));

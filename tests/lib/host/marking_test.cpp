@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nvmigrate/host/functions.h"
 
+#include "nvmigrate/host/provision_restore.h"
 #include "tests/support/fake_session.h"
 
 namespace nvmigrate::test {
@@ -125,6 +126,15 @@ TEST_F(MarkingTest, UnmarkForgetsAFunctionThatIsGone) {
 TEST_F(MarkingTest, UnmarkRefusesWhatIsNeitherMarkedNorControlled) {
   EXPECT_THAT(refusal_of([&] { withdraw("99,0"); }),
               ElementsAre("unknown_function", "controlling_function"));
+}
+
+TEST_F(MarkingTest, AMarkIsPutBackWithItsBackend) {
+  registry().mark(1, "former");
+  session().refresh();
+  const auto before = session().topology();
+  registry().mark(1, "other");
+  EXPECT_THAT(put_back(session(), before, {}, {1}, std::chrono::milliseconds{0}), IsEmpty());
+  EXPECT_EQ(registry_again().backend_of(1), "former");
 }
 
 TEST_F(MarkingTest, AMarkThatCannotBeWrittenIsNotSet) {

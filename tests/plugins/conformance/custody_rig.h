@@ -58,9 +58,9 @@ class CustodyConformanceTest : public testing::TestWithParam<Place> {
     bind(*session, select(session->topology(), "1", "bind"), {});
   }
   void mark_by(const std::string& name, const std::string& backend) {
-    workspace.backend_name = backend;
-    mark(*open("sim:" + name), "1");
-    workspace.backend_name.clear();
+    const auto session = open("sim:" + name);
+    session->name_backend(backend);
+    mark(*session, "1");
   }
   [[nodiscard]] std::unique_ptr<Session> open(const std::string& device) const {
     return Session::open(workspace, device, Access::change);
@@ -102,14 +102,18 @@ class CustodyConformanceTest : public testing::TestWithParam<Place> {
     }
     end();
   }
-  static std::vector<std::string> refused(const std::function<void()>& act) {
-    std::vector<std::string> codes;
+  static Findings refusals_of(const std::function<void()>& act) {
     try {
       act();
     } catch (const Refusal& refusal) {
-      for (const auto& found : refusal.findings())
-        codes.push_back(found.code);
+      return refusal.findings();
     }
+    return {};
+  }
+  static std::vector<std::string> refused(const std::function<void()>& act) {
+    std::vector<std::string> codes;
+    for (const auto& found : refusals_of(act))
+      codes.push_back(found.code);
     return codes;
   }
 

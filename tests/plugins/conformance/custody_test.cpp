@@ -83,12 +83,16 @@ TEST_P(CustodyConformanceTest, AStateOfAnotherBackendIsRefused) {
   EXPECT_THAT(refused([&] { import_state(state, *open("sim:c"), 1); }), Contains("backend"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, CustodyConformanceTest,
-                         testing::Values(Place{"nvme", {.vfs_total = 2}},
-                                         Place{"intel",
-                                               {.personality = Personality::rfc, .vfs_total = 2}},
-                                         Place{"toy", {.vfs_total = 2, .vendor = false}}),
-                         [](const auto& about) { return about.param.backend; });
+INSTANTIATE_TEST_SUITE_P(
+    Backends, CustodyConformanceTest,
+    testing::Values(Place{"nvme", {.vfs_total = 2}},
+                    Place{"intel", {.personality = Personality::rfc, .vfs_total = 2}},
+                    Place{"intel", {.personality = Personality::both, .vfs_total = 2}},
+                    Place{"toy", {.vfs_total = 2, .vendor = false}}),
+    [](const auto& about) {
+      const bool both = about.param.parameters.personality == Personality::both;
+      return about.param.backend + (both ? "_beside_nvme" : "");
+    });
 
 }  // namespace
 }  // namespace nvmigrate::test

@@ -13,8 +13,8 @@ using test::Bytes;
 /// A subsystem with the vendor commands, of four VFs, two of them enabled.
 class RfcTest : public testing::Test {
  protected:
-  RfcTest() {
-    lab.create("a", {.personality = sim::Personality::rfc, .vfs_total = 4, .state_size = 10004});
+  explicit RfcTest(sim::Personality personality = sim::Personality::rfc) {
+    lab.create("a", {.personality = personality, .vfs_total = 4, .state_size = 10004});
     bench.emplace(lab, "sim:a");
     bench->provision(2);
     sim::start_guest(lab.folders(), "sim:a", "vf1", 2);
@@ -131,9 +131,49 @@ TEST_F(RfcTest, WrongSizesAreRefused) {
 }
 
 TEST_F(RfcTest, ALargerStateThanOneCommandCarriesIsNotMade) {
-  test::error_of(
-      [&] { lab.create("b", {.personality = sim::Personality::rfc, .state_size = 1U << 20U}); },
-      ExitStatus::usage);
+  for (const auto personality : {sim::Personality::rfc, sim::Personality::both}) {
+    test::error_of([&] { lab.create("b", {.personality = personality, .state_size = 1U << 20U}); },
+                   ExitStatus::usage);
+  }
+}
+
+/// The same with the commands of the specification as well.
+class BothTest : public RfcTest {
+ protected:
+  BothTest() : RfcTest(sim::Personality::both) {}
+  [[nodiscard]] bool is_suspended() {
+    return (std::uint8_t{bench->header(1).csattr} & wire::csattr_suspended) != 0;
+  }
+};
+
+TEST_F(BothTest, AnnouncesBothCommandSets) {
+  const auto identity = decode_identity(bench->identify(command::Cns::controller));
+  EXPECT_EQ(identity.vendor, 0x8086);
+  EXPECT_EQ(identity.first_vendor_byte, 1);
+  EXPECT_TRUE(identity.live_migration);
+}
+
+TEST_F(BothTest, AFunctionThatOneCommandSetSuspendedIsSuspendedForTheOther) {
+  EXPECT_EQ(control(opcode::vf_suspend, 1), 0);
+  EXPECT_TRUE(is_suspended());
+  EXPECT_EQ(bench->resume(1), 0);
+  EXPECT_EQ(save(1, 10004), sc::command_sequence_error);
+  EXPECT_EQ(bench->suspend(1), 0);
+  EXPECT_EQ(state(), bench->image(1));
+  EXPECT_EQ(control(opcode::vf_resume, 1), 0);
+  EXPECT_FALSE(is_suspended());
+  EXPECT_EQ(bench->resume(1), sc::controller_not_suspended);
+}
+
+TEST_F(BothTest, ALoadByOneEndsTheSequenceOfTheOther) {
+  EXPECT_EQ(bench->suspend(1), 0);
+  const auto bytes = state();
+  empty(2);
+  EXPECT_EQ(bench->suspend(2), 0);
+  EXPECT_EQ(bench->set_part(2, command::Sequence::first, bytes, 0, 4096), 0);
+  EXPECT_EQ(load(2, bytes), 0);
+  EXPECT_NE(bench->set_part(2, command::Sequence::last, bytes, 4096, bytes.size() - 4096), 0);
+  EXPECT_EQ(control(opcode::vf_resume, 2), 0);
 }
 
 }  // namespace

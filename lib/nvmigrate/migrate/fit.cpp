@@ -97,8 +97,7 @@ void Fit::look_at_source(const StateIdentity& identity) {
   }
   look_at_firmware(identity);
   look_at_namespaces(identity);
-  if (identity.subsystem_state &&
-      !session_->backend(function_->cntlid).has_subsystem_state(function_->cntlid)) {
+  if (identity.subsystem_state && !has_subsystem_state(*session_, function_->cntlid)) {
     add("subsystem_state");
   }
   if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");

@@ -66,10 +66,9 @@ Json head_of(const Importing& given, std::uint16_t cntlid, bool changed) {
           {"changed", changed}};
 }
 
+/// As of the import that would be refused.
 ExitStatus check_status(const ImportCheck& check) {
-  const auto first = std::find_if(check.findings.begin(), check.findings.end(),
-                                  [](const Finding& found) { return found.stands(); });
-  return first == check.findings.end() ? ExitStatus::ok : first->status;
+  return check.acceptable() ? ExitStatus::ok : Refusal("import", check.findings).status();
 }
 
 Outcome report(const Importing& given, const StoredState& state, const ControlledFunction& to,

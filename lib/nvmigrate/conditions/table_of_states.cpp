@@ -89,6 +89,15 @@ constexpr std::array state_rows{
               .looks_at = state,
               .sentence = "a raw state does not say where it comes from",
               .warns = loading},
+    misfit({.code = "state_layout",
+            .sentence = "the state is {is}, and the backend {backend} loads {takes}",
+            .advice = "load it through the backend that read it"},
+           loading),
+    misfit({.code = "state_too_large",
+            .looks_at = "the state, and what the backend can load at once",
+            .sentence = "{what} has {bytes} bytes, and the backend {backend} can load at most "
+                        "{most} into {function}",
+            .advice = "name a destination that takes more"}),
     second_copy({.code = "source_runs",
                  .looks_at = "the devices of this host",
                  .sentence =

@@ -207,6 +207,8 @@ ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntl
   const Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
                             .decoded = state.decoded() ? &*state.decoded() : nullptr,
                             .end = &state.end(),
+                            .layout = state.layout(),
+                            .subsystem_bytes = state.subsystem_state().size(),
                             .formats = check.formats,
                             .origin = origin ? &*origin : nullptr,
                             .destination = word_on(session, cntlid)};

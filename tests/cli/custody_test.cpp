@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/cli/contract.h"
@@ -51,7 +52,6 @@ TEST_F(CustodyContract, AnExportedGuestIsReleasedOrResumedByName) {
   EXPECT_EQ(error_of("resume sim:a 1", ExitStatus::refused)["code"], "away");
 }
 
-TEST_F(CustodyContract, AGuestThatWasNotExportedIsNotReleased) {
 TEST_F(CustodyContract, TheWayToAnotherGuestIsThatOfTheRecords) {
   const auto ways = [&] { return error_of("sim guest start sim:a 1", ExitStatus::refused); };
   must("suspend sim:a 1");
@@ -94,6 +94,7 @@ TEST_F(CustodyContract, ACheckEndsAsTheImportDoes) {
   EXPECT_EQ(checked["findings"], refused["findings"]);
 }
 
+TEST_F(CustodyContract, AGuestThatWasNotExportedIsNotReleased) {
   EXPECT_EQ(error_of("release sim:a 1", ExitStatus::refused)["code"], "nothing_to_release");
   must("suspend sim:a 1");
   EXPECT_EQ(error_of("release sim:a 1", ExitStatus::refused)["code"], "not_exported");

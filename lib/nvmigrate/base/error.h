@@ -79,7 +79,8 @@ struct Remedy {
     release,
     settle,        ///< `object`: the destination, `ssh://b/nvme0 3`
     import_state,  ///< `object`: the state file
-    reset,         ///< `object`: the PCI address
+    track_stop,
+    reset,  ///< `object`: the PCI address
     // Of a controlling function: `device`.
     list,
     show,

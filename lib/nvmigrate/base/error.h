@@ -186,6 +186,16 @@ class NVMIGRATE_API InterruptGuard {
   ~InterruptGuard();
 };
 
+/// While it exists, no stop signal ends the work of this thread: for taking back what a failure, or
+/// such a signal, has interrupted. What comes meanwhile counts afterwards.
+class NVMIGRATE_API InterruptsDeferred {
+ public:
+  InterruptsDeferred() noexcept;
+  InterruptsDeferred(const InterruptsDeferred&) = delete;
+  InterruptsDeferred& operator=(const InterruptsDeferred&) = delete;
+  ~InterruptsDeferred();
+};
+
 /// An Error of the status `usage`: the caller asked for something that makes no sense.
 NVMIGRATE_API Error usage_error(const std::string& message, std::string advice = {});
 /// An Error of the status `not_found`.

@@ -113,7 +113,7 @@ constexpr std::array table{
               .advice = "only the program that holds it open can migrate it through this backend",
               .blocks = migrates | resume},
     Condition{.code = "open_unknown",
-              .looks_at = "whether all processes can be looked at",
+              .looks_at = "the open files of all processes (/proc)",
               .sentence = "backend {backend} has to open {function}, and it cannot be seen whether "
                           "that is open already: {reason}",
               .advice = "run the command as root on the host, and not in a container",

@@ -90,7 +90,7 @@ constexpr std::array state_rows{
     misfit(
         {.code = "vendor_format", .sentence = "{device} does not know the vendor format {format}"}),
     misfit({.code = "state_layout",
-            .sentence = "the state is {is}, and the backend {backend} loads {takes}",
+            .sentence = "the state is {format}, and the backend {backend} loads {formats}",
             .advice = "load it through the backend that read it"},
            loading),
     misfit({.code = "state_too_large",

@@ -230,9 +230,9 @@ void Fit::look_at_formats(const FormatChoice& wanted) {
 void Fit::look_at_layout(StateLayout layout) {
   const auto& backend = session_->backend(function_->cntlid);
   if (layout == backend.layout()) return;
-  add("state_layout", {{"is", states_of(layout, true)},
+  add("state_layout", {{"format", states_of(layout, true)},
                        {"backend", std::string{backend.name()}},
-                       {"takes", states_of(backend.layout(), false)}});
+                       {"formats", states_of(backend.layout(), false)}});
 }
 
 void Fit::look_at_sizes(std::uint64_t state, std::uint64_t subsystem_state) {

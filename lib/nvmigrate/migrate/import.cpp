@@ -220,6 +220,10 @@ ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntl
 
 }  // namespace
 
+ExitStatus ImportCheck::status() const {
+  return acceptable() ? ExitStatus::ok : Refusal("import", findings).status();
+}
+
 StateLayout layout_of_raw(Session& session, std::uint16_t cntlid) {
   const auto layout = session.backend(cntlid).layout();
   const auto& asked = session.asked_backends();

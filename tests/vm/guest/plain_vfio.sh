@@ -42,6 +42,21 @@ prints 'the guest goes on here'
 prints 'read 2 of namespace 1: the first block of the disk'
 check 'nothing was handed over' [ -z "$(ls /tmp/moved)" ]
 
+# A stop signal comes while it waits for its output to be read: its guest goes on all the same.
+mkfifo /tmp/output
+exec 3<>/tmp/output
+dd if=/dev/zero of=/tmp/output bs=64k count=1 2>/dev/null
+vmm source "$DEVICE" vf1 /tmp/moved >/tmp/output 2>/tmp/err </dev/null 3>&- &
+VMM=$!
+has_opened() { ls -l /proc/$VMM/fd 2>/dev/null | grep -q vfio; }
+eventually 'the VMM has the function open' has_opened
+kill -TERM $VMM
+tr -d "\\0" </tmp/output >/tmp/out 3>&- &
+exec 3>&-
+wait
+prints 'the guest goes on here'
+prints 'read 2 of namespace 1: the first block of the disk'
+
 ends 9 vmm destination "$DEVICE" vf1 /tmp/moved group
 says no_live_migration
 ends 4 vmm destination "$DEVICE" vf2 /tmp/moved

@@ -66,12 +66,6 @@ Json head_of(const Importing& given, std::uint16_t cntlid, bool changed) {
           {"changed", changed}};
 }
 
-ExitStatus check_status(const ImportCheck& check) {
-  const auto first = std::find_if(check.findings.begin(), check.findings.end(),
-                                  [](const Finding& found) { return found.stands(); });
-  return first == check.findings.end() ? ExitStatus::ok : first->status;
-}
-
 Outcome report(const Importing& given, const StoredState& state, const ControlledFunction& to,
                const ImportCheck& check) {
   Outcome outcome{.document = head_of(given, to.cntlid, check.acceptable())};
@@ -87,7 +81,7 @@ Outcome report(const Importing& given, const StoredState& state, const Controlle
   outcome.text = called(given.file) + (check.acceptable() ? " fits" : " does not fit") +
                  " controlled function " + label_of(to) + " of " + given.device + '\n' +
                  text_of(check.findings);
-  outcome.status = check_status(check);
+  outcome.status = check.status();
   return outcome;
 }
 

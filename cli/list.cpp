@@ -29,6 +29,7 @@ struct Listing {
 struct Listed {
   Topology topology;
   Findings account;
+  std::string migration;  ///< whether, and how, its functions can be migrated
 };
 
 struct Found {
@@ -42,22 +43,27 @@ std::string headline(const Topology& topology, const Screen& screen) {
   return line + (topology.simulated ? "  (simulated)\n" : "\n");
 }
 
-/// A backend that must be named serves a device by the marks of its functions.
-std::string migration_of(const Topology& topology) {
-  if (topology.identity.live_migration) return "live migration";
-  std::set<std::string> named;
-  for (const auto& function : topology.functions) {
-    if (function.marked && !function.backend.empty()) named.insert(function.backend);
+/// Backends that need not be named, or that a mark names; else those that could be named.
+std::string migration_of(Session& session) {
+  if (session.identity().live_migration) return "live migration";
+  std::set<std::string> used, nameable;
+  for (const auto& function : session.topology().functions) {
+    if (function.marked && !function.backend.empty()) used.insert(function.backend);
   }
-  return named.empty() ? "no live migration"
-                       : fmt::format("live migration by backend {}", fmt::join(named, ", "));
+  for (const auto& one : session.asked_backends()) {
+    if (one.query) (one.row->only_by_name ? nameable : used).emplace(one.row->name);
+  }
+  if (!used.empty()) return fmt::format("live migration by backend {}", fmt::join(used, ", "));
+  if (nameable.empty()) return "no live migration";
+  return fmt::format("live migration only by backend {}, which a mark has to name",
+                     fmt::join(nameable, ", "));
 }
 
-std::string facts(const Topology& topology, const Screen& screen) {
+std::string facts(const Topology& topology, const std::string& migration, const Screen& screen) {
   const auto& identity = topology.identity;
   auto line = "controller " + std::to_string(identity.cntlid) + ", " +
               (identity.model.empty() ? "" : one_line(identity.model) + ", ");
-  line += migration_of(topology);
+  line += migration;
   if (topology.sriov.total != 0) {
     line +=
         ", " + std::to_string(topology.sriov.enabled) + " of " + plural(topology.sriov.total, "VF");
@@ -82,7 +88,8 @@ Listed look_at(Session& session) {
   drop_ended_records(session);
   auto account = account_of(session);
   session.ask_namespace_shapes();
-  return {session.topology(), std::move(account)};
+  auto migration = migration_of(session);
+  return {session.topology(), std::move(account), std::move(migration)};
 }
 
 std::vector<std::string> without_doubles(const std::vector<std::string>& words) {
@@ -113,7 +120,7 @@ Found look(Context& context, const std::vector<std::string>& named) {
 
 Json document_of(const Found& found) {
   Json document{{"devices", Json::array()}, {"failed", Json::array()}};
-  for (const auto& [topology, account] : found.devices) {
+  for (const auto& [topology, account, migration] : found.devices) {
     Json one = json_of(topology);
     one["functions"] = functions_json(topology);
     one["findings"] = json_of(account);
@@ -126,9 +133,10 @@ Json document_of(const Found& found) {
 
 std::string listing_of(const Found& found, const Listing& given, const Screen& screen) {
   std::string text;
-  for (const auto& [topology, account] : found.devices) {
-    text += (text.empty() ? "" : "\n") + headline(topology, screen) + facts(topology, screen) +
-            functions_text(topology, given, screen) + account_text(account, 2, screen);
+  for (const auto& [topology, account, migration] : found.devices) {
+    text += (text.empty() ? "" : "\n") + headline(topology, screen) +
+            facts(topology, migration, screen) + functions_text(topology, given, screen) +
+            account_text(account, 2, screen);
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include "cli/sim.h"
 #include "cli/text/describe.h"
 #include "cli/text/table.h"
+#include "nvmigrate/conditions/guest.h"
 #include "plugins/sim/sim.h"
 
 namespace nvmigrate::cli {
@@ -49,12 +50,28 @@ Outcome change_function(const Context& context, const GuestOptions& options,
   return outcome;
 }
 
-Outcome start(const Context& context, const GuestOptions& options) {
+/// A suspended function holds a guest. How it is let go is for the records to say.
+void refuse_held(Context& context, const Remedy& resume) {
+  const auto session = context.look(resume.device);
+  Findings findings;
+  for (const auto& fact : guest_facts(*session, session->ask(*resume.function)))
+    findings.emplace_back(told(fact)).severity = Severity::blocker;
+  refuse_if_any_stands("start a guest", findings);
+}
+
+Outcome start(Context& context, const GuestOptions& options) {
   const auto pairs = pairs_of(options);
-  return change_function(context, options, "has a guest now", "would get a guest",
-                         [&](sim::Subsystem& now, sim::Function& function) {
-                           sim::start_guest(now, function, pairs);
-                         });
+  try {
+    return change_function(context, options, "has a guest now", "would get a guest",
+                           [&](sim::Subsystem& now, sim::Function& function) {
+                             sim::start_guest(now, function, pairs);
+                           });
+  } catch (const Error& error) {
+    for (const auto& remedy : error.remedies()) {
+      if (remedy.action == Remedy::Action::resume) refuse_held(context, remedy);
+    }
+    throw;
+  }
 }
 
 Outcome stop(const Context& context, const GuestOptions& options) {

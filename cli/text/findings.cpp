@@ -153,6 +153,7 @@ Json nvme_json(const Error& error) {
 std::string advice_of(const Error& error) {
   if (error.status() == ExitStatus::busy) return error.advice() + "; --wait SECONDS does that";
   if (error.code() == "file_exists") return error.advice() + ", or replace it with --overwrite";
+  if (error.code() == "not_tracked") return error.advice() + " with 'nvmigrate track start'";
   if (error.code() == "raw_layout") return error.advice() + " with --backend";
   if (error.code() == "not_a_state_file") return error.advice() + " with --raw";
   return error.advice();
@@ -213,6 +214,8 @@ std::vector<std::string> command_of(const Remedy& remedy) {
       command.insert(command.end(), {"-f", remedy.object});
       return command;
     }
+    case Action::track_stop:
+      return {"nvmigrate", "track", "stop", remedy.device, id_of(remedy)};
     case Action::reset:
       return reset_of(remedy);
     case Action::list:

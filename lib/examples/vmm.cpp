@@ -271,7 +271,7 @@ class Vmm {
       suspend_function(*session, handle_.cntlid);
       guest_.save(request_.memory());  // the device wrote to it until now
       export_to_file(*session, handle_.cntlid, request_.state());
-    } catch (const nvmigrate::Error&) {
+    } catch (...) {
       go_on();
       throw;
     }
@@ -279,6 +279,7 @@ class Vmm {
     if (word == "taken") {
       release_function(*open(), handle_.cntlid);
     } else if (word == "not taken") {
+      const nvmigrate::InterruptsDeferred until_it_runs;
       resume_function(*open(), handle_.cntlid, {.allowed = {"exported"}});
       guest_.work();
     } else {  // The guest may run there. It is not lost here: its state is in the file.
@@ -313,12 +314,16 @@ class Vmm {
     const auto cntlid = select_one(session->topology(), request_.function, "own").cntlid;
     return make_handle(*session, cntlid, request_.interface);
   }
+  static bool may_have_left(nvmigrate::IntentKind kind) {
+    return kind == nvmigrate::IntentKind::exported || kind == nvmigrate::IntentKind::away;
+  }
   /// After a failure the guest runs here again, unless its state may have left: then the error says
   /// what to do.
   void go_on() {
+    const nvmigrate::InterruptsDeferred until_it_runs;  // it may be a stop signal that failed it
     const auto session = open();
     const auto* record = session->ask(handle_.cntlid).custody();
-    if (record != nullptr && record->kind != nvmigrate::IntentKind::suspended) return;
+    if (record != nullptr && may_have_left(record->kind)) return;
     if (record != nullptr) resume_function(*session, handle_.cntlid);
     std::cout << "vmm: the guest goes on here" << std::endl;
     guest_.work();

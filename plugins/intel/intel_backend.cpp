@@ -88,7 +88,7 @@ BackendQuery IntelBackend::query() {
     throw unsupported(fmt::format("byte 3072 of Identify Controller is {}, not {}",
                                   identity.first_vendor_byte, vf::supported));
   }
-  return {.formats = {}, .chunk = most()};
+  return {.formats = {}, .chunk = most(), .largest = most()};
 }
 
 std::uint16_t IntelBackend::index_of(std::uint16_t function) const {

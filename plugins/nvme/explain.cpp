@@ -16,6 +16,7 @@ using Action = Remedy::Action;
 struct NextStep {
   std::string advice;
   std::vector<Remedy> remedies{};
+  const char* code = nullptr;  ///< other than that of every device error
 };
 
 Remedy of_function(Action action, std::uint16_t cntlid) {
@@ -70,15 +71,21 @@ NextStep not_enough(Step step, std::uint16_t cntlid) {
 /// The device has one status for a controller that it does not know and for one that is, or is not,
 /// tracked; and it neither begins nor stops to track a suspended one.
 NextStep next_step_of_tracking(std::uint16_t code, Step step, std::uint16_t cntlid) {
-  if (code == sc::invalid_controller_identifier) {
-    return {step == Step::track ? "check that its memory is not tracked already"
-                                : "check that its memory is tracked",
-            {Remedy{.action = Action::list}}};
-  }
+  const bool begins = step == Step::track;
   if (code == sc::controller_suspended) {
-    return {fmt::format("controller {} is suspended: that is possible while it runs", cntlid)};
+    return {begins ? "the device begins to track only while the function runs: resume it first"
+                   : "the device stops tracking only while the function is not suspended: repeat "
+                     "this once it was resumed, or reset because its guest has moved away"};
   }
-  return {};
+  if (code != sc::invalid_controller_identifier) return {};
+  if (begins) {
+    return {
+        "the device tracks its memory already, or does not know the controller: stop that first",
+        {of_function(Action::track_stop, cntlid), Remedy{.action = Action::list}}};
+  }
+  return {"the device does not track its memory, or does not know the controller: begin tracking",
+          {Remedy{.action = Action::list}},
+          "not_tracked"};
 }
 
 NextStep next_step(std::uint16_t code, Step step, std::uint16_t cntlid) {
@@ -139,7 +146,10 @@ std::string operation(Step step, std::uint16_t cntlid) {
 
 NvmeError explain(NvmeStatus status, Step step, std::uint16_t cntlid) {
   auto next = next_step(status.code(), step, cntlid);
-  return {status, operation(step, cntlid), std::move(next.advice), std::move(next.remedies)};
+  NvmeError error(status, operation(step, cntlid), std::move(next.advice),
+                  std::move(next.remedies));
+  if (next.code != nullptr) error.set_code(next.code);
+  return error;
 }
 
 std::size_t shorter(const OsError& error, std::size_t bytes) noexcept {

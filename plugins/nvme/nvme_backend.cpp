@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 
 #include "nvmigrate/nvme/wire.h"
 #include "nvmigrate/ports/device.h"
@@ -81,7 +80,8 @@ NvmeBackend::NvmeBackend(AdminPort& port, const ControllerIdentity& identity,
       whole_(std::max(chunk_, most_of(identity, options))),
       suspend_timeout_(options.suspend_timeout),
       tracks_memory_(identity.tracking.memory),
-      tracker_(port, chunk_) {}
+      tracker_(port, chunk_),
+      carrier_(port, whole_) {}
 
 const FormatTable& NvmeBackend::formats() {
   const std::scoped_lock lock(mutex_);
@@ -137,51 +137,6 @@ void NvmeBackend::save(std::uint16_t function, const FormatChoice& choice, State
 
 void NvmeBackend::load(std::uint16_t function, const FormatChoice& choice, StateSource& from) {
   StateLoader(*port_, function, indexes_of(formats(), choice), {chunk_, whole_}).load(from);
-}
-
-/// It is not known how a device says that it lacks this state: a rejected SEL, and an answer that
-/// is something else, count as that.
-std::optional<SubsystemStateFacts> NvmeBackend::look_at_subsystem(std::uint16_t function) {
-  if (!may_have_subsystem_state_) return std::nullopt;
-  alignas(page) std::array<std::byte, sizeof(wire::SubsystemStateHeader) + 4> head{};
-  const auto status = port_->submit(command::get_subsystem_state(function, head)).status;
-  if (status.code() == sc::invalid_field || status.code() == sc::invalid_opcode) {
-    return std::nullopt;
-  }
-  if (!status.ok()) throw explain(status, Step::read, function);
-  return decode_subsystem_state(head);
-}
-
-bool NvmeBackend::has_subsystem_state(std::uint16_t function) {
-  return look_at_subsystem(function).has_value();
-}
-
-std::vector<std::byte> NvmeBackend::save_subsystem_state(std::uint16_t function) {
-  const auto facts = look_at_subsystem(function);
-  if (!facts) throw unsupported("the device has no exported NVM subsystem state");
-  if (facts->bytes > whole_) {
-    throw unsupported(
-        fmt::format("the exported NVM subsystem state has {} bytes, and a command "
-                    "can carry {}",
-                    facts->bytes, whole_));
-  }
-  std::vector<std::byte> state(static_cast<std::size_t>(facts->bytes));
-  send(*port_, command::get_subsystem_state(function, state), Step::read, function);
-  const auto whole = decode_subsystem_state(state);
-  if (whole && whole->suspended && whole->bytes == facts->bytes) return state;
-  throw Error(ExitStatus::device,
-              fmt::format("controller {} was not suspended while the state of its exported NVM "
-                          "subsystem was read",
-                          function),
-              "keep others from resetting it, and read its state again");
-}
-
-void NvmeBackend::load_subsystem_state(std::uint16_t function, std::span<const std::byte> state) {
-  const auto status = port_->submit(command::set_subsystem_state(function, state)).status;
-  if (status.ok()) return;
-  if (status.code() != sc::exported_subsystem_state) throw explain(status, Step::load, function);
-  throw NvmeError(status, operation(Step::load, function),
-                  "the device does not take the state of the exported NVM subsystem");
 }
 
 std::unique_ptr<MigrationBackend> make_nvme_backend(const BackendPlace& place) {

@@ -7,9 +7,9 @@
 
 #include "nvmigrate/nvme/commands.h"
 #include "nvmigrate/nvme/identify.h"
-#include "nvmigrate/nvme/subsystem_state.h"
 #include "nvmigrate/session/backend.h"
 #include "plugins/nvme/memory_tracker.h"
+#include "plugins/nvme/subsystem_state_carrier.h"
 
 namespace nvmigrate::nvme {
 
@@ -28,17 +28,15 @@ class NvmeBackend final : public MigrationBackend {
   FunctionState look(std::uint16_t function, const FormatChoice& choice) override;
   void save(std::uint16_t function, const FormatChoice& choice, StateSink& into) override;
   void load(std::uint16_t function, const FormatChoice& choice, StateSource& from) override;
-  bool has_subsystem_state(std::uint16_t function) override;
-  std::vector<std::byte> save_subsystem_state(std::uint16_t function) override;
-  void load_subsystem_state(std::uint16_t function, std::span<const std::byte> state) override;
+  SubsystemStateCarrier* subsystem_state_carrier() override {
+    return may_have_subsystem_state_ ? &carrier_ : nullptr;
+  }
   MemoryTracker* memory_tracker() override { return tracks_memory_ ? &tracker_ : nullptr; }
 
  private:
   /// The table of the controlling function; read once.
   const FormatTable& formats();
   bool says_suspended(std::uint16_t function);
-  /// Nothing: the device does not have it.
-  std::optional<SubsystemStateFacts> look_at_subsystem(std::uint16_t function);
 
   AdminPort* port_;
   bool live_migration_, may_have_subsystem_state_;
@@ -47,6 +45,7 @@ class NvmeBackend final : public MigrationBackend {
   std::chrono::milliseconds suspend_timeout_;
   bool tracks_memory_;
   NvmeMemoryTracker tracker_;
+  NvmeSubsystemStateCarrier carrier_;
   std::mutex mutex_;
   std::optional<FormatTable> formats_;
 };

@@ -158,6 +158,7 @@ Image::Image(const Content& content) {
   const std::uint64_t nvme_size = nvme.size() + content.padding;
   const std::uint64_t vendor_size = content.vendor ? content.vendor->length : 0;
   wire::StateHeader header{};
+  header.ver = content.header;
   header.csattr = content.suspended ? wire::csattr_suspended : std::uint8_t{0};
   header.nvmecss = nvme_size / 4;
   header.vss = vendor_size / 4;

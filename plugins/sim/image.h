@@ -18,6 +18,7 @@ namespace nvmigrate::sim {
 struct Formats {
   std::optional<std::uint16_t> version{};
   std::optional<Uuid> vendor{};
+  std::uint16_t header = 0;  ///< version of the header, by which each command set knows its states
 };
 
 /// The first 64 bytes of the simulator's vendor part, from which all others follow.
@@ -46,6 +47,7 @@ class Image {
  public:
   struct Content {
     bool suspended = false;
+    std::uint16_t header = 0;                ///< its version
     std::optional<std::uint16_t> version{};  ///< nothing: no NVMe part
     Queues queues{};
     std::uint64_t padding = 0;           ///< bytes

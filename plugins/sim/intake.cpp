@@ -55,12 +55,13 @@ std::uint16_t status_of(const Queues& queues, const Limits& limits) {
   return enough ? std::uint16_t{0} : sc::not_enough_resources;
 }
 
-bool plausible(const wire::StateHeader& header) {
+bool plausible(const wire::StateHeader& header, std::uint16_t version) {
   const bool zeros = std::all_of(header.reserved3.begin(), header.reserved3.end(),
                                  [](auto byte) { return byte == 0; });
-  const std::uint64_t high = header.nvmecss_high | header.vss_high | header.ver;
-  return zeros && high == 0 && (header.csattr & ~wire::csattr_suspended) == 0 &&
-         header.nvmecss <= largest_dwords && header.vss <= largest_dwords;
+  const std::uint64_t high = header.nvmecss_high | header.vss_high;
+  return zeros && high == 0 && header.ver == version &&
+         (header.csattr & ~wire::csattr_suspended) == 0 && header.nvmecss <= largest_dwords &&
+         header.vss <= largest_dwords;
 }
 
 }  // namespace
@@ -160,7 +161,7 @@ std::uint16_t Intake::piece_ended() {
 
 std::uint16_t Intake::header_ended(std::span<const std::byte> bytes) {
   const auto header = as<wire::StateHeader>(bytes);
-  if (!plausible(header)) return sc::invalid_field;
+  if (!plausible(header, rules_.formats.header)) return sc::invalid_field;
   nvme_size_ = 4 * header.nvmecss;
   vendor_size_ = 4 * header.vss;
   const bool unwanted =

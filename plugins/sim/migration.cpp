@@ -81,6 +81,7 @@ Image image_of(const Subsystem& subsystem, const Function& function, const Forma
   const auto& p = subsystem.parameters;
   Image::Content content;
   content.suspended = function.suspended();
+  content.header = formats.header;
   if (p.state_size == state_header_size) return Image(content);
   const std::uint64_t vendor = vendor_length(subsystem, function);
   if (function.guest) content.queues = function.guest->queues();

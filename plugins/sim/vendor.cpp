@@ -32,7 +32,7 @@ bool has_reserved(const AdminCommand& command) {
 }
 
 Formats formats_of(const Parameters& parameters) {
-  Formats formats{.version = parameters.versions.front()};
+  Formats formats{.version = parameters.versions.front(), .header = command::vf::vendor};
   if (!parameters.vendor_uuids.empty()) formats.vendor = parameters.vendor_uuids.front();
   return formats;
 }

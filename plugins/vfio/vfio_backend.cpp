@@ -129,22 +129,25 @@ MigratingFunction& VfioBackend::known(std::uint16_t function) {
       .first->second;
 }
 
-std::string VfioBackend::holders(std::uint16_t function) {
+VfioBackend::Holders VfioBackend::holders(std::uint16_t function) {
   const std::lock_guard only(mutex_);
-  return nvmigrate::describe(place_.device.pci().vfio_holders(find(function).pci->address));
+  auto& bus = place_.device.pci();
+  const auto& address = find(function).pci->address;
+  return {.names = nvmigrate::describe(bus.vfio_holders(address)), .unseen = bus.unseen(address)};
 }
 
 MigratingFunction& VfioBackend::opened(std::uint16_t function) {
   auto& one = known(function);
   try {
     one.open();
-  } catch (const OsError& error) {
+  } catch (OsError& error) {
     // Of a node that is open already, the kernel answers EBUSY to a group, and EINVAL to an
     // iommufd.
     const bool busy = error.error_number() == EBUSY;
-    const auto who = busy || error.error_number() == EINVAL ? holders(function) : std::string{};
-    if (!busy && who.empty()) throw;
-    throw open_elsewhere(one, who);
+    const auto who = busy || error.error_number() == EINVAL ? holders(function) : Holders{};
+    if (busy || !who.names.empty()) throw open_elsewhere(one, who.names);
+    if (!who.unseen.empty()) error.add_advice("it may be open elsewhere: " + who.unseen);
+    throw;
   }
   return one;
 }
@@ -163,8 +166,9 @@ void VfioBackend::suspend(std::uint16_t function) {
 
 bool VfioBackend::resume(std::uint16_t function) {
   auto& one = known(function);
-  // Nobody can have suspended it, unless somebody has it open.
-  if (!one.is_open() && holders(function).empty()) return false;
+  // Nobody can have suspended it, unless somebody has it open. Of those who cannot be seen the
+  // kernel knows: it lets nobody else open it.
+  if (!one.is_open() && holders(function).is_nobody()) return false;
   const auto now = opened(function).settled();
   if (now == State::resuming) {
     throw Error(ExitStatus::device, one.name() + " holds an incomplete state",
@@ -178,8 +182,9 @@ FunctionState VfioBackend::look(std::uint16_t function, const FormatChoice& /*fo
   auto& one = known(function);
   if (!one.is_open()) {
     const auto who = holders(function);
-    if (who.empty()) return {.suspended = false, .queues = 0};
-    throw open_elsewhere(one, who);
+    if (!who.names.empty()) throw open_elsewhere(one, who.names);
+    if (!who.unseen.empty()) return {};
+    return {.suspended = false, .queues = 0};
   }
   one.open();
   const auto now = one.state();

@@ -63,9 +63,8 @@ TEST_F(Changes, AreWhatWasDoneOrWouldBe) {
   expect_changed(snapshot + " --check-only", true);
   expect_changed(snapshot + " --dry-run", true);
   expect_changed(snapshot, true);
-  EXPECT_EQ(
-      json_of("import sim:b 2 --check-only -f " + path("x"), ExitStatus::bad_state)["changed"],
-      false);
+  EXPECT_EQ(json_of("import sim:b 2 --check-only -f " + path("x"), ExitStatus::refused)["changed"],
+            false);
 }
 
 TEST_F(Changes, OfNothingWhenAllFailed) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/cli/contract.h"
@@ -49,6 +50,48 @@ TEST_F(CustodyContract, AnExportedGuestIsReleasedOrResumedByName) {
   EXPECT_EQ(status("a"), "away");
   EXPECT_EQ(json_of("release sim:a 1")["changed"], false);
   EXPECT_EQ(error_of("resume sim:a 1", ExitStatus::refused)["code"], "away");
+}
+
+TEST_F(CustodyContract, TheWayToAnotherGuestIsThatOfTheRecords) {
+  const auto ways = [&] { return error_of("sim guest start sim:a 1", ExitStatus::refused); };
+  must("suspend sim:a 1");
+  EXPECT_EQ(ways()["code"], "suspended");
+  must("export sim:a 1 -f " + file);
+  const auto exported = ways();
+  EXPECT_EQ(exported["code"], "exported");
+  for (Words command : exported["commands"]) {
+    command.erase(command.begin());
+    command.emplace_back("--dry-run");
+    EXPECT_EQ(tool.run(command).status, 0) << testing::PrintToString(command);
+  }
+  must("release sim:a 1");
+  EXPECT_EQ(ways()["code"], "away");
+  EXPECT_EQ(ways()["commands"], Json::array());
+  must("sim guest stop sim:a 1");
+  must("sim guest start sim:a 1");
+}
+
+TEST_F(CustodyContract, AnAllowedConditionNeedsNoRemedy) {
+  must("export sim:a 1 -f " + file);
+  const auto moved = json_of("transfer sim:a 1 sim:b 1 --allow exported");
+  const auto& found = moved["findings"];
+  const auto exported = std::find_if(found.begin(), found.end(),
+                                     [](const Json& one) { return one["code"] == "exported"; });
+  ASSERT_NE(exported, found.end()) << found;
+  EXPECT_EQ((*exported)["allowed"], true);
+  EXPECT_EQ((*exported)["commands"], Json::array());
+  EXPECT_TRUE((*exported)["advice"].is_null());
+}
+
+/// The check alone ends as the import would.
+TEST_F(CustodyContract, ACheckEndsAsTheImportDoes) {
+  must("export sim:a 1 -f " + file);
+  must("import sim:b 1 -f " + file);
+  must("sim change b --model other");
+  const auto import = "import sim:b 1 -f " + file;
+  const auto refused = error_of(import, ExitStatus::refused);
+  const auto checked = json_of(import + " --check-only", ExitStatus::refused);
+  EXPECT_EQ(checked["findings"], refused["findings"]);
 }
 
 TEST_F(CustodyContract, AGuestThatWasNotExportedIsNotReleased) {

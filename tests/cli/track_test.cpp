@@ -40,6 +40,21 @@ TEST_F(TrackContract, ChangesAreReadUntilTheFunctionIsSuspended) {
   EXPECT_EQ(error_of("track read sim:a 1", ExitStatus::device)["nvme_status"]["sc"], 0x1F);
 }
 
+TEST_F(TrackContract, TheNextStepIsNamed) {
+  const auto early = error_of("track read sim:a 1", ExitStatus::device);
+  EXPECT_EQ(early["code"], "not_tracked");
+  EXPECT_THAT(early["advice"].get<std::string>(), HasSubstr("'nvmigrate track start'"));
+  must("track start sim:a 1 --range 0:1M");
+  const auto twice = error_of("track start sim:a 1 --range 0:1M", ExitStatus::device);
+  EXPECT_EQ(twice["commands"][0], (Words{"nvmigrate", "track", "stop", "sim:a", "1"}));
+  must("suspend sim:a 1");
+  const auto suspended = error_of("track stop sim:a 1", ExitStatus::device);
+  EXPECT_THAT(suspended["advice"].get<std::string>(), HasSubstr("not suspended"));
+  must("resume sim:a 1");
+  must("track stop sim:a 1");
+  must("track start sim:a 1 --range 0:1M");
+}
+
 TEST_F(TrackContract, RangesAloneAreOnStandardOutput) {
   must("track start sim:a 1 --range 0:4K");
   const auto read = tool.run("track read sim:a 1");

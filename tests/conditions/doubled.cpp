@@ -162,6 +162,11 @@ void drop_privilege() {
   if (::syscall(SYS_capset, &header, sets.data()) != 0) std::abort();
 }
 
+/// No simulation, and as look_in_vain().
+std::unique_ptr<Device> real_and_blind(std::unique_ptr<Device> device) {
+  return watched(look_in_vain)(altered(false, false)(std::move(device)));
+}
+
 Wrap double_of(const std::string& name) {
   if (name == "unprivileged") drop_privilege();
   const std::map<std::string, Wrap> doubles{
@@ -171,7 +176,8 @@ Wrap double_of(const std::string& name) {
       {"blind", watched(look_in_vain)},   {"read_only", watched(be_read_only)},
       {"hidden", watched(hide_first)},    {"claiming", watched(claim_by_id)},
       {"no_list", watched(have_no_list)}, {"no_shared_node", watched(share_no_node)},
-      {"mute", watched(be_mute)},         {"mute_on_first", watched(be_mute_on_first)}};
+      {"mute", watched(be_mute)},         {"mute_on_first", watched(be_mute_on_first)},
+      {"real_and_blind", real_and_blind}};
   return doubles.at(name);
 }
 

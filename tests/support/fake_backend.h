@@ -38,9 +38,14 @@ class FakeBackend : public MigrationBackend {
 
   StateFormats formats{{0}, {}};
   std::size_t chunk = 4096;
+  std::uint64_t largest = 0;
+  StateLayout bytes = StateLayout::nvme;
+  SubsystemStateCarrier* carrier = nullptr;
 
   [[nodiscard]] std::string_view name() const override { return "nvme"; }
-  BackendQuery query() override { return {formats, chunk}; }
+  [[nodiscard]] StateLayout layout() const override { return bytes; }
+  SubsystemStateCarrier* subsystem_state_carrier() override { return carrier; }
+  BackendQuery query() override { return {formats, chunk, largest}; }
   void quiesce(std::uint16_t function) override { see("quiesce", function); }
   void suspend(std::uint16_t function) override {
     see("suspend", function);

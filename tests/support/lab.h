@@ -40,6 +40,10 @@ class CountedBackend : public MigrationBackend {
   CountedBackend(MigrationBackend& backend, AdminPort& port) : backend_(&backend), port_(&port) {}
 
   [[nodiscard]] std::string_view name() const override { return backend_->name(); }
+  [[nodiscard]] StateLayout layout() const override { return backend_->layout(); }
+  SubsystemStateCarrier* subsystem_state_carrier() override {
+    return backend_->subsystem_state_carrier();
+  }
   BackendQuery query() override { return backend_->query(); }
   void quiesce(std::uint16_t function) override {
     count();

@@ -79,7 +79,8 @@ struct Remedy {
     release,
     settle,        ///< `object`: the destination, `ssh://b/nvme0 3`
     import_state,  ///< `object`: the state file
-    reset,         ///< `object`: the PCI address
+    track_stop,
+    reset,  ///< `object`: the PCI address
     // Of a controlling function: `device`.
     list,
     show,
@@ -184,6 +185,16 @@ class NVMIGRATE_API InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
+};
+
+/// While it exists, no stop signal ends the work of this thread: for taking back what a failure, or
+/// such a signal, has interrupted. What comes meanwhile counts afterwards.
+class NVMIGRATE_API InterruptsDeferred {
+ public:
+  InterruptsDeferred() noexcept;
+  InterruptsDeferred(const InterruptsDeferred&) = delete;
+  InterruptsDeferred& operator=(const InterruptsDeferred&) = delete;
+  ~InterruptsDeferred();
 };
 
 /// An Error of the status `usage`: the caller asked for something that makes no sense.

@@ -18,6 +18,7 @@ bool is_an_error(int signal) { return signal == SIGPIPE || signal == SIGXFSZ; }
 
 volatile std::sig_atomic_t stop_asked = 0;
 std::array<struct sigaction, signals.size()> before{};
+thread_local unsigned deferrals = 0;
 
 /// A call that begins to wait just after the signal came would miss it. So an alarm follows the
 /// first stop signal every second, and ends each such call with EINTR.
@@ -58,7 +59,10 @@ InterruptGuard::~InterruptGuard() {
   }
 }
 
-bool interrupted() noexcept { return stop_asked != 0; }
+InterruptsDeferred::InterruptsDeferred() noexcept { ++deferrals; }
+InterruptsDeferred::~InterruptsDeferred() { --deferrals; }
+
+bool interrupted() noexcept { return stop_asked != 0 && deferrals == 0; }
 
 void stop_if_interrupted(const char* what_is_left) {
   if (interrupted()) throw Interrupted(what_is_left);

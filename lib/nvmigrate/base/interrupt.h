@@ -5,7 +5,7 @@
 
 namespace nvmigrate {
 
-/// Whether a stop signal has come since the guard was made.
+/// Whether a stop signal has come since the guard was made, unless this thread defers them.
 [[nodiscard]] bool interrupted() noexcept;
 /// \throws Interrupted, saying `what_is_left`, when a stop signal has come
 void stop_if_interrupted(const char* what_is_left);

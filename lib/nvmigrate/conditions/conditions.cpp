@@ -98,6 +98,11 @@ Finding judged(Finding found, Verb verb, const std::vector<std::string>& allowed
   found.overridable = row->overrides.has(verb);
   found.allowed =
       found.overridable && std::find(allowed.begin(), allowed.end(), found.code) != allowed.end();
+  if (found.allowed) {
+    // The caller has chosen the way.
+    found.advice.clear();
+    found.remedies.clear();
+  }
   return found;
 }
 

@@ -196,7 +196,13 @@ void Judge::look_at_opening(const ControlledFunction& function) {
   const auto holders = session_->pci().vfio_holders(function.pci->address);
   if (!holders.empty()) {
     add("open_elsewhere", function, {{"backend", backend}, {"holders", describe(holders)}});
-  } else if (verb_ != Verb::export_state || keeps_suspended_) {
+    return;
+  }
+  const auto unseen = session_->pci().unseen(function.pci->address);
+  if (!unseen.empty()) {
+    add("open_unknown", function, {{"backend", backend}, {"reason", unseen}});
+  }
+  if (verb_ != Verb::export_state || keeps_suspended_) {
     add("reset_at_close", function, {{"backend", backend}});
   }
 }

@@ -111,6 +111,13 @@ constexpr std::array table{
               .sentence = "backend {backend} has to open {function}, and that is open: {holders}",
               .advice = "only the program that holds it open can migrate it through this backend",
               .blocks = migrates | resume},
+    Condition{.code = "open_unknown",
+              .looks_at = "the open files of all processes (/proc)",
+              .sentence = "backend {backend} has to open {function}, and it cannot be seen whether "
+                          "that is open already: {reason}",
+              .advice = "run the command as root on the host, and not in a container",
+              .blocks = migrates | resume,
+              .overrides = migrates | resume},
     Condition{.code = "reset_at_close",
               .looks_at = "whether the backend opens the function itself",
               .sentence = "backend {backend} has to open {function}, which is reset when it is "

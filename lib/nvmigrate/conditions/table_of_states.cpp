@@ -75,12 +75,29 @@ constexpr std::array state_rows{
             .advice = "name a destination that has one; without it, the guest may find features "
                       "changed"},
            loading),
+    Condition{.code = "subsystem_state_left_out",
+              .looks_at = "whether the device answers Migration Receive with SEL 1h",
+              .sentence = "a raw state cannot contain the state of the exported NVM subsystem that "
+                          "{function} belongs to",
+              .advice = "export a state file, which contains both; without it, the guest may find "
+                        "features changed",
+              .blocks = Verb::export_state,
+              .overrides = Verb::export_state},
     misfit(
         {.code = "no_formats", .sentence = "the state names no format that it could be loaded in"}),
     misfit({.code = "version",
             .sentence = "{device} does not know version {version} of the NVMe controller state"}),
     misfit(
         {.code = "vendor_format", .sentence = "{device} does not know the vendor format {format}"}),
+    misfit({.code = "state_layout",
+            .sentence = "the state is {format}, and the backend {backend} loads {formats}",
+            .advice = "load it through the backend that read it"},
+           loading),
+    misfit({.code = "state_too_large",
+            .looks_at = "the state, and what the backend can load at once",
+            .sentence = "{what} has {bytes} bytes, and the backend {backend} can load at most "
+                        "{most} into {function}",
+            .advice = "name a destination that takes more"}),
     Condition{.code = "same_function",
               .looks_at = state,
               .sentence = "the state was read from the same function",

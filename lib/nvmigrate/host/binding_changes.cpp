@@ -79,6 +79,7 @@ class OneChange {
 
   /// \return the error to throw, which says whether the function is back where it was
   Error put_back(const Error& error, std::chrono::milliseconds timeout) {
+    const InterruptsDeferred until_done;
     change_->nodes = {};
     pending_->bound.reset();
     try {

@@ -190,6 +190,7 @@ class Provisioning {
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back(const std::vector<WantedResources>& wanted_before) {
+    const InterruptsDeferred until_done;
     session_->refresh();
     const std::span done{plan_.steps.data(), runner_.begun()};
     const bool autoprobe = autoprobe_before(before_, plan_.unfinished);

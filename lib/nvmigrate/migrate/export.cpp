@@ -90,6 +90,7 @@ class Export {
         .refuse("export");
     result_.suspended_before = is_suspended(session, cntlid);
     identity_ = identity_of(session, cntlid, result_.formats);
+    if (options.raw && identity_.subsystem_state) refuse_to_leave_out();
     commands_ = session.commands_of_this_thread() - before;
   }
 
@@ -117,6 +118,15 @@ class Export {
   }
 
  private:
+  /// Of a raw state, which is that of the function alone.
+  void refuse_to_leave_out() {
+    Judge judge(Verb::export_state, *session_, options_->allowed);
+    judge.add(fact_of("subsystem_state_left_out", session_->device(),
+                      session_->function(result_.cntlid)));
+    judge.refuse("export");
+    result_.findings = judge.findings();
+  }
+
   [[nodiscard]] Io& io() const { return session_->io(); }
   [[nodiscard]] Journal& journal() const { return session_->journal(); }
   [[nodiscard]] MigrationBackend& backend() const { return session_->backend(result_.cntlid); }
@@ -237,7 +247,8 @@ class Export {
     for (const auto& found : decoded->findings)
       judge.add(of_function(found, *session_, result_.cntlid, ExitStatus::device));
     judge.refuse("export a state that no destination would accept");
-    result_.findings = judge.findings();
+    const auto& found = judge.findings();
+    result_.findings.insert(result_.findings.end(), found.begin(), found.end());
   }
 
   /// From here on only the operator may resume the function.

@@ -18,6 +18,13 @@
 namespace nvmigrate {
 namespace {
 
+/// Which states have a layout.
+std::string states_of(StateLayout layout, bool one) {
+  if (layout == StateLayout::opaque) return one ? "in a format of its backend" : "only its own";
+  return one ? "a controller state of the specification"
+             : "only controller states of the specification";
+}
+
 std::string kind_of(bool simulated) { return simulated ? "simulated" : "real"; }
 
 std::uint32_t deepest_of(const auto& queues) {
@@ -76,6 +83,10 @@ void Fit::look_at(const Candidate& candidate) {
   if (candidate.end != nullptr) look_at_past(*candidate.end, candidate.identity);
   const bool other = candidate.identity != nullptr && !is_ours(candidate.identity->backend);
   if (!other) look_at_formats(candidate.formats);
+  if (!other && candidate.layout) look_at_layout(*candidate.layout);
+  if (!other && candidate.end != nullptr) {
+    look_at_sizes(candidate.end->size, candidate.subsystem_bytes);
+  }
   if (candidate.decoded != nullptr) look_at_state(*candidate.decoded);
   if (candidate.destination) look_at_destination(candidate);
 }
@@ -97,8 +108,7 @@ void Fit::look_at_source(const StateIdentity& identity) {
   }
   look_at_firmware(identity);
   look_at_namespaces(identity);
-  if (identity.subsystem_state &&
-      !session_->backend(function_->cntlid).has_subsystem_state(function_->cntlid)) {
+  if (identity.subsystem_state && !has_subsystem_state(*session_, function_->cntlid)) {
     add("subsystem_state");
   }
   if (is_of(identity, *session_) && identity.controller == function_->cntlid) add("same_function");
@@ -207,6 +217,30 @@ void Fit::look_at_formats(const FormatChoice& wanted) {
   }
   if (wanted.vendor && !lists(known.vendors, *wanted.vendor)) {
     add("vendor_format", {{"format", to_string(*wanted.vendor)}});
+  }
+}
+
+void Fit::look_at_layout(StateLayout layout) {
+  const auto& backend = session_->backend(function_->cntlid);
+  if (layout == backend.layout()) return;
+  add("state_layout", {{"format", states_of(layout, true)},
+                       {"backend", std::string{backend.name()}},
+                       {"formats", states_of(backend.layout(), false)}});
+}
+
+void Fit::look_at_sizes(std::uint64_t state, std::uint64_t subsystem_state) {
+  auto& backend = session_->backend(function_->cntlid);
+  const auto compare = [&](const char* what, std::uint64_t bytes, std::uint64_t most) {
+    if (bytes <= most) return;
+    add("state_too_large", {{"what", what},
+                            {"bytes", std::to_string(bytes)},
+                            {"backend", std::string{backend.name()}},
+                            {"most", std::to_string(most)}});
+  };
+  const auto most = session_->query(function_->cntlid).largest;
+  if (most != 0) compare("the state", state, most);
+  if (const auto* carrier = backend.subsystem_state_carrier()) {
+    compare("the state of its exported NVM subsystem", subsystem_state, carrier->largest());
   }
 }
 

@@ -18,6 +18,8 @@ struct Candidate {
   const StateIdentity* identity = nullptr;     ///< nullptr: a raw state does not say
   const DecodedState* decoded = nullptr;       ///< nullptr: not yet known, or opaque
   const StateEnd* end = nullptr;               ///< nullptr: the state has not been read yet
+  std::optional<StateLayout> layout{};         ///< of its bytes; nothing: see end
+  std::uint64_t subsystem_bytes = 0;           ///< of the exported subsystem's state it carries
   FormatChoice formats{};                      ///< as it would be loaded
   const Origin* origin = nullptr;              ///< see find_origin()
   std::optional<FunctionState> destination{};  ///< see word_on()
@@ -43,6 +45,8 @@ class Fit {
   void look_at_origin(const Origin& origin, const StateEnd* end);
   void look_at_past(const StateEnd& end, const StateIdentity* identity);
   void look_at_formats(const FormatChoice& wanted);
+  void look_at_layout(StateLayout layout);
+  void look_at_sizes(std::uint64_t state, std::uint64_t subsystem_state);
   void look_at_destination(const Candidate& candidate);
   void look_at_depth(const DecodedState& decoded);
   void look_at_resources(const DecodedState& decoded);

@@ -172,7 +172,7 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
   identity.controller = cntlid;
   identity.vfn = function.vfn;
   if (function.pci) identity.address = function.pci->address;
-  identity.subsystem_state = session.backend(cntlid).has_subsystem_state(cntlid);
+  identity.subsystem_state = has_subsystem_state(session, cntlid);
   if (function.secondary && resources) {
     if (resources->queues.supported) identity.queues = function.queues;
     if (resources->interrupts.supported) identity.interrupts = function.interrupts;
@@ -185,17 +185,22 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
   return identity;
 }
 
+bool has_subsystem_state(Session& session, std::uint16_t cntlid) {
+  auto* const carrier = session.backend(cntlid).subsystem_state_carrier();
+  return carrier != nullptr && carrier->has(cntlid);
+}
+
 std::vector<std::byte> subsystem_state_of(Session& session, std::uint16_t cntlid,
                                           const StateIdentity& identity) {
   if (!identity.subsystem_state) return {};
-  return session.backend(cntlid).save_subsystem_state(cntlid);
+  return session.backend(cntlid).subsystem_state_carrier()->save(cntlid);
 }
 
 void load_subsystem_state(Session& session, std::uint16_t cntlid, std::span<const std::byte> state,
                           bool& touched) {
-  if (state.empty() || !session.backend(cntlid).has_subsystem_state(cntlid)) return;
+  if (state.empty() || !has_subsystem_state(session, cntlid)) return;
   touched = true;
-  session.backend(cntlid).load_subsystem_state(cntlid, state);
+  session.backend(cntlid).subsystem_state_carrier()->load(cntlid, state);
 }
 
 std::optional<std::vector<NamespaceShape>> namespaces_of(Session& session, std::uint16_t cntlid) {

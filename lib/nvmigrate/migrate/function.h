@@ -59,6 +59,9 @@ FormatChoice formats_to_read(Session& session, std::uint16_t cntlid,
 /// What the first record of a state file says, size and blackout still open. Namespaces that the
 /// device fails to tell are left out.
 StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatChoice& formats);
+/// Whether a function has an exported NVM subsystem state that its backend carries.
+/// \throws NvmeError, OsError
+bool has_subsystem_state(Session& session, std::uint16_t cntlid);
 /// The state of its exported NVM subsystem. \return empty when the identity says that there is none
 std::vector<std::byte> subsystem_state_of(Session& session, std::uint16_t cntlid,
                                           const StateIdentity& identity);

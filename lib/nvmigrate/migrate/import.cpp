@@ -207,6 +207,8 @@ ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntl
   const Candidate candidate{.identity = state.identity() ? &*state.identity() : nullptr,
                             .decoded = state.decoded() ? &*state.decoded() : nullptr,
                             .end = &state.end(),
+                            .layout = state.layout(),
+                            .subsystem_bytes = state.subsystem_state().size(),
                             .formats = check.formats,
                             .origin = origin ? &*origin : nullptr,
                             .destination = word_on(session, cntlid)};
@@ -217,6 +219,10 @@ ImportCheck check(const StoredState& state, Session& session, std::uint16_t cntl
 }
 
 }  // namespace
+
+ExitStatus ImportCheck::status() const {
+  return acceptable() ? ExitStatus::ok : Refusal("import", findings).status();
+}
 
 StateLayout layout_of_raw(Session& session, std::uint16_t cntlid) {
   const auto layout = session.backend(cntlid).layout();

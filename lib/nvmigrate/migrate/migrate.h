@@ -229,6 +229,8 @@ struct ImportCheck {
   Findings findings{};
 
   [[nodiscard]] bool acceptable() const noexcept { return !any_stands(findings); }
+  /// As which the import would be refused; ok when it would not be.
+  [[nodiscard]] NVMIGRATE_API ExitStatus status() const;
 };
 
 /// What an import did.

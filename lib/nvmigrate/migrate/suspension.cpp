@@ -152,6 +152,7 @@ Leftover Suspension::take_back() {
 }
 
 Leftover Suspension::undo() noexcept {
+  const InterruptsDeferred until_done;
   try {
     if (!recorded_) return resumed_at_ ? Leftover{name_ + " runs", {}} : Leftover{};
     auto left = take_back();

@@ -121,8 +121,8 @@ class Transfer {
     destination_stop_.suspend();
     source_stop_.suspend();
     const auto begun = Suspension::Clock::now();
-    if (source_.backend().has_subsystem_state(source_.cntlid)) {
-      const auto subsystem = source_.backend().save_subsystem_state(source_.cntlid);
+    if (has_subsystem_state(*source_.session, source_.cntlid)) {
+      const auto subsystem = source_.backend().subsystem_state_carrier()->save(source_.cntlid);
       load_subsystem_state(*destination_.session, destination_.cntlid, subsystem, touched_);
     }
     pump_.run(

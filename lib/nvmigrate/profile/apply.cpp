@@ -160,6 +160,7 @@ class Application {
 
   /// Rethrows what is being handled as it is when everything is back; else says what is not.
   void go_back() {
+    const InterruptsDeferred until_done;
     std::vector<std::string> failures;
     try {
       session_->refresh();

@@ -11,7 +11,7 @@ namespace {
 using Action = Remedy::Action;
 
 /// In messages, remedies have names: their numbers may change.
-constexpr std::array<std::pair<Action, std::string_view>, 26> action_names{{
+constexpr std::array<std::pair<Action, std::string_view>, 27> action_names{{
     {Action::resume, "resume"},
     {Action::suspend, "suspend"},
     {Action::mark, "mark"},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<Action, std::string_view>, 26> action_names{{
     {Action::release, "release"},
     {Action::settle, "settle"},
     {Action::import_state, "import"},
+    {Action::track_stop, "track_stop"},
     {Action::reset, "reset"},
     {Action::list, "list"},
     {Action::show, "show"},

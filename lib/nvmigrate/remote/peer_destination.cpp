@@ -234,6 +234,7 @@ class Destination {
   }
 
   Leftover leave() {
+    const InterruptsDeferred until_done;
     if (!stop_) return {};
     if (loaded_ && !committed_) {
       stop_->keep();

@@ -26,6 +26,22 @@ class MemoryTracker {
   virtual TrackedMemory read(std::uint16_t function) = 0;
 };
 
+/// Moves the state of the exported NVM subsystem (NVMe Base 2.4) that a controlled function belongs
+/// to, where a device has one. It goes with the function's own state. Throws NvmeError and OsError.
+class SubsystemStateCarrier {
+ public:
+  virtual ~SubsystemStateCarrier() = default;
+
+  /// Whether the function has such a state.
+  virtual bool has(std::uint16_t function) = 0;
+  /// Most bytes of one that load() takes.
+  [[nodiscard]] virtual std::uint64_t largest() const = 0;
+  /// Reads it whole, of a suspended function. \throws Error(device) when that was not suspended
+  virtual std::vector<std::byte> save(std::uint16_t function) = 0;
+  /// Sets it, of a suspended function, before its own state is loaded.
+  virtual void load(std::uint16_t function, std::span<const std::byte> state) = 0;
+};
+
 /// The one common interface of migration: what every device can be asked to do to a function that
 /// it controls, whatever its command set. Functions are named by controller id. Safe to use from
 /// several threads at once for different functions.
@@ -64,23 +80,10 @@ class MigrationBackend {
   /// Loads a state into a suspended function and commits it. After an error the load is void.
   virtual void load(std::uint16_t function, const FormatChoice& formats, StateSource& from) = 0;
 
-  /// Whether the device has an exported NVM subsystem state (NVMe Base 2.4) of the function.
-  virtual bool has_subsystem_state(std::uint16_t /*function*/) { return false; }
-  /// Reads it whole, of a suspended function. \throws Error(device) when that was not suspended
-  virtual std::vector<std::byte> save_subsystem_state(std::uint16_t function);
-  /// Sets it, of a suspended function, before its own state is loaded.
-  virtual void load_subsystem_state(std::uint16_t function, std::span<const std::byte> state);
-
+  /// \return nullptr: no function has an exported NVM subsystem state
+  virtual SubsystemStateCarrier* subsystem_state_carrier() { return nullptr; }
   /// \return nullptr: it tracks no memory
   virtual MemoryTracker* memory_tracker() { return nullptr; }
 };
-
-inline std::vector<std::byte> MigrationBackend::save_subsystem_state(std::uint16_t /*function*/) {
-  throw unsupported("the backend carries no exported NVM subsystem state");
-}
-inline void MigrationBackend::load_subsystem_state(std::uint16_t /*function*/,
-                                                   std::span<const std::byte> /*state*/) {
-  throw unsupported("the backend carries no exported NVM subsystem state");
-}
 
 }  // namespace nvmigrate

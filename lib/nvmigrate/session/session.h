@@ -28,8 +28,9 @@ class Session;
 
 /// What a backend finds out about a controlling function without changing anything.
 struct BackendQuery {
-  StateFormats formats;   ///< that the device knows
-  std::size_t chunk = 0;  ///< most bytes of one command
+  StateFormats formats;       ///< that the device knows
+  std::size_t chunk = 0;      ///< most bytes of one command
+  std::uint64_t largest = 0;  ///< bytes of a state that it can load; 0: it knows no limit
 };
 
 /// What a device says of the effects of the commands that the library sends.

@@ -180,6 +180,9 @@ class NVMIGRATE_API StoredState {
   [[nodiscard]] bool raw() const noexcept;
   /// Nothing for a raw state.
   [[nodiscard]] const std::optional<StateIdentity>& identity() const noexcept;
+  /// What its bytes are. A raw state that was read as opaque is `nvme` when its size is that of the
+  /// header of a Controller State at its begin.
+  [[nodiscard]] StateLayout layout() const noexcept;
   /// Of a raw state: size and digest, computed; chunks, blackout and time empty.
   [[nodiscard]] const StateEnd& end() const noexcept;
   /// Nothing for an opaque layout.

@@ -17,7 +17,7 @@ struct [[gnu::visibility("hidden")]] StoredState::Impl {
   Io* io = nullptr;
   std::string object;
   bool raw = false;
-  StateLayout raw_layout = StateLayout::nvme;
+  StateLayout raw_layout = StateLayout::nvme, layout = StateLayout::nvme;
   std::optional<OpenFile> file;  ///< of open()
   std::optional<Spool> spool;    ///< of read()
   std::optional<StateIdentity> identity;
@@ -53,6 +53,7 @@ class VerifyPass {
       if (chunk.empty()) break;
       size_ += chunk.size();
       if (decoder_) decoder_->feed(chunk);
+      if (i == 0) look_at(chunk);
       hash(chunk);
       if (options_->progress) options_->progress(size_, reader_->size());
     }
@@ -67,10 +68,21 @@ class VerifyPass {
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// Whether the bytes are as many as the header of a Controller State at their begin says.
+  [[nodiscard]] bool is_controller_state() const noexcept { return size_ == said_size_; }
   Sha256& digest() noexcept { return digest_; }
   std::optional<StateDecoder>& decoder() noexcept { return decoder_; }
 
  private:
+  void look_at(std::span<const std::byte> first) noexcept {
+    try {
+      const auto header = decode_state_header(first);
+      if (header.version == 0) said_size_ = header.total();
+    } catch (const Error&) {
+      said_size_.reset();
+    }
+  }
+
   ChunkBuffer& acquire(std::uint64_t index) {
     if (worker_ && posted_ >= chunk_slots) worker_->wait_for(posted_ - chunk_slots + 1);
     auto& slot = slots_.at(index % chunk_slots);
@@ -94,6 +106,7 @@ class VerifyPass {
   Sha256 digest_;
   std::array<std::optional<ChunkBuffer>, chunk_slots> slots_;
   std::uint64_t size_ = 0, posted_ = 0;
+  std::optional<std::uint64_t> said_size_;
   std::optional<Worker> worker_;
 };
 
@@ -125,7 +138,7 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
   start_thread = options.start_thread;
   const auto chunks = reader(std::move(source));
   const auto* file_reader = raw ? nullptr : static_cast<const FileChunkReader*>(chunks.get());
-  const auto layout = raw ? raw_layout : file_reader->identity().layout;
+  layout = raw ? raw_layout : file_reader->identity().layout;
   const bool decode = layout == StateLayout::nvme;
   if (!raw && options.accept) options.accept(file_reader->identity());
   const auto begin = chunks->offset();
@@ -140,6 +153,10 @@ void StoredState::Impl::verify(std::unique_ptr<ByteSource> source,
     throw StateFileError(begin, "invalid_state", fmt::format("{}: {}", object, error.what()),
                          error.advice());
   }
+  if (raw && pass.size() == 0) {
+    throw StateFileError(begin, "invalid_state", object + ": it is empty, so it holds no state");
+  }
+  if (raw && pass.is_controller_state()) layout = StateLayout::nvme;
   facts = {.size = pass.size(), .sum = chunks->sum(), .offset = chunks->offset()};
   if (raw) {
     const auto* missing = decoded ? find(*decoded, "one_dword_short") : nullptr;
@@ -211,6 +228,7 @@ bool StoredState::raw() const noexcept { return impl_->raw; }
 const std::optional<StateIdentity>& StoredState::identity() const noexcept {
   return impl_->identity;
 }
+StateLayout StoredState::layout() const noexcept { return impl_->layout; }
 const StateEnd& StoredState::end() const noexcept { return impl_->end; }
 const std::optional<DecodedState>& StoredState::decoded() const noexcept { return impl_->decoded; }
 const std::vector<std::byte>& StoredState::subsystem_state() const noexcept {

@@ -249,6 +249,7 @@ void Journal::strike_custody(std::uint16_t cntlid) {
 }
 
 bool Journal::try_to_rewrite() noexcept {
+  const InterruptsDeferred until_done;
   try {
     const std::lock_guard only(mutex_);
     if (unsure_) trouble_.reset();

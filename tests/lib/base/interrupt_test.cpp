@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 #include "nvmigrate/base/error.h"
 
@@ -70,6 +71,21 @@ TEST_P(InterruptTest, ACallThatWaitsEndsEvenWhenTheSignalCameBeforeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, InterruptTest, testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(InterruptsDeferredTest, AStopSignalCountsAfterwardsAndForOtherThreads) {
+  const Disposition usual(SIGTERM, SIG_DFL);
+  const InterruptGuard guard;
+  std::raise(SIGTERM);
+  {
+    const InterruptsDeferred outer;
+    { const InterruptsDeferred inner; }
+    EXPECT_FALSE(interrupted());
+    EXPECT_NO_THROW(stop_if_interrupted("nothing is left"));
+    std::thread([] { EXPECT_TRUE(interrupted()); }).join();
+  }
+  EXPECT_TRUE(interrupted());
+  set_interrupted(false);
+}
 
 }  // namespace
 }  // namespace nvmigrate

@@ -2,9 +2,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "nvmigrate/migrate/migrate.h"
+#include "nvmigrate/nvme/wire.h"
+#include "nvmigrate/session/backend.h"
 #include "nvmigrate/session/custody.h"
 #include "nvmigrate/state/state.h"
 #include "tests/lib/migrate/import_fixture.h"
@@ -110,6 +114,48 @@ TEST_F(ImportTest, RefusesWithEverythingThatStands) {
   b->session->registry().unmark(2);
   a->backend[1].suspended = false;
   EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("unmarked", "model", "source_runs"));
+}
+
+// --- what cannot be loaded is refused, and the check alone says so
+
+TEST_F(ImportTest, AStateThatTheBackendCannotLoadIsTooLarge) {
+  b->backend.largest = a->backend[1].state.size() - 1;
+  EXPECT_THAT(codes_of_check(), Contains("state_too_large"));
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("state_too_large"));
+  EXPECT_EQ(b->backend.count("suspend"), 0U);
+  ++b->backend.largest;
+  b->open();
+  EXPECT_EQ(status_of_run(), ExitStatus::ok);
+}
+
+/// Of each function the same state.
+struct Carrier final : SubsystemStateCarrier {
+  bool has(std::uint16_t) override { return true; }
+  [[nodiscard]] std::uint64_t largest() const override { return most; }
+  std::vector<std::byte> save(std::uint16_t) override {
+    wire::SubsystemStateHeader header;
+    header.csattr = wire::csattr_suspended;
+    header.nvmecss = 2;
+    std::vector<std::byte> state(sizeof header + 8);
+    std::memcpy(state.data(), &header, sizeof header);
+    state[sizeof header] = std::byte{wire::subsystem_state_version};
+    return state;
+  }
+  void load(std::uint16_t, std::span<const std::byte> state) override { loaded = state.size(); }
+
+  std::uint64_t most = 71;
+  std::size_t loaded = 0;
+};
+
+TEST_F(ImportTest, SoIsTheStateOfAnExportedSubsystem) {
+  Carrier carrier;
+  a->backend.carrier = b->backend.carrier = &carrier;
+  export_again({.overwrite = true, .allowed = {"exported"}});
+  EXPECT_THAT(codes_of_check(), Contains("state_too_large"));
+  EXPECT_THAT(refusal_of([&] { run(); }), ElementsAre("state_too_large"));
+  carrier.most = 72;
+  EXPECT_EQ(status_of_run(), ExitStatus::ok);
+  EXPECT_EQ(carrier.loaded, 72U);
 }
 
 TEST_F(ImportTest, TheDestinationIsJudgedBeforeTheStateIsRead) {
@@ -272,6 +318,26 @@ TEST_F(RawImportTest, AmongSeveralVendorFormatsOneMustBeNamed) {
   EXPECT_EQ(test::failure_of([&] { check(); }).status(), ExitStatus::usage);
   const FormatChoice named{.version = 0, .vendor = second};
   EXPECT_EQ(check({.formats = named}).formats, named);
+}
+
+/// It may have been read by another backend, which it does not say.
+TEST_F(RawImportTest, AStateOfAnotherLayoutIsNotLoaded) {
+  using enum StateLayout;
+  const auto refused = [&](StateLayout told, StateLayout taken) {
+    b->backend.bytes = taken;
+    b->open();
+    const auto state = StoredState::open(io, file, {.kind = StateKind::raw, .raw_layout = told});
+    const auto found = codes_of(check_import(state, *b->session, 2).findings);
+    const bool refuses = std::find(found.begin(), found.end(), "state_layout") != found.end();
+    EXPECT_EQ(status_of([&] { import_state(state, *b->session, 2); }) == ExitStatus::bad_state,
+              refuses);
+    return refuses;
+  };
+  EXPECT_TRUE(refused(nvme, opaque));
+  EXPECT_TRUE(refused(opaque, opaque)) << "its bytes are those of a controller state";
+  std::ofstream(file, std::ios::binary) << "something else";
+  EXPECT_TRUE(refused(opaque, nvme));
+  EXPECT_FALSE(refused(opaque, opaque));
 }
 
 TEST_F(RawImportTest, ItIsSaidThatItsSourceIsUnknown) {

@@ -182,6 +182,18 @@ TEST_F(SuspensionTest, AJournalThatCannotBeWrittenAfterResumeIsTold) {
   EXPECT_EQ(a->backend.count("resume"), 1U);
 }
 
+TEST_F(SuspensionTest, AStopSignalDoesNotStopTheUndoing) {
+  auto suspension = make();
+  begin(suspension);
+  set_interrupted(true);
+  for (const auto* kind : {"open", "write"})
+    io.fail_kind(kind, EINTR, 1, 1);
+  const auto left = suspension.undo();
+  EXPECT_THAT(left.remedies, IsEmpty());
+  EXPECT_FALSE(suspended());
+  EXPECT_FALSE(now());
+}
+
 TEST_F(SuspensionTest, ResumesWhatWasSuspendedBeforeWhenAsked) {
   leave(IntentKind::suspended);
   auto suspension = make();

@@ -52,6 +52,24 @@ TEST_F(Stored, TakesARawStateOnlyWhenToldTo) {
   EXPECT_TRUE(open_raw(sample_state()).raw());
 }
 
+TEST_F(Stored, ARawStateShowsWhetherItIsAControllerState) {
+  const auto layout_of = [this](const Bytes& bytes) {
+    put(folder / "a.raw", text_of(bytes));
+    const ReadStateOptions options{.kind = StateKind::raw, .raw_layout = StateLayout::opaque};
+    return StoredState::open(io, folder / "a.raw", options).layout();
+  };
+  EXPECT_EQ(layout_of(sample_state()), StateLayout::nvme);
+  EXPECT_EQ(layout_of(state_of_size(3 * chunk)), StateLayout::nvme);
+  auto other = sample_state();
+  other.push_back({});
+  EXPECT_EQ(layout_of(other), StateLayout::opaque) << "the header says another size";
+  other = sample_state();
+  other[0] = std::byte{1};
+  EXPECT_EQ(layout_of(other), StateLayout::opaque) << "another version";
+  EXPECT_EQ(layout_of({std::byte{1}}), StateLayout::opaque);
+  EXPECT_EQ(fault_of([&] { layout_of({}); }), "invalid_state");
+}
+
 TEST_F(Stored, IsAcceptedByItsFirstRecordBeforeItsStateIsRead) {
   write_state_file(io, folder / "a.state", state_of_size(3 * chunk));
   std::uint64_t done = 0;

@@ -57,8 +57,7 @@ TEST(Contributing, TheToyIsShortAndImplementsWhatItSays) {
   const auto toy = text_of("tests/plugins/conformance/toy_backend.h");
   EXPECT_LT(std::count(toy.begin(), toy.end(), '\n'), 100);
   auto methods = all_in(section(), R"(`(\w+)\(\)`)");
-  for (const auto* by_default : {"layout", "outlasts", "has_subsystem_state",
-                                 "save_subsystem_state", "load_subsystem_state", "memory_tracker"})
+  for (const auto* by_default : {"layout", "outlasts", "subsystem_state_carrier", "memory_tracker"})
     methods.erase(by_default);
   for (const auto& method : methods)
     EXPECT_THAT(toy, HasSubstr(" " + method + "("));

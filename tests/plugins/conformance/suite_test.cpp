@@ -232,6 +232,17 @@ TEST_P(ConformanceTest, AStateThatCannotBeOneIsRefused) {
   EXPECT_THAT(rig->discontinuities(), IsEmpty());
 }
 
+TEST_P(ConformanceTest, WhatIsLargerThanItSaysIsRefusedBeforeAnythingIsSent) {
+  begin();
+  const auto largest = static_cast<std::size_t>(destination().query().largest);
+  EXPECT_EQ(largest != 0, about.whole);
+  if (largest == 0) return;
+  destination().suspend(guest);
+  const auto before = rig->calls();
+  refusal([&] { load(Bytes(largest + 4)); }, {ExitStatus::bad_state});
+  EXPECT_EQ(rig->calls(), before);
+}
+
 TEST_P(ConformanceTest, AnUnknownFunctionIsAnError) {
   begin();
   const auto kinds = {ExitStatus::device, ExitStatus::unsupported};

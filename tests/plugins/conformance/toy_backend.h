@@ -21,7 +21,7 @@ class ToyBackend final : public MigrationBackend {
   [[nodiscard]] std::string_view name() const override { return "toy"; }
   BackendQuery query() override {
     if (!place_.identity.live_migration) throw unsupported("OACS bit 11 is clear");
-    return {{{0}, {}}, most()};
+    return {{{0}, {}}, most(), most()};
   }
   void check(std::uint16_t function) override {
     if (place_.topology().find(function) == nullptr) throw unsupported("it is not controlled");

@@ -34,56 +34,56 @@ class NvmeSubsystemState : public testing::Test {
     test::ScriptedPort::copy(state(), command.from_device);
     return AdminCompletion{};
   }};
-  NvmeBackend backend() { return {port, identity, BackendOptions{}}; }
+  bool has() {
+    NvmeBackend backend(port, identity, {});
+    auto* const asked = backend.subsystem_state_carrier();
+    return asked != nullptr && asked->has(5);
+  }
+  NvmeSubsystemStateCarrier carrier{port, 8192};
 };
 
 TEST_F(NvmeSubsystemState, IsAskedForOnlyFromVersion24On) {
-  EXPECT_TRUE(NvmeBackend(port, identity, {}).has_subsystem_state(5));
+  EXPECT_TRUE(has());
   EXPECT_EQ(port.sent().size(), 1U);
   identity.version = 0x00020300;
-  EXPECT_FALSE(NvmeBackend(port, identity, {}).has_subsystem_state(5));
+  EXPECT_FALSE(has());
   identity.version = 0x00020400;
   identity.live_migration = false;
-  EXPECT_FALSE(NvmeBackend(port, identity, {}).has_subsystem_state(5));
+  EXPECT_FALSE(has());
   EXPECT_EQ(port.sent().size(), 1U) << "nothing more was sent";
 }
 
 TEST_F(NvmeSubsystemState, ARejectedSelectMeansThatThereIsNone) {
-  NvmeBackend one(port, identity, {});
   port.then(sc::invalid_field).then(sc::invalid_opcode);
-  EXPECT_FALSE(one.has_subsystem_state(5));
-  EXPECT_FALSE(one.has_subsystem_state(5));
+  EXPECT_FALSE(carrier.has(5));
+  EXPECT_FALSE(carrier.has(5));
   port.then(sc::internal_error);
-  error_of([&] { static_cast<void>(one.has_subsystem_state(5)); }, ExitStatus::device);
+  error_of([&] { static_cast<void>(carrier.has(5)); }, ExitStatus::device);
 }
 
 TEST_F(NvmeSubsystemState, AnotherAnswerIsNotTakenForIt) {
   port.then(test::state_of(104));
-  EXPECT_FALSE(NvmeBackend(port, identity, {}).has_subsystem_state(5));
+  EXPECT_FALSE(has());
 }
 
 TEST_F(NvmeSubsystemState, IsReadWholeOfASuspendedFunction) {
-  NvmeBackend one(port, identity, {});
-  EXPECT_EQ(one.save_subsystem_state(5), state());
+  EXPECT_EQ(carrier.save(5), state());
   header.csattr = 0;
-  EXPECT_THAT(error_of([&] { one.save_subsystem_state(5); }, ExitStatus::device),
-              HasSubstr("not suspended"));
+  EXPECT_THAT(error_of([&] { carrier.save(5); }, ExitStatus::device), HasSubstr("not suspended"));
 }
 
 TEST_F(NvmeSubsystemState, OneThatNoCommandCarriesIsNotRead) {
   header.nvmecss = 0x2000;
-  NvmeBackend one(port, identity, BackendOptions{.most = 8192});
-  error_of([&] { one.save_subsystem_state(5); }, ExitStatus::unsupported);
+  error_of([&] { carrier.save(5); }, ExitStatus::unsupported);
 }
 
 TEST_F(NvmeSubsystemState, ARejectedLoadIsAnError) {
-  NvmeBackend one(port, identity, {});
-  one.load_subsystem_state(5, state());
+  carrier.load(5, state());
   EXPECT_EQ(port.sent().back().data, state());
   port.then(sc::exported_subsystem_state);
-  error_of([&] { one.load_subsystem_state(5, state()); }, ExitStatus::device);
+  error_of([&] { carrier.load(5, state()); }, ExitStatus::device);
   port.then(sc::invalid_controller_identifier);
-  error_of([&] { one.load_subsystem_state(5, state()); }, ExitStatus::device);
+  error_of([&] { carrier.load(5, state()); }, ExitStatus::device);
 }
 
 }  // namespace

@@ -81,6 +81,22 @@ TEST_F(RfcTest, VfsAreNamedFromOneUpToTheEnabledOnes) {
   EXPECT_EQ(control(0xC0, 1), sc::invalid_opcode);
 }
 
+TEST_F(RfcTest, ItsStatesAreNotThoseOfTheStandardCommands) {
+  lab.create("c", {.state_size = 10004});
+  test::Bench other(lab, "sim:c");
+  other.provision(2);
+  EXPECT_EQ(other.suspend(1) + other.suspend(2), 0);
+  const auto standard = other.image(1);
+  EXPECT_EQ(control(opcode::vf_suspend, 1), 0);
+  const auto own = state();
+  empty(2);
+  EXPECT_EQ(control(opcode::vf_suspend, 2), 0);
+  EXPECT_EQ(load(2, standard), sc::invalid_field);
+  EXPECT_EQ(other.set(2, own), sc::invalid_field);
+  EXPECT_EQ(load(2, own), 0);
+  EXPECT_EQ(other.set(2, standard), 0);
+}
+
 TEST_F(RfcTest, ReservedFieldsAreZero) {
   for (const auto field : {&AdminCommand::nsid, &AdminCommand::cdw11, &AdminCommand::cdw12,
                            &AdminCommand::cdw13, &AdminCommand::cdw14, &AdminCommand::cdw15}) {

@@ -68,6 +68,21 @@ TEST_F(VfioChoiceTest, AFunctionThatNobodyHasOpenWasReset) {
   EXPECT_EQ(driver.resets, 0U);
 }
 
+TEST_F(VfioChoiceTest, WhereNotEverybodyIsSeenTheKernelKnowsWhetherItIsOpen) {
+  device.bus.not_seen = "the open files of pid 4711 cannot be read";
+  const auto found = backend().look(id, {});
+  EXPECT_EQ(found.suspended, std::nullopt);
+  EXPECT_EQ(found.queues, std::nullopt);
+  driver.open_elsewhere = true;
+  EXPECT_THAT(error_of([&] { backend().resume(id); }, ExitStatus::refused),
+              HasSubstr("is open elsewhere"));
+  driver.elsewhere_error = EINVAL;
+  EXPECT_THAT(error_of([&] { backend().suspend(id); }, ExitStatus::io),
+              HasSubstr("it may be open elsewhere: the open files of pid 4711"));
+  driver.open_elsewhere = false;
+  EXPECT_FALSE(backend().resume(id)) << "it could be opened, so it was not open";
+}
+
 TEST_F(VfioChoiceTest, WhoHasItOpenIsNamed) {
   device.bus.holders[address] = {{"pid 4711 (qemu-system-x86)", "has /dev/vfio/13 open"}};
   driver.open_elsewhere = true;

@@ -157,6 +157,30 @@ TEST_F(VfioSessionTest, WhatAVmHoldsOpenIsLeftToIt) {
   EXPECT_EQ(session_above()->ask(source).suspended(), std::nullopt);
 }
 
+TEST_F(VfioSessionTest, WhereNotEverybodyIsSeenNothingIsOpenedAndNoRecordEnds) {
+  hold();
+  suspend_function(*session_above(), source);
+  held = false;
+  device.bus.holders.clear();
+  device.bus.not_seen = "the open files of pid 4711 cannot be read";
+  EXPECT_EQ(custody(source), Custody::suspended);
+  EXPECT_THAT(
+      refusal_of([&] { export_to_file(*session_above(), source, file(), {.resume = true}); }),
+      ElementsAre("open_unknown"));
+  EXPECT_THAT(refusal_of([&] { resume_function(*session_above(), source); }),
+              ElementsAre("open_unknown"));
+  EXPECT_THAT(refusal_of([&] { suspend_function(*session_above(), source); }),
+              ElementsAre("open_unknown", "reset_at_close"));
+  EXPECT_EQ(driver(source).resets, 0U);
+  EXPECT_EQ(custody(source), Custody::suspended);
+  driver(source).open_elsewhere = true;
+  EXPECT_EQ(thrown_by([&] {
+              resume_function(*session_above(), source, {.allowed = {"open_unknown"}});
+            }).status(),
+            ExitStatus::refused);
+  EXPECT_EQ(custody(source), Custody::suspended);
+}
+
 TEST_F(VfioSessionTest, ItIsChosenByItselfOnlyWhereNoOtherServes) {
   EXPECT_EQ(session_above()->serving()->row->name, "vfio");
   unable.clear();

@@ -22,14 +22,21 @@ check() {
   say "ok: $what"
 }
 
-# run STATUS ARGUMENTS...: nvmigrate ends with the status; its output is in /tmp/out and /tmp/err.
-run() {
+# ends STATUS COMMAND...: the command ends with the status; its output is in /tmp/out and /tmp/err.
+ends() {
   expected=$1
   shift
   status=0
-  nvmigrate "$@" >/tmp/out 2>/tmp/err </dev/null || status=$?
-  [ "$status" -eq "$expected" ] || fail "nvmigrate $* ended with $status, not $expected"
-  say "ok: nvmigrate $* ended with $expected"
+  "$@" >/tmp/out 2>/tmp/err </dev/null || status=$?
+  [ "$status" -eq "$expected" ] || fail "$* ended with $status, not $expected"
+  say "ok: $* ended with $expected"
+}
+
+# run STATUS ARGUMENTS...: as ends, of nvmigrate.
+run() {
+  expected=$1
+  shift
+  ends "$expected" nvmigrate "$@"
 }
 
 # json FILTER: jq finds the filter true of the document that was printed.

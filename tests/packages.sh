@@ -3,7 +3,7 @@
 build_packages=(cmake g++ ninja-build pkg-config libnvme-dev libjson-c-dev libcli11-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libxxhash-dev libssl-dev libunistring-dev libsystemd-dev libfuse3-dev)
 check_packages=(git clang clang-tidy clang-format libclang-rt-14-dev libgtest-dev libgmock-dev
-  qemu-system-x86 busybox-static cpio kmod jq nvme-cli xz-utils python3 python3-jsonschema man-db mandoc util-linux
+  qemu-system-x86 busybox-static cpio kmod jq nvme-cli xz-utils zstd python3 python3-jsonschema man-db mandoc util-linux
   bash-completion zsh fish openssh-client openssh-server libvirt0 libxml2-utils shellcheck ansible-core systemd udev)
 package_packages=(lintian rpm fakeroot dpkg-dev debootstrap)
 

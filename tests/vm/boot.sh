@@ -84,7 +84,7 @@ fi
 boot() {
   local status=0 failed=0 name
   timeout -k 5 580 qemu-system-x86_64 "${machine[@]}" \
-    -kernel "$folder/vmlinuz" -initrd "$initrd" -append "$command_line nvmigrate.boot=$1" \
+    -kernel "$folder/vmlinux" -initrd "$initrd" -append "$command_line nvmigrate.boot=$1" \
     </dev/null 2>"$scratch/qemu.log" | stdbuf -o0 tr -d '\r' | tee "$scratch/console" || status=$?
   for name in "${names[@]}"; do
     if grep -qx "verdict: $name 0" "$scratch/console"; then continue; fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# run.sh FUZZER SEEDS [long]: fuzzes with a copy of the seeds, for 10 seconds, or with `long` for
+# run.sh FUZZER SEEDS [long]: fuzzes with a copy of the seeds, for 5 seconds, or with `long` for
 # FUZZ_SECONDS. Inputs that break something are left in the working directory, named after FUZZER.
 set -euo pipefail
 
 fuzzer=$1
 seeds=$2
-seconds=10
+seconds=5
 [ "${3:-}" != long ] || seconds=${FUZZ_SECONDS:-600}
 name=$(basename "$fuzzer")
 

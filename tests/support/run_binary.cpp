@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 namespace nvmigrate::test {
 namespace {
@@ -15,25 +16,58 @@ namespace {
 constexpr int cannot_run = 127;
 constexpr uid_t nobody = 65534;
 
-[[noreturn]] void start(const std::vector<std::string>& words,
-                        const std::map<std::string, std::string>& environment,
-                        const std::function<void()>& in_child, const TemporaryFolder& folder) {
-  const auto redirect = [&](const char* name, int descriptor) {
-    const int fd = ::open((folder / name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    ::dup2(fd, descriptor);
+/// Where a child's output goes.
+struct Outputs {
+  TemporaryFolder folder;
+  std::string output = folder / "output", error = folder / "error";
+};
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (auto& text : texts)
+    pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// This process's environment with `ours`, which take the place of its own.
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& ours) {
+  std::vector<std::string> all;
+  for (const auto& [name, value] : ours)
+    all.push_back(name + "=" + value);
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view line = *each;
+    if (!ours.contains(std::string{line.substr(0, line.find('='))})) all.emplace_back(line);
+  }
+  return all;
+}
+
+/// Without a copy of this process, which takes long under sanitizers.
+pid_t spawn(std::vector<std::string> words, std::vector<std::string> environment,
+            const Outputs& outputs) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  constexpr int flags = O_WRONLY | O_CREAT;
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, outputs.output.c_str(), flags, 0666);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, outputs.error.c_str(), flags, 0666);
+  pid_t child = -1;
+  const auto failed = ::posix_spawn(&child, words.front().c_str(), &actions, nullptr,
+                                    pointers_to(words).data(), pointers_to(environment).data());
+  posix_spawn_file_actions_destroy(&actions);
+  return failed == 0 ? child : -1;
+}
+
+[[noreturn]] void start(std::vector<std::string> words, std::vector<std::string> environment,
+                        const std::function<void()>& in_child, const Outputs& outputs) {
+  const auto redirect = [&](const std::string& name, int descriptor) {
+    ::dup2(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666), descriptor);
   };
   ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-  redirect("output", STDOUT_FILENO);
-  redirect("error", STDERR_FILENO);
-  for (const auto& [name, value] : environment)
-    ::setenv(name.c_str(), value.c_str(), 1);
-  if (in_child) in_child();
-  std::vector<std::string> copies = words;
-  std::vector<char*> arguments;
-  for (auto& word : copies)
-    arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  ::execv(arguments.front(), arguments.data());
+  redirect(outputs.output, STDOUT_FILENO);
+  redirect(outputs.error, STDERR_FILENO);
+  in_child();
+  ::execve(words.front().c_str(), pointers_to(words).data(), pointers_to(environment).data());
   ::_exit(cannot_run);
 }
 
@@ -42,18 +76,22 @@ constexpr uid_t nobody = 65534;
 Ran run_program(const std::vector<std::string>& words,
                 const std::map<std::string, std::string>& environment,
                 const std::function<void()>& in_child) {
-  const TemporaryFolder folder;
-  const pid_t child = ::fork();
-  if (child == 0) start(words, environment, in_child, folder);
+  const Outputs outputs;
+  const auto all = environment_with(environment);
+  const pid_t child = in_child ? ::fork() : spawn(words, all, outputs);
+  if (child == 0) start(words, all, in_child, outputs);
   int how = 0;
   if (child < 0 || ::waitpid(child, &how, 0) != child) return {};
   const int status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
-  return {status, contents(folder / "output"), contents(folder / "error")};
+  return {status, contents(outputs.output), contents(outputs.error)};
 }
 
 Tool::Tool(std::string binary)
     : binary_(std::move(binary)),
-      environment_{{"LC_ALL", "C"},
+      // To look for leaks takes a sanitized program as long as all else it does; what the tests run
+      // in their own process is looked at.
+      environment_{{"LSAN_OPTIONS", "detect_leaks=0"},
+                   {"LC_ALL", "C"},
                    {"NVMIGRATE_STATE_DIR", folder_ / "state"},
                    {"NVMIGRATE_RUN_DIR", folder_ / "run"},
                    {"NVMIGRATE_SIM_DIR", folder_ / "sim"},

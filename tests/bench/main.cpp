@@ -62,7 +62,7 @@ std::vector<Row> measure_all(const Given& given) {
   if (given.repeat > 0) {
     append(measure_blackouts(world, 104, given.repeat, 1.25));
     append(
-        measure_blackouts(world, std::uint64_t{64} << 20U, std::max(5U, given.repeat / 5), 1.05));
+        measure_blackouts(world, std::uint64_t{64} << 20U, std::max(5U, given.repeat / 5), 0.6));
   }
   return rows;
 }

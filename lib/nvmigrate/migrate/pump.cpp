@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -35,6 +36,9 @@ class SignalsHeldBack {
 };
 
 constexpr std::size_t page = 4096;
+
+/// To be woken takes about as long as a chunk; so who waits looks for that long before it sleeps.
+constexpr auto look_before_sleep = std::chrono::microseconds{100};
 
 [[noreturn]] void no_memory(std::size_t size) {
   throw OsError(errno, "allocate", std::to_string(size) + " bytes for the state");
@@ -121,9 +125,11 @@ StatePump::~StatePump() {
 }
 
 void StatePump::run(const Produce& produce, const Consume& consume) {
-  size_ = produced_ = consumed_ = wanted_bytes_ = wanted_room_ = 0;
+  size_ = wanted_bytes_ = wanted_room_ = 0;
+  produced_ = consumed_ = 0;
   begun_ = threaded_ = false;
   failure_ = nullptr;
+  failed_ = false;
   consume_ = &consume;
   produce_all(produce);
   if (!threaded_ && !failure_) consume_all();
@@ -155,7 +161,17 @@ void StatePump::start(std::uint64_t size) {
   if (threaded_) changed_.notify_all();
 }
 
+template <typename Ready>
+void StatePump::look_for(std::unique_lock<std::mutex>& lock, const Ready& ready) {
+  const auto until = std::chrono::steady_clock::now() + look_before_sleep;
+  lock.unlock();
+  while (!ready() && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  lock.lock();
+}
+
 void StatePump::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
+  if (free() < count) look_for(lock, [this, count] { return failed_ || free() >= count; });
   if (free() >= count) return;
   wanted_room_ = std::max(count, batch());
   changed_.wait(lock, [this] { return failure_ || free() >= wanted_room_; });
@@ -163,6 +179,7 @@ void StatePump::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t 
 }
 
 void StatePump::wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
+  if (held() < count) look_for(lock, [this, count] { return failed_ || held() >= count; });
   if (held() >= count) return;
   wanted_bytes_ = std::max(count, std::min(batch(), size_ - consumed_));
   changed_.wait(lock, [this] { return failure_ || held() >= wanted_bytes_; });
@@ -237,6 +254,7 @@ void StatePump::consume_all() {
 void StatePump::stop_with(std::exception_ptr cause) {
   const std::lock_guard only(mutex_);
   if (!failure_) failure_ = std::move(cause);
+  failed_ = true;
   changed_.notify_all();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -36,13 +37,14 @@ class MirroredMemory {
 };
 
 /// A bounded ring between the thread that reads a state (producer) and the one that passes it on
-/// (consumer), so that they overlap. A side that has to wait waits for a quarter of the ring, not
-/// for the next chunk, so that the two threads seldom wake each other. States that fit
-/// (inline_limit) need no second thread. All memory and the thread are made with the object: make
-/// it before the function is suspended.
+/// (consumer), so that they overlap. It fits into a processor's cache: what passes through memory
+/// on its way from one processor to the other takes longer than the commands. A side that has to
+/// wait looks for a moment; then it sleeps until there is a quarter of the ring, so that the two
+/// threads seldom wake each other. States that fit (inline_limit) need no second thread. All memory
+/// and the thread are made with the object: make it before the function is suspended.
 class StatePump {
  public:
-  static constexpr std::size_t default_capacity = std::size_t{4} << 20U;
+  static constexpr std::size_t default_capacity = std::size_t{1} << 20U;
   static constexpr std::uint64_t inline_limit = std::uint64_t{1} << 20U;
 
   /// \param capacity bytes, at least twice the largest chunk of either side
@@ -70,6 +72,8 @@ class StatePump {
   [[nodiscard]] std::uint64_t held() const noexcept { return produced_ - consumed_; }
   [[nodiscard]] std::uint64_t free() const noexcept { return memory_.size() - held(); }
   [[nodiscard]] std::uint64_t batch() const noexcept { return memory_.size() / 4; }
+  template <typename Ready>
+  void look_for(std::unique_lock<std::mutex>& lock, const Ready& ready);
   void wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count);
   void wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count);
 
@@ -88,8 +92,10 @@ class StatePump {
   MirroredMemory memory_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::uint64_t size_ = 0, produced_ = 0, consumed_ = 0;
+  std::uint64_t size_ = 0;
+  std::atomic<std::uint64_t> produced_ = 0, consumed_ = 0;
   std::uint64_t wanted_bytes_ = 0, wanted_room_ = 0;  ///< what a side that waits waits for; or 0
+  std::atomic<bool> failed_ = false;
   bool begun_ = false, threaded_ = false, consuming_ = false, quit_ = false;
   std::exception_ptr failure_;
   const Consume* consume_ = nullptr;

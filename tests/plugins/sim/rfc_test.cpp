@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/plugins/sim/lab.h"
 
 namespace nvmigrate {
@@ -175,7 +177,10 @@ TEST_F(BothTest, AFunctionThatOneCommandSetSuspendedIsSuspendedForTheOther) {
   EXPECT_EQ(bench->resume(1), 0);
   EXPECT_EQ(save(1, 10004), sc::command_sequence_error);
   EXPECT_EQ(bench->suspend(1), 0);
-  EXPECT_EQ(state(), bench->image(1));
+  const auto own = state();
+  const auto standard = bench->image(1);
+  EXPECT_NE(own, standard);  // by the version of their headers
+  EXPECT_TRUE(std::equal(own.begin() + 2, own.end(), standard.begin() + 2, standard.end()));
   EXPECT_EQ(control(opcode::vf_resume, 1), 0);
   EXPECT_FALSE(is_suspended());
   EXPECT_EQ(bench->resume(1), sc::controller_not_suspended);
@@ -183,11 +188,12 @@ TEST_F(BothTest, AFunctionThatOneCommandSetSuspendedIsSuspendedForTheOther) {
 
 TEST_F(BothTest, ALoadByOneEndsTheSequenceOfTheOther) {
   EXPECT_EQ(bench->suspend(1), 0);
-  const auto bytes = state();
+  const auto own = state();
+  const auto bytes = bench->image(1);
   empty(2);
   EXPECT_EQ(bench->suspend(2), 0);
   EXPECT_EQ(bench->set_part(2, command::Sequence::first, bytes, 0, 4096), 0);
-  EXPECT_EQ(load(2, bytes), 0);
+  EXPECT_EQ(load(2, own), 0);
   EXPECT_NE(bench->set_part(2, command::Sequence::last, bytes, 4096, bytes.size() - 4096), 0);
   EXPECT_EQ(control(opcode::vf_resume, 2), 0);
 }

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 namespace nvmigrate::test {
@@ -394,11 +393,6 @@ void expect_repaired(World& world, const Job& job) {
         EXPECT_TRUE(names(json::array({intent}), job.leaves)) << "left: " << function;
     }
   }
-}
-
-int stride() {
-  const char* value = std::getenv("NVMIGRATE_TEST_STRIDE");
-  return value == nullptr ? 1 : std::atoi(value);
 }
 
 }  // namespace nvmigrate::test

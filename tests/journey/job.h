@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/journey/world.h"
+#include "tests/support/stride.h"
 
 namespace nvmigrate::test {
 
@@ -47,9 +48,5 @@ void expect_nothing_lost(World& world, const Job& job, const Provisioned& provis
 
 /// Runs the repair that the tool names and then finishes the job; everything must be home.
 void expect_repaired(World& world, const Job& job);
-
-/// Every how many points of an enumeration are tried; 1 tries all. From NVMIGRATE_TEST_STRIDE,
-/// which the sanitized runs set.
-int stride();
 
 }  // namespace nvmigrate::test

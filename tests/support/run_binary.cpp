@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <sstream>
 #include <string_view>
 
@@ -58,7 +59,8 @@ pid_t spawn(std::vector<std::string> words, std::vector<std::string> environment
   return failed == 0 ? child : -1;
 }
 
-[[noreturn]] void start(std::vector<std::string> words, std::vector<std::string> environment,
+[[noreturn]] void start(std::vector<std::string> words,
+                        const std::map<std::string, std::string>& environment,
                         const std::function<void()>& in_child, const Outputs& outputs) {
   const auto redirect = [&](const std::string& name, int descriptor) {
     ::dup2(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666), descriptor);
@@ -66,8 +68,10 @@ pid_t spawn(std::vector<std::string> words, std::vector<std::string> environment
   ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
   redirect(outputs.output, STDOUT_FILENO);
   redirect(outputs.error, STDERR_FILENO);
+  for (const auto& [name, value] : environment)
+    ::setenv(name.c_str(), value.c_str(), 1);
   in_child();
-  ::execve(words.front().c_str(), pointers_to(words).data(), pointers_to(environment).data());
+  ::execv(words.front().c_str(), pointers_to(words).data());
   ::_exit(cannot_run);
 }
 
@@ -77,9 +81,8 @@ Ran run_program(const std::vector<std::string>& words,
                 const std::map<std::string, std::string>& environment,
                 const std::function<void()>& in_child) {
   const Outputs outputs;
-  const auto all = environment_with(environment);
-  const pid_t child = in_child ? ::fork() : spawn(words, all, outputs);
-  if (child == 0) start(words, all, in_child, outputs);
+  const pid_t child = in_child ? ::fork() : spawn(words, environment_with(environment), outputs);
+  if (child == 0) start(words, environment, in_child, outputs);
   int how = 0;
   if (child < 0 || ::waitpid(child, &how, 0) != child) return {};
   const int status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);

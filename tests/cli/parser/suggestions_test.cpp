@@ -8,6 +8,7 @@
 
 #include "cli/parser/command_line.h"
 #include "tests/cli/contract.h"
+#include "tests/support/stride.h"
 
 namespace nvmigrate::test {
 namespace {
@@ -197,15 +198,19 @@ TEST_F(Suggestions, CanBePastedWhateverTheOrderOfTheArguments) {
       EXPECT_EQ(kinds_of(one), kinds_of(meant));
     }
   };
+  const int every = stride() > 1 ? 7 : 1;
+  int turn = 0;
   for (const auto& right : right_lines) {
     std::vector<std::size_t> order(right.arguments.size());
     std::iota(order.begin(), order.end(), 0U);
     do {
-      for (const int how : {0, 1, 2, 3})
+      for (const int how : {0, 1, 2, 3}) {
+        if (turn++ % every != 0) continue;
         expect_meant(spelt(right, order, how % 2 == 1, how > 1), right);
+      }
     } while (std::next_permutation(order.begin(), order.end()));
   }
-  EXPECT_GT(suggestions, 100U);
+  EXPECT_GT(suggestions, 100U / static_cast<unsigned>(every));
 }
 
 TEST_F(Suggestions, NameTheWordThatWasMeant) {

@@ -61,8 +61,7 @@ std::vector<Row> measure_all(const Given& given) {
   if (given.rounds > 0) append(measure_rates(world, given.size, given.rounds));
   if (given.repeat > 0) {
     append(measure_blackouts(world, 104, given.repeat, 1.25));
-    append(
-        measure_blackouts(world, std::uint64_t{64} << 20U, std::max(5U, given.repeat / 5), 0.6));
+    append(measure_blackouts(world, std::uint64_t{64} << 20U, std::max(5U, given.repeat / 5), 0.6));
   }
   return rows;
 }

@@ -51,9 +51,10 @@ VMM=$!
 has_opened() { ls -l /proc/$VMM/fd 2>/dev/null | grep -q vfio; }
 eventually 'the VMM has the function open' has_opened
 kill -TERM $VMM
-tr -d "\\0" </tmp/output >/tmp/out 3>&- &
-exec 3>&-
+exec 4</tmp/output 3>&-
+tr -d "\\0" <&4 >/tmp/out
 wait
+exec 4<&-
 prints 'the guest goes on here'
 prints 'read 2 of namespace 1: the first block of the disk'
 

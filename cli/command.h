@@ -44,7 +44,7 @@ struct Environment {
   /// Asked when a command first needs its folders, so that the others work without a home. May be
   /// empty.
   std::function<Folders()> find_folders{};
-  /// Where nvmigrate.conf is. May be empty: there is none.
+  /// Where nvmigrate.conf is. Empty if it has no place.
   std::function<std::string()> find_configuration{};
   int input = 0, output = 1, error = 2;  ///< descriptors
   std::function<const char*(const char*)> variable{};

@@ -33,7 +33,7 @@ Json object_of(const Handle& handle) {
           {"suspended", handle.suspended}};
 }
 
-/// Handles that could not be made are listed in `failed`, which is absent when there are none.
+/// `failed` lists the handles that could not be made; without failures the member is absent.
 Json document_of(const Topology& by, const Handles& handles, const Json& failed) {
   Json document{{"device", by.device},
                 {"simulated", by.simulated},

@@ -50,7 +50,7 @@ Outcome change_function(const Context& context, const GuestOptions& options,
   return outcome;
 }
 
-/// A suspended function holds a guest. How it is let go is for the records to say.
+/// A suspended function holds a guest; the records say how to end that.
 void refuse_held(Context& context, const Remedy& resume) {
   const auto session = context.look(resume.device);
   Findings findings;

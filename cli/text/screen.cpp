@@ -40,7 +40,7 @@ bool stays_whole(std::string_view line, std::size_t margin) {
   return words.starts_with(ascii_arrow) || words.find("  ") != std::string_view::npos;
 }
 
-/// Of a sequence of painted() at the beginning of a text; 0: there is none.
+/// The length of a sequence of painted() that a text begins with; 0 if it begins with other text.
 std::size_t sequence_at(std::string_view text) {
   if (text.starts_with(sequence_end)) return sequence_end.size();
   for (const auto& sequence : sequences) {

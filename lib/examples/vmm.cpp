@@ -325,7 +325,7 @@ class Vmm {
     const auto* record = session->ask(handle_.cntlid).custody();
     if (record != nullptr && may_have_left(record->kind)) return;
     if (record != nullptr) resume_function(*session, handle_.cntlid);
-    std::cout.clear();  // the signal may have ended the writing of a line
+    std::cout.clear();  // a signal may have interrupted a write
     std::cout << "vmm: the guest goes on here" << std::endl;
     guest_.work();
   }

@@ -11,8 +11,8 @@
 
 namespace nvmigrate::nvme {
 
-/// It is not known how a device says that it lacks this state: a rejected SEL, and an answer that
-/// is something else, count as that.
+/// How a device reports that it lacks this state is unknown. A rejected SEL or an unrelated answer
+/// is taken to mean that.
 std::optional<SubsystemStateFacts> NvmeSubsystemStateCarrier::look(std::uint16_t function) {
   alignas(4096) std::array<std::byte, sizeof(wire::SubsystemStateHeader) + 4> head{};
   const auto status = port_->submit(command::get_subsystem_state(function, head)).status;

@@ -24,7 +24,7 @@ class NvmeSubsystemStateCarrier final : public SubsystemStateCarrier {
   void load(std::uint16_t function, std::span<const std::byte> state) override;
 
  private:
-  /// Nothing: the device does not have it.
+  /// Empty if the device does not have it.
   std::optional<SubsystemStateFacts> look(std::uint16_t function);
 
   AdminPort* port_;

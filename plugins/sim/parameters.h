@@ -29,7 +29,7 @@ std::string_view to_string(PrimaryReset reset) noexcept;
 std::optional<PrimaryReset> primary_reset_of(std::string_view name) noexcept;
 
 /// What the Commands Supported and Effects log says of Virtualization Management, Migration Send
-/// and Migration Receive: by default there is none; no restriction; no other command of the same,
+/// and Migration Receive: not supported by default; no restriction; no other command of the same,
 /// or of any namespace; Get Log Page fails.
 enum class Effects { absent, free, same_namespace, any_namespace, unreadable };
 /// `absent`, …

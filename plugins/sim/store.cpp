@@ -144,8 +144,8 @@ void Store::require_absence() {
 
 void Store::require_existence() {
   if (exists()) return;
-  throw not_found(fmt::format("there is no simulated subsystem {}", name_),
-                  "see which ones there are", {{.action = Remedy::Action::list_simulations}});
+  throw not_found(fmt::format("there is no simulated subsystem {}", name_), "list those that exist",
+                  {{.action = Remedy::Action::list_simulations}});
 }
 
 std::optional<std::string> Store::nqn() {

@@ -166,7 +166,7 @@ void VfioBackend::suspend(std::uint16_t function) {
 
 bool VfioBackend::resume(std::uint16_t function) {
   auto& one = known(function);
-  // Nobody can have suspended it, unless somebody has it open. Of those who cannot be seen the
+  // Only a process that has it open can have suspended it. For processes that cannot be seen, the
   // kernel knows: it lets nobody else open it.
   if (!one.is_open() && holders(function).is_nobody()) return false;
   const auto now = opened(function).settled();

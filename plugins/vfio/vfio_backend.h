@@ -45,10 +45,10 @@ class VfioBackend final : public MigrationBackend {
   MigratingFunction& known(std::uint16_t function);
   /// The same, opened. \throws refused when it is open elsewhere, naming who has it
   MigratingFunction& opened(std::uint16_t function);
-  /// Who on this host has a function open, as far as that can be seen.
+  /// Which processes on this host have a function open, as far as can be seen.
   struct Holders {
-    std::string names{};   ///< empty: nobody is seen
-    std::string unseen{};  ///< why somebody else may have it open; empty: all were looked at
+    std::string names{};   ///< empty if none was seen
+    std::string unseen{};  ///< why others may have it open; empty if all were examined
     [[nodiscard]] bool is_nobody() const noexcept { return names.empty() && unseen.empty(); }
   };
   [[nodiscard]] Holders holders(std::uint16_t function);

@@ -87,7 +87,7 @@ def check(command):
             before += STATE if EXPORTED in lines else ""
             # Their exit status is that of the example alone: doctor ends with 10 where it finds much.
             fault = run(before, folder) or run(lines, folder)
-            # A server would wait, and needs root; without the subsystem it says that there is none.
+            # A server would wait, and needs root; without the subsystem it says that it does not exist.
             status = {"doctor": "exit 10:", "sim serve": "exit 3:"}.get(name, "exit 0:")
             if fault and not fault.startswith(status):
                 yield f"{about}{lines}{fault}"

@@ -183,7 +183,7 @@ class Labels {
   std::map<std::string, unsigned> counts_;
 };
 
-/// A record without what differs from run to run. Records are written one member a line.
+/// A record without the members that differ between runs. Relies on one member per line.
 std::string canonical(const std::string& record, Labels& labels) {
   static const std::set<std::string_view> dropped{"time", "pid", "since_ns", "schema"};
   std::string text;

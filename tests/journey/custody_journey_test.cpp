@@ -179,7 +179,7 @@ std::mt19937 chosen_dice() {
   return std::mt19937(seed == nullptr ? 1U : static_cast<unsigned>(std::atoi(seed)));
 }
 
-/// How many walks: of so many one for every stride, unless the environment says.
+/// How many walks: `many` divided by the stride, unless the environment says otherwise.
 std::size_t walks(unsigned many) {
   const char* given = std::getenv("NVMIGRATE_CUSTODY_WALKS");
   return given == nullptr ? many / static_cast<unsigned>(stride()) + 1
@@ -197,7 +197,7 @@ TEST(CustodyJourney, NoSequenceRunsAGuestTwiceOrLosesIt) {
   }
 }
 
-/// Of devices that do not say whether a function is suspended, so that the records are believed.
+/// On devices that cannot say whether a function is suspended, so that the records decide.
 TEST(CustodyJourney, NoSequenceDoesSoWhereTheDevicesCannotTell) {
   const InterruptGuard no_sigpipe;
   auto dice = chosen_dice();

@@ -134,7 +134,7 @@ TEST_F(PeerJourneyOfBackends, TheMarksDecideWhereNoneIsNamed) {
   hosts.expect_saved(passed.source, true);
 }
 
-/// A mark that records no backend, as of a former version, does not say that it must be named.
+/// Marks of former versions record no backend, so they do not say that one must be named.
 TEST_F(PeerJourneyOfBackends, TheNameCountsOnBothSides) {
   for (const auto* named : {"", "intel"}) {
     PeerHosts hosts(small, mode(named, "rfc"));

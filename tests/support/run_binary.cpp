@@ -31,7 +31,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-/// This process's environment with `ours`, which take the place of its own.
+/// This process's environment, overridden by `ours`.
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& ours) {
   std::vector<std::string> all;
   for (const auto& [name, value] : ours)
@@ -43,7 +43,7 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   return all;
 }
 
-/// Without a copy of this process, which takes long under sanitizers.
+/// Does not copy this process, which is slow under sanitizers.
 pid_t spawn(std::vector<std::string> words, std::vector<std::string> environment,
             const Outputs& outputs) {
   posix_spawn_file_actions_t actions;
@@ -91,8 +91,8 @@ Ran run_program(const std::vector<std::string>& words,
 
 Tool::Tool(std::string binary)
     : binary_(std::move(binary)),
-      // To look for leaks takes a sanitized program as long as all else it does; what the tests run
-      // in their own process is looked at.
+      // The leak check doubles the run time of a sanitized program. Code that the tests run in
+      // their own process is still checked.
       environment_{{"LSAN_OPTIONS", "detect_leaks=0"},
                    {"LC_ALL", "C"},
                    {"NVMIGRATE_STATE_DIR", folder_ / "state"},

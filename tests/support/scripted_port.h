@@ -16,7 +16,7 @@
 namespace nvmigrate::test {
 
 /// A controlling function that answers by script, and remembers what it was sent. Answers are used
-/// once each, in order; when there are none left, `otherwise` answers; without it the test fails.
+/// once each, in order; after the last one `otherwise` answers; without it the test fails.
 class ScriptedPort : public AdminPort {
  public:
   using Answer = std::function<AdminCompletion(const AdminCommand&)>;

@@ -5,8 +5,8 @@
 
 namespace nvmigrate::test {
 
-/// Every how many points of an enumeration are tried; 1 tries all. From NVMIGRATE_TEST_STRIDE,
-/// which the sanitized runs set.
+/// The distance between the points of an enumeration that are tried; 1 tries all. From
+/// NVMIGRATE_TEST_STRIDE, which the sanitized runs set.
 inline int stride() {
   const char* value = std::getenv("NVMIGRATE_TEST_STRIDE");
   const int number = value == nullptr ? 1 : std::atoi(value);

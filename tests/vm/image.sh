@@ -3,7 +3,7 @@
 # kernel.sh) and an initial RAM disk with busybox, bash, jq, nvme-cli, the kernel's modules that the scripts
 # need, the scripts, those of cli/examples, NVMIGRATE and the PROGRAMs with their libraries, and the units in
 # the folder UNITS. With Debian's own kernel there is a second disk, "more": the nvme-cli of a later release with
-# its libraries and loader in /newer, or the reason why there is none. Ends with 77 when there is no such kernel.
+# its libraries and loader in /newer, or the reason why it is missing. Ends with 77 when no such kernel was found.
 set -euo pipefail
 
 folder=$1
@@ -110,8 +110,8 @@ add_newer() {
   chmod +x "$to/bin/newer-nvme"
 }
 
-# Prints the kernel in VMLINUZ, which QEMU starts by its PVH entry: to let it unpack itself takes longer
-# than all the rest of a boot. The offsets are those of the kernel's Documentation/arch/x86/boot.rst.
+# Prints the kernel in VMLINUZ, unpacked. QEMU boots it through its PVH entry; unpacking itself would take
+# the kernel longer than the rest of the boot. The offsets are those of the kernel's Documentation/arch/x86/boot.rst.
 unpack_kernel() {
   local setup_sectors payload size magic tool
   field() { od -An -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }

@@ -187,8 +187,8 @@ class NVMIGRATE_API InterruptGuard {
   ~InterruptGuard();
 };
 
-/// While it exists, no stop signal ends the work of this thread: for taking back what a failure, or
-/// such a signal, has interrupted. What comes meanwhile counts afterwards.
+/// While it exists, no stop signal interrupts this thread, so that it can undo what a failure or an
+/// earlier signal left half done. Signals that arrive meanwhile take effect afterwards.
 class NVMIGRATE_API InterruptsDeferred {
  public:
   InterruptsDeferred() noexcept;

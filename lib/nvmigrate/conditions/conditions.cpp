@@ -99,7 +99,7 @@ Finding judged(Finding found, Verb verb, const std::vector<std::string>& allowed
   found.allowed =
       found.overridable && std::find(allowed.begin(), allowed.end(), found.code) != allowed.end();
   if (found.allowed) {
-    // The caller has chosen the way.
+    // The caller has chosen a backend.
     found.advice.clear();
     found.remedies.clear();
   }

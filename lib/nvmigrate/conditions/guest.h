@@ -20,7 +20,7 @@ std::string destination_of(const Intent& intent);
 /// mark, nor is it the first that serves the device and need not be named. Empty: none.
 /// \throws NvmeError, OsError
 std::string backend_to_name(Session& session, std::uint16_t cntlid);
-/// Has the remedies that need the backend name it.
+/// Adds the backend's name to the remedies that need it.
 void name_backend(Session& session, std::uint16_t cntlid, std::vector<Remedy>& remedies);
 
 /// What ends the record of an incomplete load without a complete one.
@@ -28,8 +28,8 @@ struct EndOfLoad {
   std::string advice;              ///< `reset it`
   std::optional<Remedy> remedy{};  ///< nothing: it is not known where the function is
 };
-/// Where the device cannot tell, a reset of the function alone would not be seen. To unbind it,
-/// once nobody holds it open, resets it and ends the record.
+/// If the device cannot tell, nothing shows that the function was reset. Unbinding it once nobody
+/// holds it open resets it and ends the record.
 EndOfLoad end_of_load(const std::string& device, const ControlledFunction& function);
 
 /// Where the guest of a function is: what the device says, held against what is recorded. The

@@ -24,8 +24,8 @@ std::string attach_text(const ProvisionRequest& request);
 /// The form above. \return what a request has of it
 std::optional<std::vector<std::uint32_t>> parse_attach(const std::string& text);
 
-/// What the request means of the namespaces that there are. Tells the judge of those that there are
-/// not, and of private ones that would have several controllers.
+/// Which existing namespaces the request means. Tells the judge of those that do not
+/// exist, and of private ones that would have several controllers.
 /// \param functions to attach them to; empty: their controller ids are not known, or not yet
 std::vector<std::uint32_t> choose_namespaces(Session& session, Judge& judge,
                                              const std::vector<std::uint32_t>& asked,

@@ -177,7 +177,7 @@ BindingResult plan_unbind(Session& session, const FunctionList& functions,
       if (!change.gone && is_recorded(*function)) change.to = original_driver_of(*function).driver;
     } else {
       judge.look_at_control(function->cntlid);
-      // The device says whether a record of its guest is over.
+      // The device says whether the record of a guest still holds.
       if (session.journal().custody(function->cntlid)) session.ask(function->cntlid);
     }
     plan.functions.push_back(std::move(change));

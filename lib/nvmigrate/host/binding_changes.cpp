@@ -106,8 +106,8 @@ class OneChange {
   [[nodiscard]] const ControlledFunction& function() const { return *pending_->function; }
   [[nodiscard]] const OriginalDriver& original() const { return pending_->original; }
 
-  /// Nobody has it: a guest that is elsewhere, or a part of a state, is not kept for anybody. The
-  /// device cannot be asked.
+  /// No process has it open, and it holds nothing worth keeping: its guest is elsewhere, or it has
+  /// only part of a state. The device cannot be asked.
   [[nodiscard]] bool is_left_alone() const {
     const bool unused = function().has(IntentKind::away) || function().has(IntentKind::loading);
     const bool taken = function().kernel_name || function().on_vfio() || !function().unread.empty();

@@ -30,7 +30,7 @@ MarkedFunction to_be_marked(Session& session, std::uint16_t cntlid) {
   return marked;
 }
 
-/// Without its mark nobody would know which backend is to resume the guest.
+/// The mark is the only record of the backend that can resume the guest.
 std::optional<Fact> held_by_named(Session& session, const ControlledFunction* function) {
   if (function == nullptr) return std::nullopt;
   const auto* unnamed = session.serving();

@@ -21,7 +21,7 @@ constexpr std::uint16_t least_interrupts = 1;
 
 using Functions = std::vector<const ControlledFunction*>;
 
-/// By VF number; nullptr where there is none.
+/// By VF number; nullptr for numbers without a function.
 Functions members(const Topology& topology, unsigned vfs) {
   Functions found(vfs, nullptr);
   for (const auto& function : topology.functions) {

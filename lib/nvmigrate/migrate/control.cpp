@@ -116,7 +116,7 @@ ControlResult resume_function(Session& session, std::uint16_t cntlid,
                               const ResumeOptions& options) {
   if (!options.dry_run) session.claim();
   judge_function(Verb::resume, session, cntlid, options.allowed).refuse("resume");
-  // Without a record it may be suspended all the same where the device cannot tell.
+  // If the device cannot tell, it may be suspended although nothing is recorded.
   const bool sends = is_suspended(session, cntlid) || session.ask(cntlid).untold();
   auto result = result_of(session.ask(cntlid), false);
   if (options.dry_run) return result;

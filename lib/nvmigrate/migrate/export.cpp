@@ -118,7 +118,7 @@ class Export {
   }
 
  private:
-  /// Of a raw state, which is that of the function alone.
+  /// Of a raw state, which has no subsystem state.
   void refuse_to_leave_out() {
     Judge judge(Verb::export_state, *session_, options_->allowed);
     judge.add(fact_of("subsystem_state_left_out", session_->device(),

@@ -62,7 +62,8 @@ StateIdentity identity_of(Session& session, std::uint16_t cntlid, const FormatCh
 /// Whether a function has an exported NVM subsystem state that its backend carries.
 /// \throws NvmeError, OsError
 bool has_subsystem_state(Session& session, std::uint16_t cntlid);
-/// The state of its exported NVM subsystem. \return empty when the identity says that there is none
+/// The state of its exported NVM subsystem. \return empty if the identity says that it has no such
+/// state
 std::vector<std::byte> subsystem_state_of(Session& session, std::uint16_t cntlid,
                                           const StateIdentity& identity);
 /// Loads what subsystem_state_of() gave, unless it is empty, or the device has none and the caller

@@ -229,7 +229,7 @@ struct ImportCheck {
   Findings findings{};
 
   [[nodiscard]] bool acceptable() const noexcept { return !any_stands(findings); }
-  /// As which the import would be refused; ok when it would not be.
+  /// The exit status of the import's refusal; ok if it would not be refused.
   [[nodiscard]] NVMIGRATE_API ExitStatus status() const;
 };
 

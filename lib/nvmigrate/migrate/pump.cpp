@@ -37,8 +37,8 @@ class SignalsHeldBack {
 
 constexpr std::size_t page = 4096;
 
-/// To be woken takes about as long as a chunk; so who waits looks for that long before it sleeps.
-constexpr auto look_before_sleep = std::chrono::microseconds{100};
+/// Waking a thread takes about as long as a chunk, so a side that waits polls this long first.
+constexpr auto time_to_poll = std::chrono::microseconds{100};
 
 [[noreturn]] void no_memory(std::size_t size) {
   throw OsError(errno, "allocate", std::to_string(size) + " bytes for the state");
@@ -162,8 +162,8 @@ void StatePump::start(std::uint64_t size) {
 }
 
 template <typename Ready>
-void StatePump::look_for(std::unique_lock<std::mutex>& lock, const Ready& ready) {
-  const auto until = std::chrono::steady_clock::now() + look_before_sleep;
+void StatePump::poll(std::unique_lock<std::mutex>& lock, const Ready& ready) {
+  const auto until = std::chrono::steady_clock::now() + time_to_poll;
   lock.unlock();
   while (!ready() && std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
@@ -171,7 +171,7 @@ void StatePump::look_for(std::unique_lock<std::mutex>& lock, const Ready& ready)
 }
 
 void StatePump::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
-  if (free() < count) look_for(lock, [this, count] { return failed_ || free() >= count; });
+  if (free() < count) poll(lock, [this, count] { return failed_ || free() >= count; });
   if (free() >= count) return;
   wanted_room_ = std::max(count, batch());
   changed_.wait(lock, [this] { return failure_ || free() >= wanted_room_; });
@@ -179,7 +179,7 @@ void StatePump::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t 
 }
 
 void StatePump::wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
-  if (held() < count) look_for(lock, [this, count] { return failed_ || held() >= count; });
+  if (held() < count) poll(lock, [this, count] { return failed_ || held() >= count; });
   if (held() >= count) return;
   wanted_bytes_ = std::max(count, std::min(batch(), size_ - consumed_));
   changed_.wait(lock, [this] { return failure_ || held() >= wanted_bytes_; });

@@ -37,11 +37,11 @@ class MirroredMemory {
 };
 
 /// A bounded ring between the thread that reads a state (producer) and the one that passes it on
-/// (consumer), so that they overlap. It fits into a processor's cache: what passes through memory
-/// on its way from one processor to the other takes longer than the commands. A side that has to
-/// wait looks for a moment; then it sleeps until there is a quarter of the ring, so that the two
-/// threads seldom wake each other. States that fit (inline_limit) need no second thread. All memory
-/// and the thread are made with the object: make it before the function is suspended.
+/// (consumer), so that they overlap. It fits in a core's cache: moving a chunk from one core to
+/// another through memory takes longer than the commands. A side that has to wait polls for a
+/// moment, then sleeps until a quarter of the ring is ready, so that the threads seldom wake each
+/// other. States that fit (inline_limit) need no second thread. All memory and the thread are made
+/// with the object: make it before the function is suspended.
 class StatePump {
  public:
   static constexpr std::size_t default_capacity = std::size_t{1} << 20U;
@@ -73,7 +73,7 @@ class StatePump {
   [[nodiscard]] std::uint64_t free() const noexcept { return memory_.size() - held(); }
   [[nodiscard]] std::uint64_t batch() const noexcept { return memory_.size() / 4; }
   template <typename Ready>
-  void look_for(std::unique_lock<std::mutex>& lock, const Ready& ready);
+  void poll(std::unique_lock<std::mutex>& lock, const Ready& ready);
   void wait_for_bytes(std::unique_lock<std::mutex>& lock, std::uint64_t count);
   void wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t count);
 

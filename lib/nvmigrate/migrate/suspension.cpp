@@ -56,7 +56,7 @@ Suspension::Suspension(Session& session, std::uint16_t cntlid, bool was_suspende
       was_suspended_(was_suspended),
       untold_(session.function(cntlid).untold()),
       before_(session.journal().custody(cntlid)) {
-  // What is supposed of it because the records were lost is put back like a record.
+  // What is assumed because the records were lost is restored like a record.
   if (const auto* guest = session.function(cntlid).custody(); guest != nullptr && !before_) {
     before_ = *guest;
   }

@@ -85,7 +85,7 @@ struct CommandEffects {
 /// fields of VI are named likewise.
 struct FlexibleResources {
   bool supported = false;           ///< CRT
-  std::uint32_t total = 0;          ///< VQFRT, all there are
+  std::uint32_t total = 0;          ///< VQFRT, assigned or not
   std::uint32_t assigned = 0;       ///< VQRFA, held by secondary controllers
   std::uint16_t primary = 0;        ///< VQRFAP, held by the primary
   std::uint16_t private_ = 0;       ///< VQPRT, private ones of the primary

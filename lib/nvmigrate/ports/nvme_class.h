@@ -19,7 +19,7 @@ std::optional<unsigned> controller_number(std::string_view name);
 std::optional<std::string> namespace_head(const std::string& name);
 
 /// The controllers through which the namespace of this name is reached: nvme0n1, /dev/nvme0n1, or a
-/// partition of it. Empty for other words, and where there is none. \throws OsError
+/// partition of it. Empty for other words, and if nothing matches. \throws OsError
 std::vector<std::string> controllers_of_namespace(const Sysfs& sysfs, std::string word);
 
 /// A controller of the kernel's nvme driver, by name. \return nothing when it does not exist

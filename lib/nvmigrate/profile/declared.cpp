@@ -119,7 +119,7 @@ void check_owners(const SubsystemProfile& wanted) {
 }
 
 /// What was persisted of a controlling function may not be what is wanted where a bad profile is
-/// about it. \return nullptr: there is none
+/// about it. \return nullptr if it says nothing
 const BadProfile* hiding(const DeclaredProfiles& declared, const Session& session) {
   const auto found =
       std::find_if(declared.bad.begin(), declared.bad.end(),

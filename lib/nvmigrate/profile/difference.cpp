@@ -273,7 +273,7 @@ class Difference {
     plan_first_marks();
   }
 
-  /// Of functions that are made, or made again, no mark will say which backend is theirs.
+  /// New functions have no mark that names their backend.
   void plan_first_marks() {
     const auto& steps = result_.steps;
     const bool any = std::any_of(steps.begin(), steps.end(), [&](const ProfileStep& step) {

@@ -38,7 +38,7 @@ FunctionProfile function_of(Session& session, const ControlledFunction& function
 
 bool holds_none(const FlexibleResources& kind) { return !kind.supported || kind.primary == 0; }
 
-/// Those that all VFs have. \return nothing where the device does not tell, or there are none
+/// Those that all VFs have. \return nothing if the device does not tell, or has no VFs
 std::optional<std::vector<std::uint32_t>> namespaces_of_all(const Topology& topology) {
   std::optional<std::vector<std::uint32_t>> common;
   for (const auto& function : topology.functions) {

@@ -38,7 +38,7 @@ struct SubsystemProfile {
   std::optional<std::uint16_t> controller_id{};  ///< of the controlling function
   std::optional<unsigned> vfs{};
   bool release_primary = false;  ///< the controlling function holds no flexible resources
-  std::optional<std::vector<std::uint32_t>> namespaces{};  ///< of every VF; empty: all there are
+  std::optional<std::vector<std::uint32_t>> namespaces{};  ///< of every VF; empty: all namespaces
   FunctionProfile defaults{};                              ///< of every VF
   std::map<std::string, FunctionProfile> functions{};      ///< by `vf2` or controller id
   std::string place{};     ///< where it stands: `/etc/nvmigrate/lab.json: /subsystems/0`

@@ -33,7 +33,7 @@ using Tag = std::array<char, 4>;
 ///   ASKS {device, function, backend, dry_run}  DOUB {controller_id, backend, transfer, status}
 ///
 /// `backend` of the source is the one that was named for both sides, or empty; that of the
-/// destination is the one it uses. An older destination does not know it, and does not answer it.
+/// destination is the one it uses. An older destination ignores it and does not answer with one.
 ///
 /// FAIL {error} may stand for every answer; after it the destination is as before, or the error
 /// says what it left.

@@ -32,7 +32,7 @@ std::string new_transfer_id(const SubsystemKey& key, std::uint16_t cntlid) {
          std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-/// A destination of an older version uses the backend that it chooses itself, and does not say so.
+/// An older destination chooses its backend itself and does not report which.
 void check_backend(const Session& session, const Json& answer, const std::string& host) {
   const auto& named = session.workspace().backend_name;
   if (named.empty() || answer.value("backend", std::string{}) == named) return;

@@ -35,7 +35,7 @@ std::string reasons_of(const std::vector<Serving>& asked) {
   return reasons;
 }
 
-/// Not while a guest is held: only the backend that suspended it can resume it.
+/// Not while it holds a guest: only the backend that suspended the guest can resume it.
 std::vector<Remedy> ways_to_mark(Session& session, std::uint16_t cntlid) {
   std::vector<Remedy> remedies;
   if (session.registry().is_marked(cntlid) && session.journal().custody(cntlid)) return remedies;

@@ -24,7 +24,7 @@ inline constexpr std::string_view root_advice =
     "run it as root; in a container root needs CAP_SYS_ADMIN";
 }  // namespace sentences
 
-/// Why there is no backend for a function, or for the device.
+/// Why no backend serves a function, or the device.
 struct Unserved {
   std::string by{};      ///< ` by backend intel`: the one that was named or recorded
   std::string reason{};  ///< its reason, or that of each: `nvme: OACS bit 11 … is clear`

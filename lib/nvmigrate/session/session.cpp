@@ -359,11 +359,11 @@ const ControlledFunction& Session::ask(std::uint16_t cntlid) {
   if (function->may_be_online() && !function->controls) {
     stop_if_interrupted("nothing was changed");
     try {
-      // A guest is with the backend of the mark, also when another one is named now.
+      // The mark's backend holds the guest, even if another one is named now.
       const auto recorded = recorded_backend(cntlid);
       const auto* asks = recorded.empty() ? serving(cntlid) : serving_as(recorded);
       if (asks == nullptr) {
-        // Not named, a backend cannot be asked; the function may be suspended all the same.
+        // A backend that is not named cannot be asked, so the function may be suspended.
         if (serves_by_name(asked_backends())) function->told = FunctionState{};
       } else if (reason_against(made(*asks), cntlid).empty()) {
         function->told = made(*asks).look(cntlid, whole_state(asks->query->formats));

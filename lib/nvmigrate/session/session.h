@@ -30,7 +30,7 @@ class Session;
 struct BackendQuery {
   StateFormats formats;       ///< that the device knows
   std::size_t chunk = 0;      ///< most bytes of one command
-  std::uint64_t largest = 0;  ///< bytes of a state that it can load; 0: it knows no limit
+  std::uint64_t largest = 0;  ///< bytes of a state that it can load; 0: unlimited
 };
 
 /// What a device says of the effects of the commands that the library sends.
@@ -158,7 +158,7 @@ struct BackendChoice {
   Why why = Why::first;
   std::string name{};                ///< of the one that was named or recorded
   const Serving* serving = nullptr;  ///< nullptr: it does not serve the device, or none does
-  bool differs = false;              ///< it was named, and the mark stands for another one
+  bool differs = false;              ///< it was named, and the mark records another
 };
 /// `first`, `named`, `mark`.
 NVMIGRATE_API std::string_view to_string(BackendChoice::Why why) noexcept;

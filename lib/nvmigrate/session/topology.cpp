@@ -59,7 +59,7 @@ class Places {
     return function.vfn != 0 || found == by_id_.end() ? nullptr : &found->second;
   }
 
-  /// A controller that cannot be read, so that it may be any. \return nullptr: there is none
+  /// A controller that cannot be read, so that it may be any. \return nullptr if all can be read
   [[nodiscard]] const KernelController* unread() const noexcept { return unread_; }
 
   /// Whether only a record of ours says where it is.

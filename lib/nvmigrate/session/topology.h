@@ -53,7 +53,8 @@ struct ControlledFunction {
   std::optional<WantedResources> wanted;  ///< nothing: it was not provisioned by this library
   std::vector<Intent> intents;            ///< journalled and not ended
 
-  /// An intent of this kind that the device does not contradict. \return nullptr: there is none
+  /// An intent of this kind that the device does not contradict. \return nullptr if no intent
+  /// matches
   [[nodiscard]] NVMIGRATE_API const Intent* intent(IntentKind kind) const noexcept;
   [[nodiscard]] bool has(IntentKind kind) const noexcept { return intent(kind) != nullptr; }
   /// What is recorded of its guest and not contradicted by the device. \return nullptr: nothing
@@ -62,7 +63,7 @@ struct ControlledFunction {
   [[nodiscard]] NVMIGRATE_API bool may_run_twice() const noexcept;
   /// What the device says; nothing: it does not tell.
   [[nodiscard]] NVMIGRATE_API std::optional<bool> suspended() const noexcept;
-  /// It was asked, and its command set has nothing that says whether it is suspended.
+  /// It was asked, and its command set cannot say whether it is suspended.
   [[nodiscard]] NVMIGRATE_API bool untold() const noexcept;
   /// Whether it is suspended: as the device says, and where that does not tell, as is recorded.
   [[nodiscard]] NVMIGRATE_API bool held() const noexcept;

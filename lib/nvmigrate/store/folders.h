@@ -21,7 +21,7 @@ std::string config_folder(const std::function<const char*(const char*)>& environ
 /// \throws Error(usage) when a variable is not an absolute path, or the home folder is not known
 Folders default_folders(const std::function<const char*(const char*)>& environment, bool root);
 
-/// Names this boot of the host, as the kernel does; empty: it does not.
+/// Identifies this boot of the host, as the kernel does. Empty if the kernel does not.
 std::string boot_of(Io& io);
 
 /// Makes a folder and its parents, mode 0700, when it is missing.

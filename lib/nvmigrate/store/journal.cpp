@@ -282,8 +282,7 @@ struct JournalChange::Steps {
     Journal* journal;
     std::function<Intents(Intents)> intents{};
     std::function<void(Json&)> ledger{};
-    std::optional<std::uint16_t>
-        settles{};  ///< the function of which it is known where its guest is
+    std::optional<std::uint16_t> settles{};  ///< the function whose guest's place is known again
   };
 
   void add(Journal& journal, std::function<Intents(Intents)> intents,

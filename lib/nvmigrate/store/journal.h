@@ -63,7 +63,7 @@ class Journal {
   /// suspended without a record may have been exported. Where the file was, when it is_gone().
   /// Empty when no records were lost in this boot of the host.
   [[nodiscard]] const std::string& lost() const noexcept { return lost_; }
-  /// There were records in this boot of the host, and the file was not there any more.
+  /// The journal had records in this boot of the host, and its file is missing.
   [[nodiscard]] bool is_gone() const;
   /// The same, of one function; empty as well when it is known again where its guest is: what was
   /// recorded of it since then has been struck.
@@ -83,7 +83,7 @@ class Journal {
   void record(IntentKind kind, std::uint16_t cntlid, IntentDetails details = {});
   /// Strikes these kinds of a function in one write; those that are not there are passed over.
   void strike(const std::vector<IntentKind>& kinds, std::uint16_t cntlid);
-  /// Strikes what is recorded of a function's guest, or supposed since the records were lost.
+  /// Strikes what is recorded of a function's guest, or assumed since the records were lost.
   void strike_custody(std::uint16_t cntlid);
   /// Writes the intents of this object over those in the file, after a commit() that failed and may
   /// have taken effect. \return false if that failed too; the contents of the file are then

@@ -28,8 +28,8 @@ void drop_loads(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::ui
 void drop_past(nlohmann::ordered_json& ledger, const SubsystemKey& key, std::uint16_t cntlid,
                const std::string& sha256);
 
-// Of a journal whose records were lost: the functions of which it is known again where their guest
-// is. A list of subsystems, each with its controller ids.
+// For a journal whose records were lost: the functions whose guests' places are known again. A
+// list of subsystems, each with its controller ids.
 
 /// \throws std::exception when it is not such a list
 std::set<std::uint16_t> settled_in(const nlohmann::ordered_json& document, const SubsystemKey& key);

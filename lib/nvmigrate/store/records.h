@@ -20,9 +20,9 @@ struct Folders {
   std::string state;     ///< marks and bindings; survives a reboot
   std::string run;       ///< journal and locks
   std::string sim;       ///< simulated subsystems
-  std::string config{};  ///< what administrators write: profiles; empty: there is none
-  /// Names this boot of the host, so that a journal which is gone is not taken for one that was not
-  /// begun yet; empty: not known.
+  std::string config{};  ///< profiles, which administrators write; may be empty
+  /// Identifies this boot of the host, so that a missing journal can be told from one that was
+  /// never begun. Empty if unknown.
   std::string boot{};
 };
 

@@ -83,7 +83,7 @@ TEST_F(AccountTest, WhoIsToHaveWhichNamespaceIsNotGuessed) {
   EXPECT_THAT(found[0].remedies, IsEmpty());
   device.namespaces->clear();
   close();
-  EXPECT_THAT(account()[0].remedies, IsEmpty()) << "there is none to attach";
+  EXPECT_THAT(account()[0].remedies, IsEmpty()) << "no namespace is left to attach";
 }
 
 TEST_F(AccountTest, AnOfflineFunctionNeedsNoNamespaceUnlessItIsToMigrate) {

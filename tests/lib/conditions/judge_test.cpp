@@ -201,7 +201,8 @@ TEST_F(EffectsTest, ALogThatCannotBeReadIsNotAbsent) {
   EXPECT_TRUE(find(look(Verb::suspend, {"effects_unread"}), "effects_unread")->allowed);
   device.restriction.reset();
   close();
-  EXPECT_FALSE(find(look(Verb::suspend), "effects_unread")) << "without LPA b1 there is none";
+  EXPECT_FALSE(find(look(Verb::suspend), "effects_unread"))
+      << "without LPA b1 the device has no such log";
 }
 
 TEST_F(JudgeTest, UsedByHost) {

@@ -22,7 +22,7 @@ class FitTest : public test::MigrateTest {
                   .destination = destination});
     return judge.findings();
   }
-  /// The finding of that code; the test fails when there is none.
+  /// The finding of that code; the test fails without one.
   Finding the(const std::string& code, const std::vector<std::string>& allowed = {}) {
     for (const auto& found : look(allowed)) {
       if (found.code == code) return found;

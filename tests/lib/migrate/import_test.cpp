@@ -128,7 +128,7 @@ TEST_F(ImportTest, AStateThatTheBackendCannotLoadIsTooLarge) {
   EXPECT_EQ(status_of_run(), ExitStatus::ok);
 }
 
-/// Of each function the same state.
+/// Every function gives the same state.
 struct Carrier final : SubsystemStateCarrier {
   bool has(std::uint16_t) override { return true; }
   [[nodiscard]] std::uint64_t largest() const override { return most; }
@@ -320,7 +320,7 @@ TEST_F(RawImportTest, AmongSeveralVendorFormatsOneMustBeNamed) {
   EXPECT_EQ(check({.formats = named}).formats, named);
 }
 
-/// It may have been read by another backend, which it does not say.
+/// It does not say which backend read it.
 TEST_F(RawImportTest, AStateOfAnotherLayoutIsNotLoaded) {
   using enum StateLayout;
   const auto refused = [&](StateLayout told, StateLayout taken) {

@@ -40,7 +40,7 @@ TEST_P(BesideTest, WhatTheOtherCommandSetSuspendedIsHeld) {
   EXPECT_EQ(open("sim:a")->ask(1).suspended(), false);
 }
 
-/// It cannot tell how the vendor's commands left the function.
+/// It cannot see what the vendor's commands did to the function.
 TEST_P(BesideTest, ThatTheOtherCommandSetCallsItRunningProvesNothing) {
   suspend_function(*open("sim:a"), 1);
   open("sim:a")->admin().submit(command::resume(1));
@@ -69,7 +69,7 @@ TEST_P(BesideTest, AMarkWithoutABackendStandsForTheFirst) {
   EXPECT_EQ(open("sim:a")->recorded_backend(1), "nvme");
 }
 
-/// Only its own backend loads a state, and the refusal says how the function gets that.
+/// Only the backend that read a state loads it; the refusal says how to mark the function for it.
 TEST_P(BesideTest, AnImportNeverGuesses) {
   mark_by("b", "nvme");
   export_to_file(*open("sim:a"), 1, file());

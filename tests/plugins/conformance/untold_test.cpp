@@ -17,7 +17,7 @@ using testing::Contains;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
 
-/// Of a device that has no command which asks whether a function is suspended.
+/// On a device without a command that asks whether a function is suspended.
 class UntoldTest : public CustodyConformanceTest {
  protected:
   [[nodiscard]] bool suspended_in_truth(const std::string& device) const {

@@ -42,7 +42,7 @@ prints 'the guest goes on here'
 prints 'read 2 of namespace 1: the first block of the disk'
 check 'nothing was handed over' [ -z "$(ls /tmp/moved)" ]
 
-# A stop signal comes while it waits for its output to be read: its guest goes on all the same.
+# A stop signal arrives while it waits for a reader of its output. Its guest must still go on.
 mkfifo /tmp/output
 exec 3<>/tmp/output
 dd if=/dev/zero of=/tmp/output bs=64k count=1 2>/dev/null

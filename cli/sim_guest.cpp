@@ -54,8 +54,11 @@ Outcome change_function(const Context& context, const GuestOptions& options,
 void refuse_held(Context& context, const Remedy& resume) {
   const auto session = context.look(resume.device);
   Findings findings;
-  for (const auto& fact : guest_facts(*session, session->ask(*resume.function)))
-    findings.emplace_back(told(fact)).severity = Severity::blocker;
+  for (const auto& fact : guest_facts(*session, session->ask(*resume.function))) {
+    auto& found = findings.emplace_back(told(fact));
+    found.severity = Severity::blocker;
+    name_backend(*session, *resume.function, found.remedies);
+  }
   refuse_if_any_stands("start a guest", findings);
 }
 

@@ -71,6 +71,19 @@ TEST_F(CustodyContract, TheWayToAnotherGuestIsThatOfTheRecords) {
   must("sim guest start sim:a 1");
 }
 
+TEST_F(CustodyContract, TheWayToAnotherGuestNamesTheBackend) {
+  must("sim create r --personality rfc");
+  must("provision sim:r --vfs 2");
+  must("sim guest start sim:r 1");
+  must("suspend sim:r 1 --backend intel");
+  const auto commands = error_of("sim guest start sim:r 1", ExitStatus::refused)["commands"];
+  ASSERT_EQ(commands.size(), 1U);
+  Words command = commands[0];
+  command.erase(command.begin());
+  EXPECT_EQ(tool.run(command).status, 0) << testing::PrintToString(command);
+  EXPECT_EQ(json_of("list sim:r")["devices"][0]["functions"][0]["intents"], Json::array());
+}
+
 TEST_F(CustodyContract, AnAllowedConditionNeedsNoRemedy) {
   must("export sim:a 1 -f " + file);
   const auto moved = json_of("transfer sim:a 1 sim:b 1 --allow exported");

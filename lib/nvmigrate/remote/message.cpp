@@ -78,7 +78,8 @@ Json to_json(const std::vector<Remedy>& remedies) {
                     {"count", remedy.count},
                     {"queues", or_null(remedy.queues)},
                     {"interrupts", or_null(remedy.interrupts)},
-                    {"release_primary", remedy.release_primary}});
+                    {"release_primary", remedy.release_primary},
+                    {"backend", remedy.backend}});
   }
   return list;
 }
@@ -94,6 +95,7 @@ std::vector<Remedy> remedies_of(const Json& json) {
                         .function = maybe<std::uint16_t>(one, "function"),
                         .object = one.at("object").get<std::string>(),
                         .allow = one.at("allow").get<std::string>(),
+                        .backend = one.value("backend", std::string{}),
                         .count = one.at("count").get<unsigned>(),
                         .queues = maybe<std::uint16_t>(one, "queues"),
                         .interrupts = maybe<std::uint16_t>(one, "interrupts"),
